@@ -1,0 +1,5 @@
+from accounts.models.keys import ApiKey
+from accounts.models.user import User
+from accounts.models.workspace import Invitation, Membership, Project, Workspace
+
+__all__ = ["ApiKey", "Invitation", "Membership", "Project", "User", "Workspace"]

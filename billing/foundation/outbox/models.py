@@ -1,0 +1,40 @@
+"""E-mails, one row each: written in the transaction that causes them, sent after its commit."""
+
+from django.db import models
+
+from accounts.models import Workspace
+from billing.credits import clock
+
+
+class OutboxMessage(models.Model):
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"  # claimed; if the sender dies here nobody knows, so a person decides
+        SENT = "sent"
+        FAILED = "failed"
+
+    # One message per key, for ever: the way not to mail twice about the same thing.
+    key = models.CharField(max_length=200, null=True, blank=True, unique=True)
+    kind = models.CharField(max_length=60, default="account")
+    workspace = models.ForeignKey(Workspace, models.SET_NULL, null=True, blank=True, related_name="+")
+    sender = models.CharField(max_length=320)
+    to = models.JSONField()
+    reply_to = models.JSONField(default=list)
+    subject = models.CharField(max_length=500)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    status = models.CharField(max_length=7, choices=Status.choices, default=Status.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=clock.now)
+    last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=models.Q(status="queued"), name="outbox_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject

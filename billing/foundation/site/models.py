@@ -1,0 +1,34 @@
+"""What the operator decides for the whole installation: one row."""
+
+from decimal import Decimal
+
+from django.db import models
+
+
+class SiteSettings(models.Model):
+    product_name = models.CharField(max_length=60, default="Purser")
+    credit_name = models.CharField(max_length=30, default="credit")
+    credit_name_plural = models.CharField(max_length=30, default="credits")
+    # Fixed once the ledger has an entry (trigger in billing.ledger): changing it would re-value every balance.
+    usd_per_credit = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal("0.005"))
+    support_email = models.EmailField(blank=True)
+    signup_grant_enabled = models.BooleanField(default=False)
+    signup_grant_credits = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(200))
+    signup_grant_days = models.PositiveIntegerField(default=90)  # until it expires
+    default_plan = models.CharField(max_length=40, default="free")
+    # Usage older than this is booked today and marked late.
+    late_after_hours = models.PositiveIntegerField(default=72)
+    rate_limit_workspace = models.PositiveIntegerField("requests per minute, workspace keys", default=6_000)
+    rate_limit_service = models.PositiveIntegerField("requests per minute, service keys", default=600_000)
+    # Distinct values of one breakdown dimension per workspace and day; further ones are summed as "other".
+    max_breakdown_values = models.PositiveIntegerField(default=500)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "site settings"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="site_settings_one_row"),
+            models.CheckConstraint(condition=models.Q(usd_per_credit__gt=0), name="site_usd_per_credit_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.product_name

@@ -1,0 +1,156 @@
+"""The ledger's tables. Amounts are integer nano-credits (10**-9 credit); README.md explains the accounts.
+
+Operation, Transfer and LotTake are append-only; of a Lot only `remaining`, `held` and `scheduled` change
+(triggers in migrations/0002). The wallet row is the one lock of its workspace.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Workspace
+
+
+class Wallet(models.Model):
+    """The balance of one workspace: a running total of its transfers, and its lock."""
+
+    workspace = models.OneToOneField(Workspace, models.PROTECT, primary_key=True, related_name="wallet")
+    available = models.BigIntegerField(default=0)  # can be spent now
+    held = models.BigIntegerField(default=0)  # pinned by holds
+    debt = models.BigIntegerField(default=0)  # used beyond the balance, repaid first by the next inflow
+    overdraft_held = models.BigIntegerField(default=0)  # part of holds that no lot covers
+    overdraft_limit = models.BigIntegerField(default=0)  # how far authorisations may go below zero (from the plan)
+    seq = models.BigIntegerField(default=0)  # of the last transfer
+    digest = models.BinaryField(max_length=32, default=bytes(32))  # of the last transfer: the chain's head
+    last_at = models.DateTimeField(null=True)  # never post below this stamp
+    next_due_at = models.DateTimeField(null=True)  # nearest start or expiry of a lot
+    # Bounds kept here so that a spend knows from its own row whether it crossed one.
+    low_bound = models.BigIntegerField(default=0)  # available + held below this is "low"
+    granted_any = models.BooleanField(default=False)  # ever had credits: tells "new" from "stopped"
+    stopped_at = models.DateTimeField(null=True)  # since when there is nothing left to authorise
+    debt_since = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(available__gte=0, held__gte=0, debt__gte=0, overdraft_held__gte=0, overdraft_limit__gte=0),
+                name="wallet_amounts_not_negative",
+            ),
+            models.CheckConstraint(condition=Q(available=0) | Q(debt=0), name="wallet_debt_only_without_credits"),
+        ]
+
+    def __str__(self) -> str:
+        return f"wallet of {self.workspace_id}"
+
+
+class Operation(models.Model):
+    """One thing that happened, whole: 1..n transfers under one idempotency key."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    namespace = models.CharField(max_length=40)  # who may choose keys here: "usage", "api", "plan", "operator", …
+    key = models.CharField(max_length=200)
+    request_hash = models.BinaryField(max_length=32)  # same key, other content = conflict
+    kind = models.CharField(max_length=30)
+    result = models.JSONField(default=dict)  # what the first caller was told
+    reverses = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="reversals")
+    actor = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "namespace", "key"], name="operation_once_per_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}:{self.key}"
+
+
+class Transfer(models.Model):
+    """`amount` from account `debit` to account `credit`: balanced by construction."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    operation = models.ForeignKey(Operation, models.PROTECT, related_name="transfers")
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=30)
+    debit = models.CharField(max_length=20)
+    credit = models.CharField(max_length=20)
+    amount = models.BigIntegerField()
+    balance_after = models.BigIntegerField()  # available
+    occurred_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    # For a batch: sha256 over its ordered (event id, amount) list, so the chain vouches for each event.
+    items_digest = models.BinaryField(max_length=32, null=True)
+    reverses = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ["workspace", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "seq"], name="transfer_seq_unique_in_workspace"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_amount_positive"),
+            models.CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq} {self.kind}"
+
+
+class Lot(models.Model):
+    """Credits that came in together, with their own price, start and expiry."""
+
+    class Source(models.TextChoices):
+        PLAN = "plan"
+        PROMOTION = "promotion"  # signup grant, promotions, operator's gifts
+        BOUGHT = "bought"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lots")
+    operation = models.ForeignKey(Operation, models.PROTECT, related_name="lots")
+    source = models.CharField(max_length=10, choices=Source.choices)
+    label = models.CharField(max_length=120)  # as its owner reads it: "Pro plan, March 2026"
+    amount = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    held = models.BigIntegerField(default=0)  # part of remaining
+    priority = models.SmallIntegerField(default=0)  # staff may put a lot before (-1) or after (1) all others
+    effective_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    scheduled = models.BooleanField(default=False)  # its start has not been posted yet
+    unit_price_usd = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)  # paid per credit
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace"], condition=Q(remaining__gt=0), name="lot_open"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="lot_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(remaining__gte=0, remaining__lte=F("amount")), name="lot_remaining_within_amount"
+            ),
+            models.CheckConstraint(
+                condition=Q(held__gte=0, held__lte=F("remaining")), name="lot_held_within_remaining"
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at=None) | Q(expires_at__gt=F("effective_at")), name="lot_expires_after_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class LotTake(models.Model):
+    """How much a transfer took from a lot; negative puts it back (reversals)."""
+
+    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="takes")
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="takes")
+    position = models.PositiveIntegerField()  # order within the transfer
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["transfer", "position"], name="lot_take_position_unique"),
+            models.CheckConstraint(condition=~Q(amount=0), name="lot_take_not_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} from {self.lot_id}"

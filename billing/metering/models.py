@@ -1,0 +1,128 @@
+"""Usage events, their hourly totals, and included allowances. Amounts are nano-credits."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import ApiKey, Project, Workspace
+from billing.ledger.models import Operation
+
+
+class UsageEvent(models.Model):
+    """One completed request as it was reported, with how it was priced and paid."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    # Whose ids: "workspace" or "service" key class, "ce:<source>" for CloudEvents. A customer's id never blocks ours.
+    origin = models.CharField(max_length=200)
+    event_id = models.CharField(max_length=200)
+    request_hash = models.BinaryField(max_length=32)
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, null=True, related_name="+", db_index=False)
+    project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="+", db_index=False)
+    provider = models.CharField(max_length=80, blank=True)
+    model = models.CharField(max_length=200, blank=True)  # without the provider
+    usage = models.JSONField()  # meter -> quantity as decimal string, canonical meters
+    variant = models.JSONField(default=dict)
+    agent = models.CharField(max_length=120, blank=True)
+    app = models.CharField(max_length=120, blank=True)
+    task = models.CharField(max_length=120, blank=True)
+    end_user = models.CharField(max_length=200, blank=True)
+    metadata = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+    booked_at = models.DateTimeField()  # the instant whose hour it counts in: occurred_at, or recorded_at when late
+    recorded_at = models.DateTimeField()
+    late = models.BooleanField(default=False)
+    problem = models.CharField(max_length=20, blank=True)  # why it is unrated: "unknown_model", "unknown_meter"
+    lines = models.JSONField(default=list)  # rated lines: meter, quantity, price, per, markup, from_allowance, credits
+    amount = models.BigIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=24, decimal_places=15, default=0)  # charged, in USD at face value
+    operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
+    offset = models.BigIntegerField(default=0)  # where this event's amount begins in the operation's ordered takes
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "origin", "event_id"], name="usage_event_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="usage_event_amount_not_negative"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-occurred_at", "-id"], name="usage_event_recent"),
+            models.Index(fields=["recorded_at"], condition=~Q(problem=""), name="usage_event_unrated"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class HourTotal(models.Model):
+    """Narrow: what a workspace spent in an hour (UTC). Serves balances and summaries."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    amount = models.BigIntegerField()
+    requests = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "hour"], name="hour_total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.hour}"
+
+
+class Series(models.Model):
+    """One combination of breakdown values of a workspace; HourUsage counts per series."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    digest = models.BinaryField(max_length=16)  # of the values below
+    provider = models.CharField(max_length=80, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    meter = models.CharField(max_length=60)
+    project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="+", db_index=False)
+    task = models.CharField(max_length=120, blank=True)
+    agent = models.CharField(max_length=120, blank=True)
+    app = models.CharField(max_length=120, blank=True)
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, null=True, related_name="+", db_index=False)
+    created_on = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "digest"], name="series_once")]
+        indexes = [models.Index(fields=["workspace", "created_on"], name="series_new_today")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model} {self.meter}"
+
+
+class HourUsage(models.Model):
+    """Wide: quantity and credits of one series in an hour (UTC). Serves the usage pages."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    series = models.ForeignKey(Series, models.PROTECT, related_name="+", db_index=False)
+    quantity = models.DecimalField(max_digits=30, decimal_places=9)
+    amount = models.BigIntegerField()
+    # An event with several meters counts as one request: in the series of its first meter only.
+    requests = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "hour", "series"], name="hour_usage_once")]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} {self.hour}"
+
+
+class Allowance(models.Model):
+    """A quantity of a meter included in a period, consumed before credits."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="allowances", db_index=False)
+    meter = models.CharField(max_length=60)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    included = models.DecimalField(max_digits=21, decimal_places=9)
+    used = models.DecimalField(max_digits=21, decimal_places=9, default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "meter", "starts_at"], name="allowance_once_per_period"),
+            models.CheckConstraint(condition=Q(used__gte=0, used__lte=F("included")), name="allowance_used_within"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="allowance_ends_after_start"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.used} of {self.included} {self.meter}"

@@ -1,0 +1,7 @@
+"""How form fields are drawn."""
+
+from django.forms.renderers import TemplatesSetting
+
+
+class Renderer(TemplatesSetting):
+    field_template_name = "forms/field.html"

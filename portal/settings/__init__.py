@@ -1,0 +1,7 @@
+"""Settings, one module per concern; read the environment variables in docs/operations.md."""
+
+from portal.settings.accounts import *
+from portal.settings.admin import *
+from portal.settings.base import *
+from portal.settings.security import *
+from portal.settings.services import *

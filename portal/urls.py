@@ -1,0 +1,18 @@
+"""The site's URLs."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+
+# Staff sign in through allauth as well, so the second factor covers the admin. Must come before admin.site.urls.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("portal.health_urls")),
+    path("", include("billing.foundation.urls")),
+    path("", include("billing.api.urls")),
+    path("", include("accounts.urls")),
+    path("", include("billing.overview.urls")),
+]
