@@ -1,0 +1,42 @@
+"""Reading API keys: who is calling, and a workspace's list."""
+
+import re
+from hmac import compare_digest
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from accounts.models import ApiKey, Workspace
+from accounts.services.keys import digest_of, touch
+
+__all__ = ["api_key_authenticate", "keys_of", "touch"]
+
+# Also keeps NUL and other bytes that a database refuses away from the query.
+SHAPE = re.compile(r"(p(?:ws|sk)_[A-Za-z0-9]{8})_[A-Za-z0-9_-]{40}")
+
+
+def api_key_authenticate(plain: str) -> ApiKey | None:
+    """The key behind `plain` with its workspace and project loaded; None if unknown, revoked or expired.
+
+    One indexed query. Does not write: call `touch(key)` once the request is accepted.
+    """
+    match = SHAPE.fullmatch(plain)
+    if match is None:
+        return None
+    key = ApiKey.objects.select_related("workspace", "project").filter(prefix=match[1]).first()
+    # Compared in constant time, and also when the prefix is unknown, so that time tells nothing.
+    matches = compare_digest(digest_of(plain), key.digest if key else "0" * 64)
+    if key is None or not matches or key.revoked_at is not None:
+        return None
+    if key.expires_at is not None and key.expires_at <= timezone.now():
+        return None
+    return key
+
+
+def keys_of(workspace: Workspace) -> QuerySet[ApiKey]:
+    """A workspace's keys: working ones first, newest first."""
+    return (
+        ApiKey.objects.filter(workspace=workspace)
+        .select_related("project", "created_by")
+        .order_by(F("revoked_at").asc(nulls_first=True), "-created_at")
+    )

@@ -1,0 +1,1 @@
+"""Everything that writes people, workspaces, projects and keys."""
