@@ -1,6 +1,26 @@
 from django.apps import AppConfig
+from django.core.checks import register
+from django.db.models.signals import post_save
+from django.utils.module_loading import autodiscover_modules
 
 
 class FoundationConfig(AppConfig):
     name = "billing.foundation"
     label = "foundation"
+
+    def ready(self) -> None:
+        from billing.foundation.checks import email_check
+        from billing.foundation.site.selectors import forget_site
+
+        register(email_check)
+        post_save.connect(forget_site, sender="foundation.SiteSettings", dispatch_uid="forget_site")
+        _listen()
+        # Due jobs register themselves when the `tasks` module of their package is imported.
+        autodiscover_modules("tasks")
+
+
+def _listen() -> None:
+    from accounts import hooks
+    from billing.foundation.audit.services import record
+
+    hooks.audited.append(record)

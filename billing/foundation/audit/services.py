@@ -1,0 +1,61 @@
+"""Writing the audit log."""
+
+import json
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpRequest
+
+from accounts.models import User, Workspace
+from billing.foundation.audit.models import AuditEntry
+
+
+def record(
+    *,
+    action: str,
+    actor: User | str | None,
+    workspace: Workspace | None = None,
+    target: str = "",
+    before: Any = None,
+    after: Any = None,
+    reason: str = "",
+    request: HttpRequest | None = None,
+) -> AuditEntry:
+    """Write down who changed what and why; call it in the transaction of the change.
+
+    `actor` is a person, or words for what has no account ("system", "service key psk_…"). Texts are cut to their
+    columns: a long reason must never undo the change it explains.
+    """
+    person = actor if isinstance(actor, User) else None
+    label = person.email if person else str(actor or "system")
+    return AuditEntry.objects.create(
+        action=action[:60],
+        actor=person,
+        actor_label=_clean(label)[:200],
+        workspace=workspace,
+        target=_clean(target)[:200],
+        before=_jsonable(before),
+        after=_jsonable(after),
+        reason=_clean(reason)[:500],
+        ip=_client_ip(request),
+    )
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "")  # PostgreSQL cannot store it
+
+
+def _jsonable(value: Any) -> Any:
+    """`value` with dates and decimals as text, as JSON keeps it."""
+    if value is None:
+        return None
+    return json.loads(_clean(json.dumps(value, cls=DjangoJSONEncoder)).replace("\\u0000", ""))
+
+
+def _client_ip(request: HttpRequest | None) -> str | None:
+    if request is None:
+        return None
+    # allauth knows how many reverse proxies are in front (ALLAUTH_TRUSTED_PROXY_COUNT).
+    ip = get_adapter(request).get_client_ip(request)
+    return str(ip) if ip else None
