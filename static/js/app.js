@@ -1,0 +1,72 @@
+// Progressive enhancement only: everything here has a server-rendered way that works without it.
+
+// Dialogs and toasts
+document.addEventListener('click', (event) => {
+  const opener = event.target.closest('[data-open]')
+  if (opener) {
+    event.preventDefault()
+    document.getElementById(opener.dataset.open)?.showModal()
+  }
+  if (event.target.closest('[data-close]')) event.target.closest('dialog')?.close()
+  if (event.target.closest('[data-dismiss]')) event.target.closest('[data-toast]')?.remove()
+})
+
+new MutationObserver((mutations) => {
+  for (const node of mutations.flatMap((mutation) => [...mutation.addedNodes])) {
+    if (node.matches?.('[data-toast]')) setTimeout(() => node.remove(), 6000)
+  }
+}).observe(document.getElementById('toasts'), { childList: true })
+
+// Copying: the button says so itself for a moment
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim())
+  const text = button.textContent
+  button.textContent = 'Copied'
+  setTimeout(() => { button.textContent = text }, 1500)
+})
+
+// Theme: a cookie for the server's next page, the attribute for this one
+document.addEventListener('submit', (event) => {
+  const form = event.target.closest('[data-theme-form]')
+  if (!form) return
+  event.preventDefault()
+  const theme = event.submitter.value
+  document.cookie = `theme=${theme};path=/;max-age=31536000;samesite=lax`
+  if (theme) document.documentElement.dataset.theme = theme
+  else delete document.documentElement.dataset.theme
+  for (const button of form.querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', String(button.value === theme))
+  }
+})
+
+// A hidden tab does not poll; coming back it asks at once. (Trigger filters would need eval.)
+document.addEventListener('htmx:beforeRequest', (event) => {
+  if (document.hidden && event.detail.requestConfig.triggeringEvent == null) event.preventDefault()
+})
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) window.htmx?.trigger(document.body, 'balance:refresh')
+})
+
+// Charts: arrow keys walk along the columns
+document.addEventListener('keydown', (event) => {
+  const column = event.target.closest('[data-roving] > li')
+  const target = column && {
+    ArrowLeft: column.previousElementSibling,
+    ArrowRight: column.nextElementSibling,
+    Home: column.parentElement.firstElementChild,
+    End: column.parentElement.lastElementChild,
+  }[event.key]
+  if (!target) return
+  event.preventDefault()
+  column.tabIndex = -1
+  target.tabIndex = 0
+  target.focus()
+})
+
+// Selects that send their form; without JavaScript there is a button
+document.addEventListener('change', (event) => {
+  if (event.target.matches('[data-autosubmit]')) event.target.form.requestSubmit()
+})
+document.documentElement.classList.add('js')
