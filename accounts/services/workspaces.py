@@ -19,20 +19,26 @@ def workspace_create(
     owner: User | None,
     external_id: str | None = None,
     time_zone: str = "UTC",
+    usage_write_allowed: bool = False,
     actor: User | None = None,
     request: HttpRequest | None = None,
 ) -> Workspace:
     """A new workspace with its owner (None: the operator adds people later).
 
     Subscribers of `hooks.workspace_created` (plan, signup grant) run in the same transaction. `actor` is who asked,
-    when that is not the owner. Raises `Refused` for an empty name, an unknown time zone or a taken external id.
+    when that is not the owner. `usage_write_allowed`: its own keys may record usage (the operator's decision). Raises `Refused` for an empty name, an unknown time zone or a taken external id.
     """
     name = _checked_name(name)
     _check_time_zone(time_zone)
     with transaction.atomic():
         if external_id is not None and Workspace.objects.filter(external_id=external_id).exists():
             raise Refused(f"Another workspace already has the external id {external_id!r}.", field="external_id")
-        workspace = Workspace.objects.create(name=name, external_id=external_id or None, time_zone=time_zone)
+        workspace = Workspace.objects.create(
+            name=name,
+            external_id=external_id or None,
+            time_zone=time_zone,
+            usage_write_allowed=usage_write_allowed,
+        )
         if owner is not None:
             Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
         for subscriber in hooks.workspace_created:

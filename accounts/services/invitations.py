@@ -1,0 +1,190 @@
+"""Invitations: a link sent to one address, good for seven days, kept only as a hash."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.core.validators import validate_email
+from django.db.models import F
+from django.db.models.functions import Lower
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import hooks
+from accounts.errors import NotAllowed, Refused
+from accounts.models import Invitation, Membership, User, Workspace
+from accounts.roles import Permission, Role, may
+from accounts.services.members import locked_team, roles_to_give
+
+GOOD_FOR = timedelta(days=7)
+# A workspace is not a way to send mail to strangers: so many may be open, and one is sent again at most this often.
+MOST_OPEN = 50
+RESEND_AFTER = timedelta(minutes=1)
+
+
+def token_digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def invitation_create(
+    *, workspace: Workspace, email: str, role: str, by: User | None, request: HttpRequest | None = None
+) -> Invitation:
+    """Invite an address. One that ran out is replaced; raises `Refused` for a member or an address already invited."""
+    email = _checked_email(email)
+    with locked_team(workspace, by=by) as acting:
+        _check_may_invite(acting, Role(role))
+        if EmailAddress.objects.filter(email=email, verified=True, user__memberships__workspace=workspace).exists():
+            raise Refused(f"{email} is already a member.", field="email")
+        waiting = Invitation.objects.filter(workspace=workspace, accepted_at=None, revoked_at=None)
+        same = waiting.annotate(address=Lower("email")).filter(address=email)
+        if same.filter(expires_at__gt=timezone.now()).exists():
+            raise Refused(
+                f"{email} was already invited. Send the invitation again below if it got lost.", field="email"
+            )
+        same.update(revoked_at=timezone.now())
+        if waiting.count() >= MOST_OPEN:
+            raise Refused(f"At most {MOST_OPEN} invitations can be open. Revoke some that are no longer needed.")
+        invitation = Invitation(workspace=workspace, email=email, role=role, invited_by=by)
+        _issue(invitation)
+        hooks.emit(
+            action="member.invited",
+            actor=by,
+            workspace=workspace,
+            target=email,
+            after={"role": role},
+            request=request,
+        )
+    return invitation
+
+
+def invitation_resend(*, invitation: Invitation, by: User | None, request: HttpRequest | None = None) -> Invitation:
+    """A new link for another seven days; the old one stops working."""
+    with locked_team(invitation.workspace, by=by) as acting:
+        current = _open(invitation)
+        _check_may_invite(acting, Role(current.role))
+        if current.sent_at > timezone.now() - RESEND_AFTER:
+            raise Refused("It was sent a moment ago. Wait a minute before sending it again.")
+        _issue(current)
+        hooks.emit(
+            action="member.invited_again",
+            actor=by,
+            workspace=current.workspace,
+            target=current.email,
+            after={"role": current.role},
+            request=request,
+        )
+    return current
+
+
+def invitation_revoke(*, invitation: Invitation, by: User | None, request: HttpRequest | None = None) -> None:
+    """The link stops working. Revoking again changes nothing; one that was accepted stays accepted."""
+    with locked_team(invitation.workspace, by=by) as acting:
+        if acting is not None and not may(acting, Permission.MANAGE_TEAM):
+            raise NotAllowed("Only owners and admins manage the team.")
+        current = Invitation.objects.get(pk=invitation.pk)
+        if current.accepted_at or current.revoked_at:
+            return
+        current.revoked_at = timezone.now()
+        current.save(update_fields=["revoked_at"])
+        hooks.emit(
+            action="member.invitation_revoked",
+            actor=by,
+            workspace=current.workspace,
+            target=current.email,
+            before={"role": current.role},
+            request=request,
+        )
+
+
+def invitation_accept(*, invitation: Invitation, user: User, request: HttpRequest | None = None) -> Membership:
+    """Make the invited person a member. Only someone who has proven the invited address may; twice is once."""
+    with locked_team(invitation.workspace, by=None):
+        current = Invitation.objects.select_related("workspace").get(pk=invitation.pk)
+        if not may_accept(current, user):
+            raise NotAllowed(f"This invitation was sent to {current.email}. Sign in with that address to accept it.")
+        membership = Membership.objects.filter(workspace=current.workspace, user=user).first()
+        if current.accepted_at and membership:
+            return membership
+        _open(current)
+        if current.expires_at <= timezone.now():
+            raise Refused("This invitation has run out. Ask for a new one.")
+        current.accepted_at = timezone.now()
+        current.save(update_fields=["accepted_at"])
+        if membership is not None:  # joined another way in the meantime: keep the role they have
+            return membership
+        membership = Membership.objects.create(workspace=current.workspace, user=user, role=current.role)
+        hooks.emit(
+            action="member.joined",
+            actor=user,
+            workspace=current.workspace,
+            target=current.email,
+            after={"role": current.role},
+            request=request,
+        )
+    return membership
+
+
+def may_accept(invitation: Invitation, user: User) -> bool:
+    """Whether the invited address is one that this person has proven to be theirs."""
+    return EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+
+
+def invitation_by_token(token: str) -> Invitation | None:
+    """The invitation of a link, whatever became of it."""
+    return (
+        Invitation.objects.select_related("workspace", "invited_by")
+        .annotate(workspace_name=F("workspace__name"))
+        .filter(token_digest=token_digest(token))
+        .first()
+    )
+
+
+def _issue(invitation: Invitation) -> None:
+    """Give the invitation a fresh link and send it. The outbox sends after commit, and drops it on rollback."""
+    token = secrets.token_urlsafe(32)
+    now = timezone.now()
+    invitation.token_digest = token_digest(token)
+    invitation.sent_at, invitation.expires_at = now, now + GOOD_FOR
+    invitation.save()
+    context = {
+        "invitation": invitation,
+        "inviter": str(invitation.invited_by) if invitation.invited_by else None,
+        "role": Role(invitation.role).label.lower(),
+        "link": settings.SITE_URL + reverse("accounts:invitation", args=[token]),
+        "days": GOOD_FOR.days,
+        "product": hooks.product_name[0](),
+    }
+    subject = render_to_string("accounts/email/invitation_subject.txt", context)
+    text = render_to_string("accounts/email/invitation.txt", context)
+    send_mail(" ".join(subject.split()), text, None, [invitation.email])
+
+
+def _open(invitation: Invitation) -> Invitation:
+    current = Invitation.objects.select_related("workspace", "invited_by").get(pk=invitation.pk)
+    if current.revoked_at:
+        raise Refused("This invitation was withdrawn.")
+    if current.accepted_at:
+        raise Refused("This invitation was already accepted.")
+    return current
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Refused("Enter a valid e-mail address.", field="email") from error
+    return email
+
+
+def _check_may_invite(acting: Role | None, role: Role) -> None:
+    if acting is not None and not may(acting, Permission.MANAGE_TEAM):
+        raise NotAllowed("Only owners and admins invite people.")
+    if role not in roles_to_give(acting):
+        raise NotAllowed("Only an owner can invite another owner.")
