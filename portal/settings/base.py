@@ -1,10 +1,13 @@
 """What every Django project has: apps, middleware, templates, static files, time."""
 
-from portal.settings.env import BASE_DIR, env, secret
+from urllib.parse import urlsplit
+
+from portal.settings.env import BASE_DIR, HOME, env, secret
+from portal.settings.security import SITE_URL
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", None) or secret("django-secret-key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(SITE_URL).hostname])
 
 INSTALLED_APPS = [
     "unfold",  # before django.contrib.admin: its templates win
@@ -82,7 +85,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = HOME / "static"  # filled by `manage.py prepare`
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -92,3 +95,13 @@ if DEBUG:
     STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# Django's own default keeps errors silent when DEBUG is off; here they go to standard error, for whoever runs us.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "WARNING").upper()},
+    "loggers": {"django": {"handlers": [], "level": "NOTSET", "propagate": True}},
+}

@@ -1,29 +1,28 @@
 """The process environment and the installation's home directory."""
 
+import contextlib
 import secrets
-from pathlib import Path
 
 from environs import Env
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+from portal.home import BASE_DIR, home, own_directory
+
+__all__ = ["BASE_DIR", "HOME", "env", "own_directory", "secret"]
 
 env = Env()
 
 # Everything an installation keeps on disk (embedded database, broker files, secrets, backups).
-HOME = Path(env.str("PURSER_HOME", str(BASE_DIR / "var"))).expanduser().resolve()
+HOME = home()
 
 
 def secret(name: str) -> str:
     """The secret kept in `HOME/secrets/<name>`, made on first use and readable by its owner only."""
     path = HOME / "secrets" / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
-        value = secrets.token_urlsafe(48)
-        try:
-            with path.open("x") as file:
-                path.chmod(0o600)
-                file.write(value)
-        except FileExistsError:  # another process made it a moment ago
-            pass
+        draft = own_directory(path.parent) / f".{name}.{secrets.token_hex(8)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):  # another process made it a moment ago
+            path.hardlink_to(draft)  # appears whole or not at all
+        draft.unlink()
     return path.read_text().strip()

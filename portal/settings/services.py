@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from portal.settings.env import HOME, env
+from portal.embedded.places import places
+from portal.settings.env import HOME, env, own_directory
 
 DATABASE_URL = env.str("DATABASE_URL", "")
 EMBEDDED = not DATABASE_URL
@@ -17,7 +18,8 @@ DATABASES: dict[str, dict[str, Any]] = {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": "purser",
             "USER": "postgres",
-            "HOST": str(HOME / "postgres"),  # the embedded server's socket directory
+            "HOST": str(places(HOME).socket_dir),  # the embedded server listens on a unix socket only
+            "PORT": "5432",
         }
     )
 }
@@ -37,15 +39,21 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
-CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", 2)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "celerybeat-schedule")
+CELERY_TIMEZONE = "UTC"
 if CELERY_BROKER_URL == "filesystem://":
-    queue = HOME / "broker"
+    broker = HOME / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(queue / "messages"),
-        "data_folder_out": str(queue / "messages"),
-        "control_folder": str(queue / "control"),
+        "data_folder_in": str(own_directory(broker / "messages")),
+        "data_folder_out": str(broker / "messages"),
+        "control_folder": str(own_directory(broker / "control")),
     }
 
 # Every e-mail is first a row in the outbox; EMAIL_URL says who carries it out of the house.

@@ -1,16 +1,23 @@
-"""Loaded before Django's settings (pytest -p): which database the tests use."""
+"""Without DATABASE_URL the tests run on the embedded PostgreSQL, which is stopped after the last one."""
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
+import pytest
 
-# Without DATABASE_URL the tests run on the embedded PostgreSQL, in a home of their own.
-if not os.environ.get("DATABASE_URL"):
-    os.environ.setdefault("PURSER_HOME", str(Path(__file__).parent.parent.parent / "var" / "test"))
-else:
-    os.environ.setdefault("PURSER_HOME", tempfile.mkdtemp(prefix="purser-test-"))
-# A setting of the shell must not leak into what the tests expect.
-for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG"):
-    os.environ.pop(name, None)
-os.environ.setdefault("CHROMIUM", shutil.which("chromium") or shutil.which("chromium-browser") or "")
+from portal.embedded import EmbeddedError, Share, ensure_running
+from portal.home import home
+from portal.testing.environment import EMBEDDED
+
+_shares: list[Share] = []
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if EMBEDDED and not session.config.option.collectonly:
+        try:
+            _shares.append(ensure_running(home(), durable=False))
+        except EmbeddedError as error:
+            pytest.exit(f"purser: {error}", returncode=1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _shares:
+        _shares.pop().close()

@@ -1,0 +1,22 @@
+"""Which database and which home the tests use. Imported before the portal's settings read the environment."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from portal.home import BASE_DIR
+
+EMBEDDED = not os.environ.get("DATABASE_URL")
+
+# Settings of the shell must not leak into what the tests expect.
+for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST"):
+    os.environ.pop(name, None)
+os.environ.setdefault("CHROMIUM", shutil.which("chromium") or shutil.which("chromium-browser") or "")
+
+if "PURSER_HOME" not in os.environ:
+    if EMBEDDED:
+        os.environ["PURSER_HOME"] = str(BASE_DIR / "var" / "test")
+    else:
+        os.environ["PURSER_HOME"] = tempfile.mkdtemp(prefix="purser-test-")
+        atexit.register(shutil.rmtree, os.environ["PURSER_HOME"], ignore_errors=True)
