@@ -44,9 +44,7 @@ def invitation_create(
         waiting = Invitation.objects.filter(workspace=workspace, accepted_at=None, revoked_at=None)
         same = waiting.annotate(address=Lower("email")).filter(address=email)
         if same.filter(expires_at__gt=timezone.now()).exists():
-            raise Refused(
-                f"{email} was already invited. Send the invitation again below if it got lost.", field="email"
-            )
+            raise Refused(f"{email} was already invited. If it got lost, send it again below.", field="email")
         same.update(revoked_at=timezone.now())
         if waiting.count() >= MOST_OPEN:
             raise Refused(f"At most {MOST_OPEN} invitations can be open. Revoke some that are no longer needed.")
@@ -132,7 +130,7 @@ def invitation_accept(*, invitation: Invitation, user: User, request: HttpReques
 
 def may_accept(invitation: Invitation, user: User) -> bool:
     """Whether the invited address is one that this person has proven to be theirs."""
-    return EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists()
+    return bool(EmailAddress.objects.filter(user=user, verified=True, email__iexact=invitation.email).exists())
 
 
 def invitation_by_token(token: str) -> Invitation | None:

@@ -25,8 +25,9 @@ def workspace_create(
 ) -> Workspace:
     """A new workspace with its owner (None: the operator adds people later).
 
-    Subscribers of `hooks.workspace_created` (plan, signup grant) run in the same transaction. `actor` is who asked,
-    when that is not the owner. `usage_write_allowed`: its own keys may record usage (the operator's decision). Raises `Refused` for an empty name, an unknown time zone or a taken external id.
+    Subscribers of `hooks.workspace_created` (plan, signup grant) run in the same transaction. `usage_write_allowed`:
+    the operator lets the workspace's own keys record usage. `actor` is who asked, when that is not the owner. Raises
+    `Refused` for an empty name, an unknown time zone or a taken external id.
     """
     name = _checked_name(name)
     _check_time_zone(time_zone)
