@@ -1,11 +1,11 @@
 """The ledger's tables. Amounts are integer nano-credits (10**-9 credit); README.md explains the accounts.
 
-Operation, Transfer and LotTake are append-only; of a Lot only `remaining`, `held` and `scheduled` change
-(triggers in migrations/0002). The wallet row is the one lock of its workspace.
+Operation, Transfer and LotTake are append-only; of a Lot only `remaining`, `held`, `scheduled` and `priority`
+change (triggers in migrations/0003). The wallet row is the one lock of its workspace.
 """
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from accounts.models import Workspace
 
@@ -30,6 +30,9 @@ class Wallet(models.Model):
     debt_since = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["next_due_at"], condition=Q(next_due_at__isnull=False), name="wallet_due"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(available__gte=0, held__gte=0, debt__gte=0, overdraft_held__gte=0, overdraft_limit__gte=0),
@@ -45,13 +48,15 @@ class Wallet(models.Model):
 class Operation(models.Model):
     """One thing that happened, whole: 1..n transfers under one idempotency key."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     namespace = models.CharField(max_length=40)  # who may choose keys here: "usage", "api", "plan", "operator", …
     key = models.CharField(max_length=200)
     request_hash = models.BinaryField(max_length=32)  # same key, other content = conflict
     kind = models.CharField(max_length=30)
     result = models.JSONField(default=dict)  # what the first caller was told
-    reverses = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="reversals")
+    reverses = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="reversals", db_index=False
+    )
     actor = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
@@ -59,6 +64,9 @@ class Operation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "namespace", "key"], name="operation_once_per_key"),
+        ]
+        indexes = [
+            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="operation_reversed"),
         ]
 
     def __str__(self) -> str:
@@ -68,7 +76,9 @@ class Operation(models.Model):
 class Transfer(models.Model):
     """`amount` from account `debit` to account `credit`: balanced by construction."""
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    # No foreign key in the database: it is the operation's workspace (checked there and by verify_ledger), and this
+    # table is written with every request.
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     operation = models.ForeignKey(Operation, models.PROTECT, related_name="transfers")
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=30)
@@ -80,7 +90,7 @@ class Transfer(models.Model):
     created_at = models.DateTimeField()
     # For a batch: sha256 over its ordered (event id, amount) list, so the chain vouches for each event.
     items_digest = models.BinaryField(max_length=32, null=True)
-    reverses = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    reverses = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     digest = models.BinaryField(max_length=32)
 
     class Meta:
@@ -89,6 +99,9 @@ class Transfer(models.Model):
             models.UniqueConstraint(fields=["workspace", "seq"], name="transfer_seq_unique_in_workspace"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
+        ]
+        indexes = [
+            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="transfer_reversed"),
         ]
 
     def __str__(self) -> str:
@@ -103,8 +116,9 @@ class Lot(models.Model):
         PROMOTION = "promotion"  # signup grant, promotions, operator's gifts
         BOUGHT = "bought"
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lots")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="lots", db_index=False)
     operation = models.ForeignKey(Operation, models.PROTECT, related_name="lots")
+    seq = models.BigIntegerField()  # of the transfer that brought it in, whose digest vouches for its terms
     source = models.CharField(max_length=10, choices=Source.choices)
     label = models.CharField(max_length=120)  # as its owner reads it: "Pro plan, March 2026"
     amount = models.BigIntegerField()
@@ -116,12 +130,26 @@ class Lot(models.Model):
     scheduled = models.BooleanField(default=False)  # its start has not been posted yet
     unit_price_usd = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)  # paid per credit
     created_at = models.DateTimeField()
+    # The index below tests this and not `remaining`: an update of `remaining` alone then touches no index.
+    open = models.GeneratedField(expression=Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["workspace"], condition=Q(remaining__gt=0), name="lot_open"),
+            # The burn order (billing.ledger.burn), for reading only the first lots of a wallet.
+            models.Index(
+                F("workspace"),
+                F("priority"),
+                F("expires_at"),  # ascending: never (NULL) comes last
+                Case(When(source="plan", then=Value(0)), When(source="promotion", then=Value(1)), default=Value(2)),
+                F("effective_at"),
+                F("id"),
+                condition=Q(open=True, scheduled=False),
+                name="lot_burn_order",
+            ),
+            models.Index(fields=["workspace", "-id"], name="lot_of_workspace"),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["workspace", "seq"], name="lot_one_per_transfer"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="lot_amount_positive"),
             models.CheckConstraint(
                 condition=Q(remaining__gte=0, remaining__lte=F("amount")), name="lot_remaining_within_amount"
@@ -141,7 +169,7 @@ class Lot(models.Model):
 class LotTake(models.Model):
     """How much a transfer took from a lot; negative puts it back (reversals)."""
 
-    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="takes")
+    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="takes", db_index=False)
     lot = models.ForeignKey(Lot, models.PROTECT, related_name="takes")
     position = models.PositiveIntegerField()  # order within the transfer
     amount = models.BigIntegerField()

@@ -1,9 +1,33 @@
 """Shared fixtures: alice owns a workspace, bob is a viewer in it, charlie is a stranger."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from django.db import connection
+from django.test import TransactionTestCase
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
+    """The ledger refuses TRUNCATE; between two transactional tests the test database is emptied all the same."""
+    original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def teardown(case: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET purser.ledger_rewrite = 'on'")
+        try:
+            original(case)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET purser.ledger_rewrite")
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
+    yield
+    TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
 
 
 @pytest.fixture
