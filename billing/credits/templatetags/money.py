@@ -1,0 +1,33 @@
+"""Template filters for amounts in nano-credits: `{{ nano|credits }}`, `{{ nano|usd:site.usd_per_credit }}`."""
+
+from decimal import Decimal
+
+from django import template
+
+from billing.credits import format
+
+register = template.Library()
+
+
+@register.filter
+def credits(nano: int | None) -> str:
+    """Credits rounded to the magnitude."""
+    return "" if nano is None else format.credits_text(int(nano))
+
+
+@register.filter
+def credits_exact(nano: int | None) -> str:
+    """Every decimal the ledger holds."""
+    return "" if nano is None else format.exact_text(int(nano))
+
+
+@register.filter
+def usd(nano: int | None, usd_per_credit: Decimal) -> str:
+    """What nano-credits are worth at face value."""
+    return "" if nano is None else format.usd_text(int(nano), Decimal(usd_per_credit))
+
+
+@register.filter
+def dollars(amount: Decimal | None) -> str:
+    """An amount that is in dollars already (published prices, costs)."""
+    return "" if amount is None else format.dollars_text(Decimal(amount))
