@@ -9,6 +9,7 @@ from django.test import TransactionTestCase
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
+from billing.foundation.cache import clear_all
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +29,12 @@ def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
     yield
     TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> None:
+    """What a process keeps for seconds must not travel from test to test."""
+    clear_all()
 
 
 @pytest.fixture
