@@ -1,18 +1,17 @@
 """Initialises, starts and stops the embedded server. Callers hold the start lock (share.py)."""
 
 import contextlib
-import os
 import shutil
 import time
-from pathlib import Path
 
+import psutil
 import psycopg
 from psycopg import sql
 
-from portal.embedded.account import server_account
 from portal.embedded.errors import EmbeddedError
-from portal.embedded.places import SYSTEM_DIRECTORY, Places, enterable
-from portal.embedded.programs import MAJOR, Runner, installed
+from portal.embedded.ground import prepare
+from portal.embedded.places import SOCKET_NAME, Places
+from portal.embedded.programs import MAJOR, Runner
 
 DATABASE = "purser"
 USER = "postgres"
@@ -58,84 +57,30 @@ class Server:
         return True
 
     def start(self, *, durable: bool = True) -> None:
-        runner = self._prepare()
+        runner = prepare(self.places)
         if not (self.places.data / "PG_VERSION").exists():
             self._initialise(runner)
         self._check_version()
         self._configure(runner, durable=durable)
+        self._forget_dead_server()
         options = ("-D", str(self.places.data), "-l", str(self.places.log), "-w", "-t", str(START_SECONDS), "-s")
         # A server that was left behind and is still recovering makes pg_ctl fail: then wait for it.
         if not runner.run("pg_ctl", "start", *options) and not self._comes_up(seconds=5):
-            raise EmbeddedError(
-                f"the embedded PostgreSQL did not start ({runner.last_words()}); log: {self.places.log}"
-            )
+            raise EmbeddedError(f"the embedded PostgreSQL did not start: {runner.last_words()} ({self.places.log})")
         self._ensure_database()
 
     def stop(self) -> None:
-        runner = self._prepare()
+        runner = prepare(self.places)
         if runner.run("pg_ctl", "stop", "-D", str(self.places.data), "-m", "fast", "-w", "-s"):
             return
         runner.run("pg_ctl", "stop", "-D", str(self.places.data), "-m", "immediate", "-w", "-s")
 
-    def _prepare(self) -> Runner:
-        """The directories, owned by the user the server runs as."""
-        account = server_account()
-        places = self.places
-        try:
-            places.base.parent.mkdir(parents=True, exist_ok=True)
-            if places.base.parent == SYSTEM_DIRECTORY:
-                SYSTEM_DIRECTORY.chmod(0o711)
-            for directory in (places.base, places.socket_dir):
-                directory.mkdir(exist_ok=True)
-                if account:
-                    account.own(directory)
-                elif directory.stat().st_uid != os.geteuid():
-                    raise EmbeddedError(f"{directory} belongs to another user")
-                directory.chmod(0o700)
-            places.log.touch()
-            if account:
-                account.own(places.log)
-            if account and not enterable(places.base.parent):
-                # Our own directories only; those above them are not ours to open.
-                places.home.chmod(places.home.stat().st_mode | 0o011)
-            if places.base.parent == SYSTEM_DIRECTORY and not (link := places.home / "postgres").is_symlink():
-                places.home.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(places.base)
-        except OSError as error:
-            raise EmbeddedError(f"cannot use {error.filename}: {error.strerror}") from error
-        if account and not enterable(places.base.parent):
-            closed = next(each for each in reversed(places.base.parents) if not each.stat().st_mode & 0o001)
-            raise EmbeddedError(
-                f"PostgreSQL's user cannot enter {closed}; set PURSER_HOME to a directory below /srv or /var"
-            )
-        software = installed()
-        if account and not enterable(software):
-            software = self._copy_software(software)
-        return Runner(software=software, cwd=places.base, log=places.log, account=account)
-
-    def _copy_software(self, source: Path) -> Path:
-        target = self.places.software / source.parent.name / source.name
-        libraries = source.parent.parent / f"{source.parent.name}.libs"
-        if not target.exists():
-            shutil.rmtree(self.places.software, ignore_errors=True)
-            partly = self.places.base / "software.new"
-            shutil.rmtree(partly, ignore_errors=True)
-            shutil.copytree(source, partly / source.parent.name / source.name, symlinks=True)
-            if libraries.is_dir():
-                shutil.copytree(libraries, partly / libraries.name, symlinks=True)
-            partly.rename(self.places.software)
-            for path in (self.places.software, *self.places.software.rglob("*")):
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode | 0o005 | (0o001 if path.is_dir() else 0))
-        return target
-
     def _initialise(self, runner: Runner) -> None:
         # Sorting and letter case by the server's own Unicode tables: the same on every machine.
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        options = ("-D", str(self.places.data), "-U", USER, "--auth=trust", "--no-instructions", *locale)
         shutil.rmtree(self.places.data, ignore_errors=True)  # an initialisation that was interrupted
-        if not runner.run(
-            "initdb", "-D", str(self.places.data), "-U", USER, "--auth=trust", "--no-instructions", *locale
-        ):
+        if not runner.run("initdb", *options):
             reason = runner.last_words()
             shutil.rmtree(self.places.data, ignore_errors=True)
             raise EmbeddedError(f"the embedded PostgreSQL could not be initialised: {reason}")
@@ -159,6 +104,18 @@ class Server:
         if self.places.log.stat().st_size > LOG_MAX_BYTES:
             self.places.log.write_text("")
 
+    def _forget_dead_server(self) -> None:
+        """Remove the lock files of a server that is no more.
+
+        PostgreSQL does so itself unless the number was given to another process of the same user, or the dead
+        process was never collected, as happens in containers without an init.
+        """
+        for lock in (self.places.data / "postmaster.pid", self.places.socket_dir / f"{SOCKET_NAME}.lock"):
+            with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+                number = int(lock.read_text().splitlines()[0])
+                if not _is_server(number, str(self.places.data)):
+                    lock.unlink()
+
     def _comes_up(self, *, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while not self.answers():
@@ -173,3 +130,11 @@ class Server:
             if not known:
                 with contextlib.suppress(psycopg.errors.DuplicateDatabase):
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _is_server(number: int, data: str) -> bool:
+    try:
+        process = psutil.Process(number)
+        return process.status() != psutil.STATUS_ZOMBIE and data in process.cmdline()
+    except psutil.Error:
+        return False

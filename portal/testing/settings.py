@@ -1,6 +1,6 @@
 """The portal's settings for tests: as deployed, except for what only costs time."""
 
-import portal.testing.environment  # noqa: F401, I001 - before the settings read the environment
+import portal.testing.environment  # noqa: F401 - before the settings read the environment
 from portal.settings import *  # noqa: F403
 from portal.settings import STORAGES
 
