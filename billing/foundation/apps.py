@@ -22,5 +22,7 @@ class FoundationConfig(AppConfig):
 def _listen() -> None:
     from accounts import hooks
     from billing.foundation.audit.services import record
+    from billing.foundation.site.selectors import site
 
     hooks.audited.append(record)
+    hooks.product_name.insert(0, lambda: site().product_name)

@@ -1,6 +1,26 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class PlansConfig(AppConfig):
     name = "billing.plans"
     label = "plans"
+
+    def ready(self) -> None:
+        from accounts import hooks
+        from billing.plans.services import start_default_plan
+        from billing.plans.signup import person_was_verified, workspace_was_created
+
+        hooks.workspace_created.append(start_default_plan)
+        hooks.workspace_created.append(workspace_was_created)
+        hooks.person_verified.append(person_was_verified)
+        post_migrate.connect(_ship, sender=self, dispatch_uid="ship_plans")
+
+
+def _ship(*, apps: Any, **_signal: Any) -> None:
+    """After the migrations of a new database; in tests also after the tables were emptied."""
+    from billing.plans.shipped import ship_plans
+
+    ship_plans(apps)

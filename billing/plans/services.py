@@ -1,0 +1,157 @@
+"""Starting plans and opening their periods."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from accounts.services.workspaces import workspace_create
+from billing.credits import clock
+from billing.foundation.site.selectors import site
+from billing.metering.allowances import allowance_open
+from billing.plans import calendar
+from billing.plans.errors import UnknownPlan
+from billing.plans.models import PlanVersion, Subscription
+from billing.plans.selectors import forget_limits, newest_version
+
+log = logging.getLogger(__name__)
+
+NAMESPACE = "plan"
+
+_chosen: ContextVar[str | None] = ContextVar("chosen_plan", default=None)
+
+
+def workspace_open(
+    *,
+    name: str,
+    owner: User | None,
+    plan_key: str | None = None,
+    external_id: str | None = None,
+    time_zone: str = "UTC",
+) -> Workspace:
+    """A new workspace on `plan_key` (None: the default plan), all in one transaction.
+
+    Raises UnknownPlan, or accounts' `Refused`; nothing is written then.
+    """
+    if plan_key is not None and newest_version(plan_key) is None:
+        raise UnknownPlan(plan_key)
+    with transaction.atomic(), _starting_on(plan_key):
+        return workspace_create(name=name, owner=owner, external_id=external_id, time_zone=time_zone)
+
+
+@contextmanager
+def _starting_on(plan_key: str | None) -> Iterator[None]:
+    token = _chosen.set(plan_key)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def start_default_plan(workspace: Workspace) -> None:
+    """Subscriber of `workspace_created`: the plan chosen for this workspace, or the site's default one.
+
+    A default plan that does not exist must not keep customers out: the workspace is made without a plan.
+    """
+    chosen = _chosen.get()
+    try:
+        plan_start(workspace=workspace, plan_key=chosen)
+    except UnknownPlan:
+        if chosen is not None:
+            raise
+        log.error("workspace %s has no plan: there is no published plan %r", workspace.pk, site().default_plan)
+
+
+def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: datetime | None = None) -> Subscription:
+    """Put a workspace without a plan on one and open its first period; starting again changes nothing.
+
+    Raises UnknownPlan.
+    """
+    now = now or clock.now()
+    key = plan_key or site().default_plan
+    with transaction.atomic():
+        subscription = Subscription.objects.select_related("version__plan").filter(workspace=workspace).first()
+        if subscription is not None:
+            return subscription
+        version = newest_version(key)
+        if version is None:
+            raise UnknownPlan(key)
+        subscription, created = Subscription.objects.get_or_create(
+            workspace=workspace,
+            defaults={
+                "version": version,
+                "anchor": now,
+                "period": 0,
+                "next_period_at": calendar.period_end(now, 0),
+            },
+        )
+        if created:
+            if version.overdraft:
+                from billing.ledger.services import overdraft_set
+
+                overdraft_set(workspace_id=workspace.pk, limit=version.overdraft)
+            period_open(subscription, 0, now=now)
+            transaction.on_commit(lambda: forget_limits(workspace.pk))
+    return subscription
+
+
+def period_open(subscription: Subscription, period: int, *, now: datetime) -> None:
+    """Give what the plan includes in one period, under keys of that period: opening it twice gives it once."""
+    version, anchor = subscription.version, subscription.anchor
+    starts_at = calendar.period_start(anchor, period)
+    for meter, included in version.allowances.items():
+        allowance_open(
+            workspace_id=subscription.workspace_id,
+            meter=meter,
+            starts_at=starts_at,
+            ends_at=calendar.period_end(anchor, period),
+            included=Decimal(included),
+        )
+    if version.monthly_credits:
+        _grant(subscription, version, period, starts_at=starts_at, now=now)
+
+
+def _grant(
+    subscription: Subscription, version: PlanVersion, period: int, *, starts_at: datetime, now: datetime
+) -> None:
+    expires_at = calendar.credits_until(subscription.anchor, period, rollover_months=version.rollover_months)
+    if expires_at <= now:
+        # Found after a long downtime: these credits have come and gone, nothing is left to give or to repay with.
+        return
+    from billing.ledger.services import credits_grant
+
+    credits_grant(
+        workspace_id=subscription.workspace_id,
+        namespace=NAMESPACE,
+        key=f"plan:{subscription.pk}:{period}",
+        kind="grant.plan",
+        source="plan",
+        amount=version.monthly_credits,
+        label=f"{version.plan.name} plan, {starts_at:%B %Y}",
+        effective_at=starts_at,
+        expires_at=expires_at,
+        actor="system",
+        now=now,
+    )
+
+
+def roll_one(*, now: datetime) -> bool:
+    """Open the next period of one subscription that is due; False if none is (or others have them all)."""
+    with transaction.atomic():
+        due = Subscription.objects.filter(next_period_at__lte=now).order_by("next_period_at", "pk")
+        subscription = (
+            due.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("version__plan").first()
+        )
+        if subscription is None:
+            return False
+        period = subscription.period + 1
+        period_open(subscription, period, now=now)
+        subscription.period = period
+        subscription.next_period_at = calendar.period_end(subscription.anchor, period)
+        subscription.save(update_fields=["period", "next_period_at"])
+    return True

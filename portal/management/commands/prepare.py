@@ -1,0 +1,60 @@
+"""Makes an installation ready to start: run by `make run`, and by hand in deployments that run the parts themselves."""
+
+import io
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from portal.run.report import step
+from portal.static_files import collect_if_changed
+
+LOCK = 0x507572736572  # any number, the same in every process of an installation
+
+
+class Command(BaseCommand):
+    help = "Migrate, collect static files, import the bundled prices and, in a demo, seed it. Safe to repeat."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Several machines may start at once on one database.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            try:
+                self._prepare()
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+    def _prepare(self) -> None:
+        with step("migrations") as outcome:
+            outcome(f"{_migrate()} applied")
+        with step("static") as outcome:
+            outcome("collected" if collect_if_changed() else "unchanged")
+        with step("prices") as outcome:
+            outcome(_last_line(_called("prices_import")) if "prices_import" in __import__("django.core.management").core.management.get_commands() else "-")
+        if settings.DEMO:
+            with step("demo") as outcome:
+                outcome(_last_line(_called("demo_seed")) if "demo_seed" in __import__("django.core.management").core.management.get_commands() else "-")
+
+
+def _migrate() -> int:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        call_command("migrate", interactive=False, verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    return len(plan)
+
+
+def _called(command: str) -> str:
+    output = io.StringIO()
+    call_command(command, stdout=output)
+    return output.getvalue()
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "done"
