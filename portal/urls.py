@@ -10,7 +10,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("", include("portal.health_urls")),
     path("", include("billing.foundation.urls")),
     path("", include("billing.api.urls")),
     path("", include("accounts.urls")),

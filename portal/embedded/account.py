@@ -44,7 +44,7 @@ def _find() -> pwd.struct_passwd | None:
 def _create() -> pwd.struct_passwd:
     for command in CREATE:
         if shutil.which(command[0]):
-            result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
             if entry := _find():
                 return entry
             raise EmbeddedError(f"cannot create the system user {USER}: {result.stderr.strip()}")

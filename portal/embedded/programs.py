@@ -45,7 +45,7 @@ class Runner:
         """Run a program with its output appended to the log; whether it succeeded."""
         # Not a pipe: the server that pg_ctl leaves behind would hold it open.
         with self.log.open("ab") as log:
-            result = subprocess.run(  # noqa: S603
+            result = subprocess.run(
                 [str(self.software / "bin" / name), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -44,7 +44,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.health.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "billing.api.middleware.ApiMiddleware",  # answers /api/ itself: nothing below is for it
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -34,10 +34,18 @@ class Command(BaseCommand):
         with step("static") as outcome:
             outcome("collected" if collect_if_changed() else "unchanged")
         with step("prices") as outcome:
-            outcome(_last_line(_called("prices_import")) if "prices_import" in __import__("django.core.management").core.management.get_commands() else "-")
+            outcome(
+                _last_line(_called("prices_import"))
+                if "prices_import" in __import__("django.core.management").core.management.get_commands()
+                else "-"
+            )
         if settings.DEMO:
             with step("demo") as outcome:
-                outcome(_last_line(_called("demo_seed")) if "demo_seed" in __import__("django.core.management").core.management.get_commands() else "-")
+                outcome(
+                    _last_line(_called("demo_seed"))
+                    if "demo_seed" in __import__("django.core.management").core.management.get_commands()
+                    else "-"
+                )
 
 
 def _migrate() -> int:

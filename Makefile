@@ -1,0 +1,52 @@
+# Purser: `make run` starts everything, `make test` tests it; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help run install install-dev test test-full lint format bench backup restore clean
+
+# The first of these that is Python 3.11 or newer makes .venv; PYTHON=… names another one.
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
+PY := .venv/bin/python
+
+# $(call with_python,script arguments)
+define with_python
+	@for python in $(PYTHONS); do \
+		if $$python -c '$(SUITABLE)' >/dev/null 2>&1; then exec $$python $(1); fi; \
+	done; echo "purser: Python 3.11 or newer is needed; install it or name it: make PYTHON=/path/to/python" >&2; exit 1
+endef
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install ## Start the portal with all it needs; PORT and PURSER_HOME are honoured
+	@exec $(PY) -m portal.run
+
+test: install-dev ## Run the tests (embedded PostgreSQL, small sizes, at most 10 minutes)
+	@$(PY) -m portal.testing.run -m "not slow" $(ARGS)
+
+test-full: install-dev ## Run all tests at full size
+	@$(PY) -m portal.testing.run $(ARGS)
+
+lint: install-dev ## Style, types, import directions, migrations, deployment checks
+	@PURSER_HOME=$(CURDIR)/var/test sh .ci/lint
+
+format: install-dev ## Format the code
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
+
+bench: install ## Measure posts, batches and one hot wallet beside their floors
+	@$(PY) benchmarks/run.py $(ARGS)
+
+backup: install ## Write a backup; FILE=… names it (default: PURSER_HOME/backups/)
+	@$(PY) manage.py backup $(FILE)
+
+restore: install ## Replace all data by the backup FILE=…
+	@test -n "$(FILE)" || { echo "purser: name the backup: make restore FILE=var/backups/…" >&2; exit 1; }
+	@$(PY) manage.py restore "$(FILE)"
+
+install: ## Make .venv with what running needs
+	$(call with_python,portal/run/install.py)
+
+install-dev: ## Make .venv with what testing needs, too
+	$(call with_python,portal/run/install.py dev)
+
+clean: ## Remove caches and the tests' home; .venv and var/ stay
+	@rm -rf var/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""/healthz, /readyz and /metrics: asked by machines, before sessions, hosts and redirects matter."""

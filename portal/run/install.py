@@ -1,0 +1,113 @@
+"""Makes the virtual environment. Run by the Makefile with any Python >= 3.11, so it uses the standard library only.
+
+    python3 portal/run/install.py [dev]
+
+Quick when nothing changed: a stamp in the environment keeps the digest of the requirements it was made from.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / "bin" / "python"
+FILES = {
+    "run": ("requirements.txt", "constraints.txt"),
+    "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt"),
+}
+
+
+class Failed(Exception):
+    """One line for a person."""
+
+
+def main(arguments: list[str]) -> int:
+    kind = arguments[0] if arguments else "run"
+    try:
+        make(kind)
+    except Failed as failure:
+        print(f"purser: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make(kind: str) -> None:
+    if _stamp("dev").exists() or _stamp(kind).exists():  # everything that runs is in the developers' set, too
+        return
+    if not _works():
+        _create()
+    _install(FILES[kind][0])
+    for old in ENVIRONMENT.glob(".installed-*"):
+        old.unlink()
+    _stamp(kind).touch()
+
+
+def _stamp(kind: str) -> Path:
+    digest = hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in FILES[kind]))
+    return ENVIRONMENT / f".installed-{kind}-{digest.hexdigest()[:16]}"
+
+
+def _works() -> bool:
+    """Whether there is an environment with pip; its Python may have been removed, or its folder moved."""
+    try:
+        return not subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode
+    except OSError:
+        return False
+
+
+def _create() -> None:
+    print(f"Making the virtual environment .venv with Python {sys.version.split()[0]} …", flush=True)
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], capture_output=True, text=True, check=False)
+    if made.returncode:
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        if "ensurepip" in made.stdout + made.stderr:
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            raise Failed(f"this Python lacks its venv module: install it (Debian: apt install python{version}-venv)")
+        raise Failed(f"cannot make {ENVIRONMENT}: {_last_line(made.stderr or made.stdout)}")
+
+
+def _install(requirements: str) -> None:
+    """pip's own output, boiled down to a count of packages."""
+    total = sum(1 for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    process = subprocess.Popen(
+        [*command, "-r", ROOT / requirements],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    started = shown = time.monotonic()
+    count, lines = 0, []
+    print("Installing packages (the first time this takes about a minute) …", flush=True)
+    for line in process.stdout or ():
+        lines.append(line.rstrip())
+        count += line.startswith(("Collecting ", "Requirement already"))
+        now = time.monotonic()
+        if now - shown > 3:
+            shown = now
+            print(f"  {min(count, total)} of at most {total} packages, {now - started:.0f} s", flush=True)
+    if process.wait():
+        print("\n".join(lines[-15:]), file=sys.stderr)
+        raise Failed(f"the packages of {requirements} could not be installed: {_last_error(lines)}")
+    print(f"  installed ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+def _last_error(lines: list[str]) -> str:
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return errors[-1] if errors else _last_line("\n".join(lines))
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""The long-running parts and how each is called."""
+
+import os
+import sys
+
+from portal.run.children import Child
+from portal.run.config import Config
+
+
+def environment(config: Config) -> dict[str, str]:
+    return os.environ | {
+        "PURSER_HOME": str(config.home),
+        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings"),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+    }
+
+
+def parts(config: Config) -> list[Child]:
+    web = [
+        *("-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", config.host, "--port", str(config.port)),
+        # Every blocking thread keeps a database connection of its own.
+        *("--workers", str(config.workers), "--blocking-threads", str(config.threads)),
+        *(
+            "--respawn-failed-workers",
+            "--workers-kill-timeout",
+            "5",
+            "--log-level",
+            "warning",
+            "portal.wsgi:application",
+        ),
+    ]
+    celery = ["-m", "celery", "-A", "portal", "--quiet"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [*celery, "worker", "--loglevel", "WARNING", *quiet]
+    beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
+    commands = {"web": web, "worker": worker, "beat": beat}
+    return [Child(name, [sys.executable, *command], environment(config)) for name, command in commands.items()]

@@ -1,0 +1,2 @@
+class Problem(Exception):
+    """Purser cannot run; the message is one line for a person."""
