@@ -1,7 +1,7 @@
 """Starting plans and opening their periods."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -13,6 +13,7 @@ from accounts.models import User, Workspace
 from accounts.services.workspaces import workspace_create
 from billing.credits import clock
 from billing.foundation.site.selectors import site
+from billing.ledger.services import credits_grant, overdraft_set
 from billing.metering.allowances import allowance_open
 from billing.plans import calendar
 from billing.plans.errors import UnknownPlan
@@ -92,8 +93,6 @@ def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: dateti
         )
         if created:
             if version.overdraft:
-                from billing.ledger.services import overdraft_set
-
                 overdraft_set(workspace_id=workspace.pk, limit=version.overdraft)
             period_open(subscription, 0, now=now)
             transaction.on_commit(lambda: forget_limits(workspace.pk))
@@ -120,11 +119,6 @@ def _grant(
     subscription: Subscription, version: PlanVersion, period: int, *, starts_at: datetime, now: datetime
 ) -> None:
     expires_at = calendar.credits_until(subscription.anchor, period, rollover_months=version.rollover_months)
-    if expires_at <= now:
-        # Found after a long downtime: these credits have come and gone, nothing is left to give or to repay with.
-        return
-    from billing.ledger.services import credits_grant
-
     credits_grant(
         workspace_id=subscription.workspace_id,
         namespace=NAMESPACE,
@@ -140,18 +134,36 @@ def _grant(
     )
 
 
-def roll_one(*, now: datetime) -> bool:
-    """Open the next period of one subscription that is due; False if none is (or others have them all)."""
+class PeriodFailed(Exception):
+    """The next period of a subscription could not be opened; nothing of it was written. The cause is chained."""
+
+    def __init__(self, subscription_id: int) -> None:
+        super().__init__(f"the next period of subscription {subscription_id} could not be opened")
+        self.subscription_id = subscription_id
+
+
+def roll_one(*, now: datetime, leave_out: Sequence[int] = ()) -> bool:
+    """Open the next period of one subscription that is due; False if none is, or others have them all.
+
+    Raises PeriodFailed.
+    """
     with transaction.atomic():
-        due = Subscription.objects.filter(next_period_at__lte=now).order_by("next_period_at", "pk")
+        due = Subscription.objects.filter(next_period_at__lte=now).exclude(pk__in=leave_out)
         subscription = (
-            due.select_for_update(of=("self",), no_key=True, skip_locked=True).select_related("version__plan").first()
+            due.select_for_update(of=("self",), no_key=True, skip_locked=True)
+            .select_related("version__plan")
+            .order_by("next_period_at", "pk")
+            .first()
         )
         if subscription is None:
             return False
-        period = subscription.period + 1
-        period_open(subscription, period, now=now)
-        subscription.period = period
-        subscription.next_period_at = calendar.period_end(subscription.anchor, period)
-        subscription.save(update_fields=["period", "next_period_at"])
+        try:
+            with transaction.atomic():
+                period = subscription.period + 1
+                period_open(subscription, period, now=now)
+                subscription.period = period
+                subscription.next_period_at = calendar.period_end(subscription.anchor, period)
+                subscription.save(update_fields=["period", "next_period_at"])
+        except Exception as error:
+            raise PeriodFailed(subscription.pk) from error
     return True

@@ -11,6 +11,7 @@ from accounts.roles import Role
 from billing.credits import clock
 from billing.credits.units import rounded_nano
 from billing.foundation.site.selectors import site
+from billing.ledger.services import credits_grant
 from billing.plans.models import SignupGrant
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,6 @@ def signup_grant(*, user: User) -> SignupGrant | None:
         now = clock.now()
         days = settings.signup_grant_days
         grant = SignupGrant.objects.create(user=user, workspace_id=first.workspace_id, granted_at=now)
-        from billing.ledger.services import credits_grant
-
         credits_grant(
             workspace_id=first.workspace_id,
             namespace="plan",
@@ -58,6 +57,7 @@ def signup_grant(*, user: User) -> SignupGrant | None:
             source="promotion",
             amount=amount,
             label="Welcome credits",
+            effective_at=now,
             expires_at=now + timedelta(days=days) if days else None,
             actor="system",
         )
