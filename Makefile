@@ -6,6 +6,8 @@
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PY := .venv/bin/python
+# Commands of the development must not touch the data of a running portal.
+TEST_HOME := PURSER_HOME=$(CURDIR)/var/test
 
 # $(call with_python,script arguments)
 define with_python
@@ -21,13 +23,18 @@ run: install ## Start the portal with all it needs; PORT and PURSER_HOME are hon
 	@exec $(PY) -m portal.run
 
 test: install-dev ## Run the tests (embedded PostgreSQL, small sizes, at most 10 minutes)
-	@$(PY) -m portal.testing.run -m "not slow" $(ARGS)
+	@$(TEST_HOME) $(PY) -m pytest -q --complete -m "not slow" $(ARGS)
 
 test-full: install-dev ## Run all tests at full size
-	@$(PY) -m portal.testing.run $(ARGS)
+	@$(TEST_HOME) $(PY) -m pytest -q --complete $(ARGS)
 
 lint: install-dev ## Style, types, import directions, migrations, deployment checks
-	@PURSER_HOME=$(CURDIR)/var/test sh .ci/lint
+	$(PY) -m ruff check --quiet .
+	$(PY) -m ruff format --check --quiet .
+	$(PY) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(TEST_HOME) $(PY) manage.py makemigrations --check --dry-run
+	$(TEST_HOME) SITE_URL=https://purser.example $(PY) manage.py check --deploy --fail-level WARNING
 
 format: install-dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .

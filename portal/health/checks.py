@@ -5,10 +5,10 @@ import threading
 from functools import cache
 from time import monotonic
 
-import kombu
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from kombu.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _broker() -> str:
 def _ask_broker() -> str:
     options = getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {})
     try:
-        with kombu.Connection(
+        with Connection(
             settings.CELERY_BROKER_URL, connect_timeout=BROKER_PATIENCE, transport_options=options
         ) as broker:
             broker.ensure_connection(max_retries=1, timeout=BROKER_PATIENCE)

@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from portal.run.config import Config
 from portal.run.problem import Problem
@@ -53,9 +54,10 @@ def database_reachable(url: str) -> None:
         raise Problem("DATABASE_URL is not understood: use postgresql://user:password@host:5432/name") from error
     if not settings.get("ENGINE", "").endswith("postgresql"):
         raise Problem("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:5432/name")
-    options = dict(settings.get("OPTIONS", {}))
+    given: dict[str, Any] = dict(settings)
+    options = dict(given.get("OPTIONS", {}))
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    options |= {name: settings[key] for key, name in names.items() if settings.get(key)}
+    options |= {name: given[key] for key, name in names.items() if given.get(key)}
     try:
         with psycopg.connect(**options | {"connect_timeout": PATIENCE}) as connection:
             major = connection.info.server_version // 10_000
@@ -77,10 +79,10 @@ def redis_reachable(url: str) -> None:
 
 
 def broker_reachable(url: str) -> None:
-    import kombu
+    from kombu.connection import Connection
 
     try:
-        with kombu.Connection(url, connect_timeout=PATIENCE) as connection:
+        with Connection(url, connect_timeout=PATIENCE) as connection:
             connection.ensure_connection(max_retries=1, timeout=PATIENCE)
     except Exception as error:  # whatever the transport raises
         raise Problem(f"CELERY_BROKER_URL cannot be reached: {_one_line(error)}") from error

@@ -75,9 +75,9 @@ def _create() -> None:
 def _install(requirements: str) -> None:
     """pip's own output, boiled down to a count of packages."""
     total = sum(1 for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
-    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     process = subprocess.Popen(
-        [*command, "-r", ROOT / requirements],
+        [*command, "-r", str(ROOT / requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

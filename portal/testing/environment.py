@@ -7,12 +7,13 @@ import tempfile
 
 from portal.home import BASE_DIR
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 # Settings of the shell must not leak into what the tests expect.
 for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST"):
     os.environ.pop(name, None)
-os.environ.setdefault("CHROMIUM", shutil.which("chromium") or shutil.which("chromium-browser") or "")
+os.environ.setdefault("CHROMIUM", next(filter(None, map(shutil.which, BROWSERS)), ""))
 
 if "PURSER_HOME" not in os.environ:
     if EMBEDDED:

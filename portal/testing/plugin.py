@@ -1,4 +1,6 @@
-"""Without DATABASE_URL the tests run on the embedded PostgreSQL, which is stopped after the last one."""
+"""The suite's own pytest plugin: the embedded PostgreSQL for the session, and no test left out unnoticed."""
+
+import os
 
 import pytest
 
@@ -9,12 +11,28 @@ from portal.testing.environment import EMBEDDED
 _shares: list[Share] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--complete", action="store_true", help="fail when a test is skipped or Chromium is missing")
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if EMBEDDED and not session.config.option.collectonly:
+    """Without DATABASE_URL the tests run on the embedded PostgreSQL, which is stopped after the last one."""
+    if session.config.option.collectonly:
+        return
+    if session.config.option.complete and not os.environ["CHROMIUM"]:
+        pytest.exit("purser: the page tests need Chromium: apt-get install chromium, or set CHROMIUM", returncode=1)
+    if EMBEDDED:
         try:
             _shares.append(ensure_running(home(), durable=False))
         except EmbeddedError as error:
             pytest.exit(f"purser: {error}", returncode=1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.option.complete and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(trylast=True)

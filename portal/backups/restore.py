@@ -1,0 +1,111 @@
+"""Restores a backup in one transaction: all data is replaced, or nothing changed."""
+
+import fcntl
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from portal.backups.errors import BackupError
+from portal.backups.tools import connection_environment, private, tool
+from portal.backups.write import FORMAT, backup_write
+from portal.home import own_directory
+from portal.settings.env import HOME
+
+# pg_restore sets it for its own session; servers before 17 do not know it.
+NEW_SETTING = b"SET transaction_timeout"
+HEADER_LINES = 40  # where settings stand; further down such a line could be data
+
+
+def backup_restore(source: Path) -> Path | None:
+    """Replace database and secrets by those in `source`.
+
+    Returns the backup that was made of what was there before, None if there was nothing. Raises BackupError when
+    the file is no backup, was made by a newer version, or the portal is running with this home.
+    """
+    with _portal_stopped(), tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        _unpack(source, directory)
+        _check(directory / "manifest.json", source)
+        kept = backup_write() if connection.introspection.table_names() else None
+        connection.close()
+        _replace_database(directory / "database.dump")
+        _replace_secrets(directory / "secrets")
+    return kept
+
+
+@contextmanager
+def _portal_stopped() -> Iterator[None]:
+    lock = own_directory(HOME / "locks") / "run.lock"
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BackupError("the portal is running: stop it first, then restore") from error
+    finally:
+        os.close(descriptor)
+
+
+def _unpack(source: Path, directory: Path) -> None:
+    try:
+        with tarfile.open(source) as archive:
+            archive.extractall(directory, filter="data")
+    except (OSError, tarfile.TarError) as error:
+        raise BackupError(f"cannot read {source}: {error}") from error
+
+
+def _check(manifest: Path, source: Path) -> None:
+    try:
+        told = json.loads(manifest.read_text())
+    except (OSError, ValueError) as error:
+        raise BackupError(f"{source} is not a backup of Purser") from error
+    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or {}}
+    if told.get("format") != FORMAT or not set(told.get("migrations", [])) <= known:
+        raise BackupError(f"{source} was made by another version of Purser; restore it with that one, then upgrade")
+
+
+def _replace_database(dump: Path) -> None:
+    """pg_restore writes SQL, psql runs it: so a dump of a newer server fits an older one."""
+    environment = connection_environment()
+    script = dump.with_suffix(".sql")
+    options = ["--no-owner", "--no-privileges", f"--file={script}", str(dump)]
+    done = subprocess.run(  # noqa: S603
+        [tool("pg_restore"), *options], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BackupError(f"the dump cannot be read: {done.stderr.strip().splitlines()[-1]}")
+    command = [tool("psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+    with script.open("rb") as lines, tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages
+        )
+        assert process.stdin is not None  # noqa: S101 - as asked for
+        try:
+            process.stdin.write(b"DROP SCHEMA public CASCADE;\n")
+            for number, line in enumerate(lines):
+                if number > HEADER_LINES or not line.startswith(NEW_SETTING):
+                    process.stdin.write(line)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # psql has ended with an error, told below
+        if process.wait():
+            messages.seek(0)
+            reason = messages.read().decode(errors="replace").strip().splitlines()
+            raise BackupError(f"nothing was changed: {reason[0] if reason else 'psql failed'}")
+
+
+def _replace_secrets(directory: Path) -> None:
+    secrets = own_directory(HOME / "secrets")
+    for secret in directory.glob("*"):
+        draft = secrets / f".{secret.name}.part"
+        with open(draft, "wb", opener=private) as file:
+            file.write(secret.read_bytes())
+        draft.replace(secrets / secret.name)
