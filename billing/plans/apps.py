@@ -1,6 +1,7 @@
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.apps.registry import Apps
 from django.db.models.signals import post_migrate
 
 
@@ -19,7 +20,7 @@ class PlansConfig(AppConfig):
         post_migrate.connect(_ship, sender=self, dispatch_uid="ship_plans")
 
 
-def _ship(*, apps: Any, **_signal: Any) -> None:
+def _ship(*, apps: Apps = apps, **_signal: Any) -> None:
     """After the migrations of a new database; in tests also after the tables were emptied."""
     from billing.plans.shipped import ship_plans
 
