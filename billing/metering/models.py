@@ -33,9 +33,10 @@ class UsageEvent(models.Model):
     problem = models.CharField(max_length=20, blank=True)  # why it is unrated: "unknown_model", "unknown_meter"
     lines = models.JSONField(default=list)  # rated lines: meter, quantity, price, per, markup, from_allowance, credits
     amount = models.BigIntegerField(default=0)
-    cost_usd = models.DecimalField(max_digits=24, decimal_places=15, default=0)  # charged, in USD at face value
+    cost_usd = models.DecimalField(max_digits=30, decimal_places=15, default=0)  # charged, in USD at face value
     operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+")
     offset = models.BigIntegerField(default=0)  # where this event's amount begins in the operation's ordered takes
+    told = models.JSONField(null=True)  # the balance that a single post was answered with, for its replays
 
     class Meta:
         constraints = [

@@ -1,0 +1,166 @@
+"""Many events of one workspace under one operation."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from billing.credits import clock
+from billing.credits.units import MAX_NANO
+from billing.foundation.site.models import SiteSettings
+from billing.ledger.book import Book, open_book
+from billing.ledger.records import OperationDraft
+from billing.metering import store
+from billing.metering.allowances import Allowances, open_at
+from billing.metering.errors import EventConflict, EventRejected, does_not_fit
+from billing.metering.events import EventInput, Source, request_hash
+from billing.metering.keys import NAMESPACE, batch_key, items_digest
+from billing.metering.projects import projects_of
+from billing.metering.rated import RatedEvent, Rollups, not_in_future, rate_event, take_included
+from billing.metering.receipts import BatchResult, Issue
+from billing.metering.series import series_ids
+
+MOST_EVENTS = 1_000
+
+
+class Checked(NamedTuple):
+    """A well-formed event, by its place in the batch."""
+
+    index: int
+    event: EventInput
+    hash: bytes
+
+
+def check(events: Sequence[EventInput | EventRejected], now: datetime) -> tuple[list[Checked], list[Issue]]:
+    """What needs no database: the well-formed events, and why the others are refused."""
+    checked: list[Checked] = []
+    refused: list[Issue] = []
+    for index, event in enumerate(events):
+        try:
+            if isinstance(event, EventRejected):
+                raise event
+            not_in_future(event, now)
+            checked.append(Checked(index, event, request_hash(event)))
+        except EventRejected as error:
+            refused.append(Issue(index, error.event_id, error.code, error.detail, error.pointer))
+    return checked, refused
+
+
+def record_batch(
+    workspace_id: int,
+    source: Source,
+    checked: Sequence[Checked],
+    refused: Sequence[Issue],
+    now: datetime | None,
+    site: SiteSettings,
+) -> BatchResult:
+    """Record what is new in `checked`, in one transaction."""
+    earliest = min((item.event.occurred_at for item in checked if item.event.occurred_at), default=None)
+    also = [
+        store.find_many(workspace_id, source.origin, [item.event.event_id for item in checked]),
+        open_at(workspace_id, earliest, now=now or clock.now(), site=site),
+    ]
+    with open_book(workspace_id, now=now, also=also) as book:
+        stored, included = book.extra
+        run = _Run(book, source, site, Allowances(included), {event_id: bytes(hash) for event_id, hash in stored})
+        run.projects = projects_of(workspace_id, source, (item.event for item in checked))
+        for item in checked:
+            try:
+                run.add(item)
+            except EventConflict as error:
+                run.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, "/event_id"))
+            except EventRejected as error:
+                run.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, error.pointer))
+        run.write()
+        return BatchResult(
+            accepted=len(run.accepted),
+            duplicates=run.duplicates,
+            unrated=run.unrated,
+            rejected=sorted([*refused, *run.rejected], key=lambda issue: issue.index),
+            nano=run.total,
+            balance=book.state,
+        )
+
+
+class _Run:
+    """A batch under the wallet lock: what was accepted so far, and what it comes to."""
+
+    def __init__(
+        self, book: Book, source: Source, site: SiteSettings, allowances: Allowances, known: dict[str, bytes]
+    ) -> None:
+        self.book = book
+        self.source = source
+        self.site = site
+        self.allowances = allowances
+        self.known = known  # request hashes by event id, of the database and of this batch
+        self.projects: Mapping[str, int | None] = {}
+        self.accepted: list[RatedEvent] = []
+        self.rejected: list[Issue] = []
+        self.unrated: list[Issue] = []
+        self.duplicates = 0
+        self.total = 0
+        self.rollups = Rollups(book.workspace_id, source)
+
+    def add(self, item: Checked) -> None:
+        """Accept or count one event. Raises EventConflict and EventRejected; the others go on."""
+        event = item.event
+        before = self.known.get(event.event_id)
+        if before is not None:
+            if before != item.hash:
+                raise EventConflict(event.event_id)
+            self.duplicates += 1
+            return
+        rated = rate_event(
+            event,
+            hash=item.hash,
+            now=self.book.now,
+            project_id=self.projects[event.project],
+            allowances=self.allowances,
+            site=self.site,
+        )
+        if self.total + rated.nano - self.book.available + self.book.debt > MAX_NANO or (
+            self.total + rated.nano > MAX_NANO
+        ):
+            raise does_not_fit(event.event_id)
+        take_included(rated, self.allowances)
+        rated.offset = self.total
+        self.total += rated.nano
+        self.known[event.event_id] = item.hash
+        self.accepted.append(rated)
+        self.rollups.add(rated)
+        if rated.problem:
+            self.unrated.append(Issue(item.index, event.event_id, rated.problem, rated.detail))
+
+    def write(self) -> None:
+        """Charge the sum, then events, then totals in key order; nothing new writes nothing."""
+        if not self.accepted:
+            return
+        operation_id = self._spend() if self.total else None
+        book, rollups = self.book, self.rollups
+        series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
+        store.copy_events(
+            store.event_values(
+                rated,
+                workspace_id=book.workspace_id,
+                source=self.source,
+                now=book.now,
+                operation_id=operation_id,
+                usd_per_credit=self.site.usd_per_credit,
+            )
+            for rated in self.accepted
+        )
+        book.also(*store.write_rollups(rollups, series))
+        for statement in self.allowances.writes():
+            book.also(*statement)
+
+    def _spend(self) -> int | None:
+        charged = [rated for rated in self.accepted if rated.nano]
+        items = items_digest((rated.event.event_id, rated.nano) for rated in charged)
+        operation = OperationDraft(
+            namespace=NAMESPACE,
+            key=batch_key(self.source.origin, items),
+            request_hash=sha256(b"".join(rated.hash for rated in charged)).digest(),
+            kind="usage.spend",
+        )
+        self.book.spend(operation=operation, amount=self.total, occurred_at=self.book.now, items_digest=items)
+        return operation.id

@@ -1,0 +1,74 @@
+"""What is reported, and its fingerprint. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import simplejson
+
+
+@dataclass(frozen=True, slots=True)
+class EventInput:
+    """One completed request. Quantities are finite, 0 to 10^12, at most 9 decimals (see validate.py)."""
+
+    event_id: str
+    model: str
+    usage: Mapping[str, Decimal]
+    variant: Mapping[str, str] = field(default_factory=dict)
+    occurred_at: datetime | None = None  # None: when it is recorded
+    project: str = ""
+    agent: str = ""
+    app: str = ""
+    task: str = ""
+    end_user: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who reports. Event ids are unique per workspace and origin: "workspace", "service", or "ce:<source>"."""
+
+    origin: str
+    api_key_id: int | None = None
+    project_id: int | None = None  # the key's own project wins over the event's
+
+
+def plain(quantity: Decimal) -> str:
+    """The one spelling of a number: no exponent, no trailing zeros."""
+    text = format(quantity, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text
+
+
+def metadata_json(metadata: Mapping[str, Any]) -> str:
+    """Metadata as JSON text; numbers stay exact."""
+    return simplejson.dumps(metadata, use_decimal=True, sort_keys=True) if metadata else "{}"
+
+
+def request_hash(event: EventInput) -> bytes:
+    """Fingerprint of what was said, not of how: key order, 1.0 or "1" and time zones make no difference.
+
+    Fields are joined by NUL, which no text of an event may contain.
+    """
+    parts = [
+        event.event_id,
+        event.model,
+        "" if event.occurred_at is None else event.occurred_at.astimezone(UTC).isoformat(),
+        event.project,
+        event.agent,
+        event.app,
+        event.task,
+        event.end_user,
+        str(len(event.usage)),
+    ]
+    for meter in sorted(event.usage):
+        parts += (meter, plain(event.usage[meter]))
+    for name in sorted(event.variant):
+        parts += (name, event.variant[name])
+    if event.metadata:
+        parts += ("", metadata_json(event.metadata))
+    return sha256("\0".join(parts).encode()).digest()

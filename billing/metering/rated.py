@@ -1,0 +1,203 @@
+"""One event, priced: the row it becomes and what it adds to the hourly totals. No database in here."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from billing.credits.units import NANO, AmountOutOfRange
+from billing.foundation.site.models import SiteSettings
+from billing.metering.allowances import Allowances
+from billing.metering.errors import EventRejected, does_not_fit
+from billing.metering.events import EventInput, Source, plain
+from billing.metering.series import SeriesKey
+from billing.metering.split import largest_remainder
+from billing.pricing.book import prices_for
+from billing.pricing.meters import ANCESTORS, STANDS_FOR
+from billing.pricing.rating import Line, rate
+
+CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
+_escape = json.dumps
+
+
+@dataclass(slots=True)
+class RatedEvent:
+    event: EventInput
+    hash: bytes
+    provider: str
+    model: str
+    project_id: int | None
+    occurred_at: datetime
+    booked_at: datetime
+    late: bool
+    problem: str
+    detail: str
+    lines: tuple[Line, ...]
+    shares: list[int]  # nano-credits per line, adding up to `nano`
+    nano: int
+    offset: int = 0  # where its amount begins in the operation's takes
+
+    @property
+    def usage_json(self) -> str:
+        pairs = (f'{_escape(meter)}: "{plain(quantity)}"' for meter, quantity in self.event.usage.items())
+        return "{" + ", ".join(pairs) + "}"
+
+    @property
+    def lines_json(self) -> str:
+        lines = (
+            f'{{"meter": {_escape(line.meter)}, "quantity": "{plain(line.quantity)}", "price_id": {line.price_id},'
+            f' "price": "{plain(line.price_usd)}", "per": {line.per}, "markup": "{plain(line.markup_percent)}",'
+            f' "from_allowance": "{plain(line.from_allowance)}", "nano": {share}}}'
+            for line, share in zip(self.lines, self.shares, strict=True)
+        )
+        return "[" + ", ".join(lines) + "]"
+
+
+def not_in_future(event: EventInput, now: datetime) -> None:
+    """Raises EventRejected for an event that says it happened more than a little after `now`."""
+    if event.occurred_at is not None and event.occurred_at > now + CLOCK_SKEW:
+        detail = "occurred_at lies more than 5 minutes in the future. Check the clock of the machine that reports."
+        raise EventRejected("invalid_request", detail, "/occurred_at", event_id=event.event_id)
+
+
+def rate_event(
+    event: EventInput,
+    *,
+    hash: bytes,
+    now: datetime,
+    project_id: int | None,
+    allowances: Allowances,
+    site: SiteSettings,
+) -> RatedEvent:
+    """Price `event` as it happened, using up what is included.
+
+    Priced at `occurred_at`; booked at the same instant, or at `now` when it comes later than the operator's window.
+    Raises EventRejected when the ledger could not hold the charge.
+    """
+    occurred_at = event.occurred_at or now
+    late = occurred_at < now - timedelta(hours=site.late_after_hours)
+    booked_at = now if late or occurred_at > now else occurred_at
+    prices = prices_for(event.model)
+    try:
+        rating = rate(
+            prices,
+            usage=event.usage,
+            variant=event.variant,
+            at=occurred_at,
+            allowances=allowances.left(booked_at),
+            usd_per_credit=site.usd_per_credit,
+        )
+    except AmountOutOfRange:
+        raise does_not_fit(event.event_id) from None
+    provider, model = split_ref(event.model) if prices is None else (prices.provider, prices.model)
+    lines = () if rating.problem else rating.lines
+    nano = 0 if rating.problem else rating.nano
+    return RatedEvent(
+        event=event,
+        hash=hash,
+        provider=provider,
+        model=model,
+        project_id=project_id,
+        occurred_at=occurred_at,
+        booked_at=booked_at,
+        late=late,
+        problem=rating.problem,
+        detail=rating.detail,
+        lines=lines,
+        shares=largest_remainder(nano, [line.credits for line in lines]),
+        nano=nano,
+    )
+
+
+def take_included(rated: RatedEvent, allowances: Allowances) -> None:
+    """Use up what the lines took from allowances; call it once the event is sure to be recorded."""
+    for line in rated.lines:
+        if line.from_allowance:
+            allowances.take(line.meter, line.from_allowance, rated.booked_at)
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """Provider and model of a reference the catalogue does not know."""
+    provider, slash, model = ref.partition("/")
+    return (provider, model) if slash and model and len(provider) <= 80 else ("", ref)
+
+
+def cost_usd(nano: int, usd_per_credit: Decimal) -> Decimal:
+    """The charge in USD at face value: exact, at most 15 decimals."""
+    return Decimal(nano) * usd_per_credit / NANO
+
+
+@dataclass(slots=True)
+class Count:
+    """What one series gains in one hour."""
+
+    quantity: Decimal
+    amount: int
+    requests: int
+
+
+@dataclass(slots=True)
+class HourCount:
+    amount: int
+    requests: int
+
+
+class Rollups:
+    """Sums of a batch per hour, and per series and hour."""
+
+    def __init__(self, workspace_id: int, source: Source) -> None:
+        self.workspace_id = workspace_id
+        self.source = source
+        self.totals: dict[datetime, HourCount] = {}
+        self.usage: dict[tuple[datetime, SeriesKey], Count] = {}
+        self.rated: set[SeriesKey] = set()  # whose model and meter are the catalogue's
+
+    def add(self, rated: RatedEvent) -> None:
+        hour = rated.booked_at.replace(minute=0, second=0, microsecond=0)
+        total = self.totals.get(hour)
+        if total is None:
+            self.totals[hour] = HourCount(rated.nano, 1)
+        else:
+            total.amount += rated.nano
+            total.requests += 1
+        requests = 1  # counted in the series of the event's first meter only
+        for meter, quantity, amount in parts(rated):
+            event = rated.event
+            key = SeriesKey(
+                self.workspace_id, rated.provider, rated.model, meter, rated.project_id,
+                event.task, event.agent, event.app, self.source.api_key_id,
+            )  # fmt: skip
+            count = self.usage.get((hour, key))
+            if count is None:
+                self.usage[hour, key] = Count(quantity, amount, requests)
+            else:
+                count.quantity += quantity
+                count.amount += amount
+                count.requests += requests
+            if not rated.problem:
+                self.rated.add(key)
+            requests = 0
+
+
+def parts(rated: RatedEvent) -> list[tuple[str, Decimal, int]]:
+    """(meter, reported quantity, nano-credits) of an event, wholes before what they contain.
+
+    A line whose meter was not reported is counted where it belongs: an embedding model's input tokens, or a fee.
+    """
+    usage = rated.event.usage
+    amounts: dict[str, int] = {}
+    extra: dict[str, Decimal] = {}
+    for line, share in zip(rated.lines, rated.shares, strict=True):
+        meter = line.meter
+        if meter not in usage:
+            meter = next((sent for sent, priced in STANDS_FOR.items() if priced == meter and sent in usage), meter)
+            if meter not in usage:
+                extra[meter] = extra.get(meter, Decimal(0)) + line.quantity
+        amounts[meter] = amounts.get(meter, 0) + share
+    quantities = {**usage, **extra} if extra else usage
+    meters = sorted(quantities, key=_order) if len(quantities) > 1 else quantities
+    return [(meter, quantities[meter], amounts.get(meter, 0)) for meter in meters]
+
+
+def _order(meter: str) -> tuple[bool, str]:
+    return bool(ANCESTORS.get(meter)), meter

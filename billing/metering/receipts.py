@@ -1,0 +1,94 @@
+"""What the reporter of usage is told. Amounts are nano-credits, quantities Decimal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.ledger.book import WalletState
+
+# What `total_tokens` adds up: cached, cache-write and reasoning tokens are contained in these.
+TOKEN_METERS = ("input_tokens", "output_tokens", "embedding_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One priced quantity. The `nano` of an event's lines add up to its charge."""
+
+    meter: str
+    quantity: Decimal
+    price_id: int | None
+    price_usd: Decimal
+    per: int
+    markup_percent: Decimal
+    from_allowance: Decimal
+    nano: int
+
+    @classmethod
+    def stored(cls, line: Mapping[str, Any]) -> "ReceiptLine":
+        """From an event's `lines` column."""
+        return cls(
+            meter=line["meter"],
+            quantity=Decimal(line["quantity"]),
+            price_id=line["price_id"],
+            price_usd=Decimal(line["price"]),
+            per=line["per"],
+            markup_percent=Decimal(line["markup"]),
+            from_allowance=Decimal(line["from_allowance"]),
+            nano=line["nano"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotals:
+    """`total_tokens` counts everything, also what an allowance covered; the charge is the receipt's `nano`."""
+
+    input_tokens: Decimal
+    output_audio_seconds: Decimal
+    total_tokens: Decimal
+
+    @classmethod
+    def of(cls, usage: Mapping[str, Any]) -> "UsageTotals":
+        tokens = [Decimal(usage.get(meter, 0)) for meter in TOKEN_METERS]
+        return cls(tokens[0], Decimal(usage.get("audio_output_seconds", 0)), sum(tokens, Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One recorded event. A replay carries what was told the first time."""
+
+    event_id: str
+    nano: int
+    cost_usd: Decimal
+    usage: UsageTotals
+    lines: tuple[ReceiptLine, ...]
+    balance: WalletState
+    replay: bool
+    late: bool
+    problem: str  # "unknown_model" or "unknown_meter": kept unrated, nothing charged
+    occurred_at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What is to say about one event of a batch, by its place in it."""
+
+    index: int
+    event_id: str
+    code: str
+    detail: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Unrated events are among the accepted. `balance` is None when there was nothing to record."""
+
+    accepted: int
+    duplicates: int
+    unrated: list[Issue]
+    rejected: list[Issue]
+    nano: int
+    balance: WalletState | None

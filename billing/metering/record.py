@@ -1,0 +1,199 @@
+"""The one write path of usage: event → price → ledger → hourly totals, all in one transaction per call.
+
+Validation comes before the wallet lock; duplicates are looked for under it, so of two reports of one event exactly
+one is charged, however they arrive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import simplejson
+from django.db import DataError, IntegrityError
+
+from billing.credits import clock
+from billing.credits.units import AmountOutOfRange
+from billing.foundation.site.models import SiteSettings
+from billing.foundation.site.selectors import site
+from billing.ledger.book import open_book
+from billing.ledger.records import OperationDraft, WalletState
+from billing.metering import store
+from billing.metering.allowances import Allowances, open_at
+from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
+from billing.metering.errors import EventConflict, EventRejected, does_not_fit
+from billing.metering.events import EventInput, Source, request_hash
+from billing.metering.keys import NAMESPACE, items_digest, operation_key
+from billing.metering.known import forget_everything
+from billing.metering.models import UsageEvent
+from billing.metering.projects import projects_of
+from billing.metering.rated import RatedEvent, Rollups, cost_usd, not_in_future, rate_event, take_included
+from billing.metering.receipts import BatchResult, Issue, Receipt, ReceiptLine, UsageTotals
+from billing.metering.series import series_ids
+from billing.pricing.book import prices_for
+
+__all__ = ["EventConflict", "EventInput", "EventRejected", "Receipt", "Source", "usage_record", "usage_record_batch"]
+
+TOLD = ("available", "held", "debt", "overdraft_limit", "overdraft_held", "low_bound", "granted_any")
+
+
+def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: datetime | None = None) -> Receipt:
+    """Record one completed request and charge it. The same event again returns its first receipt, `replay` set.
+
+    Raises EventConflict (same id, other content) and EventRejected; nothing is stored or charged then.
+    """
+    not_in_future(event, now or clock.now())
+    prices_for(event.model)  # read what may not be in memory yet before others wait for the lock
+    settings = site()
+    try:
+        return _record(workspace_id, source, event, now, settings)
+    except IntegrityError:  # an id we remembered is gone: a deleted project, a restored backup
+        forget_everything()
+        return _record(workspace_id, source, event, now, settings)
+    except (AmountOutOfRange, DataError):
+        raise does_not_fit(event.event_id) from None
+
+
+def _record(
+    workspace_id: int, source: Source, event: EventInput, now: datetime | None, settings: SiteSettings
+) -> Receipt:
+    digest = request_hash(event)
+    also = [
+        store.find(workspace_id, source.origin, event.event_id),
+        open_at(workspace_id, event.occurred_at, now=now or clock.now(), site=settings),
+    ]
+    with open_book(workspace_id, now=now, also=also) as book:
+        stored, included = book.extra
+        if stored:
+            return _replayed(stored[0], digest, event, book.state)
+        allowances = Allowances(included)
+        project = projects_of(workspace_id, source, [event])[event.project]
+        rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
+        take_included(rated, allowances)
+        operation = OperationDraft(NAMESPACE, operation_key(source.origin, event.event_id), digest, "usage.spend")
+        if rated.nano:
+            items = items_digest([(event.event_id, rated.nano)])
+            book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)
+        rollups = Rollups(workspace_id, source)
+        rollups.add(rated)
+        state = book.state
+        values = store.event_values(
+            rated,
+            workspace_id=workspace_id,
+            source=source,
+            now=book.now,
+            operation_id=operation.id,
+            usd_per_credit=settings.usd_per_credit,
+            told=_told(state),
+        )
+        series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
+        book.also(*store.write_one(values, rollups, series))
+        for statement in allowances.writes():
+            book.also(*statement)
+    return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit))
+
+
+def usage_record_batch(
+    *,
+    workspace_id: int,
+    source: Source,
+    events: Sequence[EventInput | EventRejected],
+    now: datetime | None = None,
+) -> BatchResult:
+    """Record many events of one workspace under one operation. A bad event, also one that was refused while it was
+    parsed, rejects itself alone; a duplicate counts once.
+    """
+    if len(events) > MOST_EVENTS:
+        raise EventRejected("invalid_request", f"A batch has at most {MOST_EVENTS:,} events.", "/events")
+    checked, refused = check(events, now or clock.now())
+    if not checked:
+        return BatchResult(0, 0, [], refused, 0, None)
+    settings = site()
+    for model in {item.event.model for item in checked}:
+        prices_for(model)
+    try:
+        return record_batch(workspace_id, source, checked, refused, now, settings)
+    except IntegrityError:
+        forget_everything()
+        return record_batch(workspace_id, source, checked, refused, now, settings)
+    except (AmountOutOfRange, DataError):  # together more than a column can hold: one by one then
+        return _singly(workspace_id, source, checked, refused, now)
+
+
+def _singly(
+    workspace_id: int, source: Source, checked: list[Checked], refused: list[Issue], now: datetime | None
+) -> BatchResult:
+    result = BatchResult(0, 0, [], list(refused), 0, None)
+    for item in checked:
+        try:
+            receipt = usage_record(workspace_id=workspace_id, source=source, event=item.event, now=now)
+        except EventConflict as error:
+            result.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, "/event_id"))
+        except EventRejected as error:
+            result.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, error.pointer))
+        else:
+            if receipt.problem and not receipt.replay:
+                result.unrated.append(Issue(item.index, item.event.event_id, receipt.problem, receipt.detail))
+            result = replace(
+                result,
+                accepted=result.accepted + (not receipt.replay),
+                duplicates=result.duplicates + receipt.replay,
+                nano=result.nano + (0 if receipt.replay else receipt.nano),
+                balance=receipt.balance,
+            )
+    return result
+
+
+def _replayed(stored: tuple[int, bytes], digest: bytes, event: EventInput, state: WalletState) -> Receipt:
+    pk, known = stored
+    if bytes(known) != digest:
+        raise EventConflict(event.event_id)
+    row = UsageEvent.objects.get(pk=pk)
+    told = {name: row.told.get(name, 0) for name in TOLD} if row.told is not None else {}
+    if told:
+        told["granted_any"] = bool(told["granted_any"])
+    return Receipt(
+        event_id=row.event_id,
+        nano=row.amount,
+        cost_usd=row.cost_usd,
+        usage=UsageTotals.of(row.usage),
+        lines=tuple(ReceiptLine.stored(line) for line in row.lines),
+        balance=replace(state, **told),
+        replay=True,
+        late=row.late,
+        problem=row.problem,
+        occurred_at=row.occurred_at,
+    )
+
+
+def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal) -> Receipt:
+    return Receipt(
+        event_id=rated.event.event_id,
+        nano=rated.nano,
+        cost_usd=cost,
+        usage=UsageTotals.of(rated.event.usage),
+        lines=tuple(
+            ReceiptLine(
+                meter=line.meter,
+                quantity=line.quantity,
+                price_id=line.price_id,
+                price_usd=line.price_usd,
+                per=line.per,
+                markup_percent=line.markup_percent,
+                from_allowance=line.from_allowance,
+                nano=share,
+            )
+            for line, share in zip(rated.lines, rated.shares, strict=True)
+        ),
+        balance=state,
+        replay=False,
+        late=rated.late,
+        problem=rated.problem,
+        occurred_at=rated.occurred_at,
+        detail=rated.detail,
+    )
+
+
+def _told(state: WalletState) -> str:
+    """The balance of an answer, without its zeros."""
+    return simplejson.dumps({name: value for name in TOLD if (value := getattr(state, name))})
