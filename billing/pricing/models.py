@@ -31,6 +31,8 @@ class CatalogModel(models.Model):
     modality = models.CharField(max_length=20)  # text, embedding, image, video, speech, transcription, rerank, platform
     context_window = models.PositiveIntegerField(null=True, blank=True)
     aliases = ArrayField(models.CharField(max_length=200), default=list)  # other ids that mean this model
+    by_maker = models.BooleanField(default=False)  # sold by who makes it: the bare name means this one
+    source = models.CharField(max_length=40, blank=True)  # the source that described it first keeps it
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -80,6 +82,8 @@ class PriceLine(models.Model):
     upstream_until = models.DateField(null=True, blank=True)
     effective_from = models.DateTimeField(null=True, blank=True)  # null = since ever (first import of the line)
     effective_to = models.DateTimeField(null=True, blank=True)
+    # Percent fixed on this line; null: the markup in force. The platform's own lines have none unless set here.
+    markup_percent = models.DecimalField(max_digits=7, decimal_places=3, null=True, blank=True)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
     reason = models.CharField(max_length=80, blank=True)
     imported = models.ForeignKey(PriceImport, models.PROTECT, null=True, blank=True, related_name="price_lines")
@@ -125,3 +129,18 @@ class Markup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.percent} % {self.provider or 'everything'} {self.model}"
+
+
+class PriceRevision(models.Model):
+    """One row, counted up by every change, so that each process sees by one cheap query that its prices are old.
+
+    A row and not a sequence: the new number must become visible together with the change, not before it.
+    """
+
+    number = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="price_revision_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)

@@ -1,0 +1,198 @@
+"""From counted usage to nano-credits. Pure: no Django, no database.
+
+One event is rounded once, after its lines are summed: half-even, or up for holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+
+from billing.credits.units import NANO, in_range
+from billing.pricing import meters
+from billing.pricing.tariff import EXACT, RULES, ZERO, ModelPrices, Tariff, TariffLine, clean_variant
+
+ONE = Decimal(1)
+HALF = Decimal("0.5")
+NANO_EXPONENT = Decimal(9)
+# Closer than this to a rounding boundary, 60 digits are not proof enough and fractions decide.
+DOUBT = Decimal("1e-15")
+# Kept per tariff; senders choose which meters they name, so there must be an end to it.
+MOST_NESTINGS = 200
+NO_ALLOWANCES: Mapping[str, Decimal] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One meter of a rated event. `quantity` is what this line bills, parts with a price of their own left out."""
+
+    meter: str
+    quantity: Decimal
+    price_id: int
+    price_usd: Decimal
+    per: int
+    markup_percent: Decimal
+    from_allowance: Decimal
+    usd: Decimal
+    credits: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The price of one event. With a `problem` nothing is charged: the event waits for a price."""
+
+    lines: tuple[Line, ...]
+    nano: int
+    usd: Decimal
+    problem: str = ""
+    detail: str = ""
+
+
+def rate(
+    prices: ModelPrices | None,
+    *,
+    usage: Mapping[str, Decimal],
+    variant: Mapping[str, str],
+    at: datetime,
+    allowances: Mapping[str, Decimal] = NO_ALLOWANCES,
+    usd_per_credit: Decimal,
+    round_up: bool = False,
+) -> Rating:
+    """Rate `usage` at the prices in force at `at`.
+
+    `allowances` are the quantities still included, by meter; they are used up before credits. Problems
+    ("unknown_model", "unknown_meter") are returned, not raised; raises AmountOutOfRange when the ledger could not
+    hold the charge.
+    """
+    if prices is None:
+        return Rating((), 0, ZERO, "unknown_model", "this model is not in the catalogue")
+    parts = prices.parts
+    nested = any(meter in parts for meter in usage)
+    tariff = prices.tariff(at=at, variant=variant, context=_context(prices, usage))
+    if prices.same_thing:
+        usage = meters.without_repeats(usage, prices.same_thing, tariff.lines)
+    if nested:
+        billed, missing = _nested_quantities(tariff, usage, prices)
+    else:
+        billed, missing = _plain_quantities(tariff, usage)
+    if missing:
+        return Rating((), 0, ZERO, "unknown_meter", _explain(prices, missing, variant, at))
+    if tariff.fee is not None and not usage.get("requests") and any(not line.platform for line, _ in billed):
+        billed.append((tariff.fee, ONE))
+    lines, usd, credits = [], ZERO, ZERO
+    for price, quantity in billed:
+        line = _line(price, quantity, allowances, usd_per_credit)
+        lines.append(line)
+        usd = EXACT.add(usd, line.usd)
+        credits = EXACT.add(credits, line.credits)
+    nano = _rounded(credits, lines, usd_per_credit, round_up=round_up)
+    return Rating(tuple(lines), in_range(nano), usd)
+
+
+def _context(prices: ModelPrices, usage: Mapping[str, Decimal]) -> Decimal:
+    """Input tokens of the event, cached ones included: what context tiers are measured by."""
+    if not prices.contexts:
+        return ZERO
+    sent = usage.get("input_tokens") or usage.get("embedding_tokens")
+    if sent:
+        return sent
+    parts = tuple(meter for meter, quantity in usage.items() if quantity)
+    nested = meters.nesting(parts, {"input_tokens"}, prices.ancestors)
+    return nested.quantities(usage).get("input_tokens", ZERO)
+
+
+def _plain_quantities(
+    tariff: Tariff, usage: Mapping[str, Decimal]
+) -> tuple[list[tuple[TariffLine, Decimal]], Sequence[str]]:
+    billed, missing = [], []
+    for meter, quantity in usage.items():
+        if not quantity:
+            continue
+        line = tariff.lines.get(meter)
+        if line is None:
+            missing.append(meter)
+        else:
+            billed.append((line, quantity))
+    return billed, missing
+
+
+def _nested_quantities(
+    tariff: Tariff, usage: Mapping[str, Decimal], prices: ModelPrices
+) -> tuple[list[tuple[TariffLine, Decimal]], Sequence[str]]:
+    """Parts are taken out of their wholes; a part without a price is billed inside the whole that has one."""
+    sent = tuple(meter for meter, quantity in usage.items() if quantity)
+    nested = tariff.nestings.get(sent)
+    if nested is None:
+        nested = meters.nesting(sent, tariff.lines, prices.ancestors)
+        if len(tariff.nestings) < MOST_NESTINGS:
+            tariff.nestings[sent] = nested
+    if nested.missing:
+        return [], nested.missing
+    own = nested.quantities(usage)
+    return [(tariff.lines[meter], own[meter]) for meter in nested.order if own[meter]], ()
+
+
+def _line(price: TariffLine, quantity: Decimal, allowances: Mapping[str, Decimal], usd_per_credit: Decimal) -> Line:
+    if quantity < price.minimum:
+        quantity = price.minimum
+    free = ZERO
+    if allowances:
+        free = min(quantity, max(allowances.get(price.meter, ZERO), ZERO))
+    usd = price.usd(EXACT.subtract(quantity, free) if free else quantity)
+    return Line(
+        price.meter,
+        quantity,
+        price.price_id,
+        price.price_usd,
+        price.per,
+        price.markup_percent,
+        free,
+        usd,
+        EXACT.divide(usd, usd_per_credit),
+    )
+
+
+def _rounded(credits: Decimal, lines: list[Line], usd_per_credit: Decimal, *, round_up: bool) -> int:
+    nano = EXACT.scaleb(credits, NANO_EXPONENT)
+    rounded = nano.to_integral_value(ROUND_CEILING if round_up else ROUND_HALF_EVEN)
+    off = abs(nano - rounded)
+    if off > HALF - DOUBT if not round_up else ONE - DOUBT < off < ONE:
+        return _rounded_fraction(lines, usd_per_credit, round_up=round_up)
+    return int(rounded)
+
+
+def _rounded_fraction(lines: list[Line], usd_per_credit: Decimal, *, round_up: bool) -> int:
+    """The same sum without any rounding on the way."""
+    exact = sum(
+        (
+            Fraction(line.quantity - line.from_allowance)
+            * Fraction(line.price_usd)
+            * (100 + Fraction(line.markup_percent))
+            / (100 * line.per)
+            for line in lines
+        ),
+        Fraction(0),
+    )
+    nano = exact / Fraction(usd_per_credit) * NANO
+    return -(-nano.numerator // nano.denominator) if round_up else round(nano)
+
+
+def _explain(prices: ModelPrices, missing: Sequence[str], variant: Mapping[str, str], at: datetime) -> str:
+    """Which meters, or which variants of them, have no price."""
+    name = prices.ref or "the platform"
+    said = clean_variant(variant)
+    reasons = []
+    for meter in missing:
+        offers = {
+            tuple(sorted((key, value) for key, value in point.dims.items() if key not in RULES))
+            for point in prices.points
+            if point.meter == meter and (not point.starts or point.starts <= at) and (not point.ends or at < point.ends)
+        }
+        if not offers:
+            reasons.append(f"{meter} has no price at {name}")
+            continue
+        sent = ", ".join(f"{key}={value}" for key, value in said.items()) or "none"
+        known = "; ".join(", ".join(f"{key}={value}" for key, value in offer) for offer in sorted(offers)[:12])
+        reasons.append(f"{meter} of {name} has no price for variant {sent}; priced: {known}")
+    return ". ".join(reasons)

@@ -1,0 +1,282 @@
+"""The prices of one model through time, and which of them are in force. Pure: no Django, no database.
+
+`ModelPrices` holds every line of a model that was ever approved. `tariff()` picks, for an instant, a variant and a
+context size, the most specific line of each meter; the answer is kept, because only a handful of combinations occur.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal, Inexact
+from functools import cached_property
+
+from billing.pricing.meters import ANCESTORS, SAME_THING, STANDS_FOR, Ancestors, Nesting
+
+EXACT = Context(prec=60)  # products of quantities and prices never need more digits
+HUNDRED = Decimal(100)
+ZERO = Decimal(0)
+
+# Dimensions that are rules of the line itself; all others must be named by the event's variant.
+RULES = frozenset({"context_over", "utc_window", "minimum"})
+# When two lines match equally many dimensions, the earlier dimension decides.
+WEIGHT = ("tier", "resolution", "quality", "size", "audio")
+TRUE, FALSE = {"true", "yes", "1", "on", "with"}, {"false", "no", "0", "off", "without"}
+
+
+@dataclass(frozen=True, slots=True)
+class PricePoint:
+    """One catalogue line."""
+
+    price_id: int
+    meter: str
+    dims: Mapping[str, str]
+    price: Decimal  # USD as published, for `per` units
+    per: int
+    unit: str = ""
+    starts: datetime | None = None  # billed from; None = since ever
+    ends: datetime | None = None  # billed until, exclusive
+    upstream_from: date | None = None
+    rank: int = 0  # of the source: the highest one that has the meter decides
+    markup: Decimal | None = None  # percent fixed on the line; None: the markup in force
+    platform: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkupPoint:
+    """Percent over upstream cost from an instant on. `level`: 0 everything, 1 the provider, 2 the model."""
+
+    level: int
+    percent: Decimal
+    starts: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TariffLine:
+    """A line in force, with its price ready to multiply."""
+
+    price_id: int
+    meter: str
+    price_usd: Decimal
+    per: int
+    unit: str
+    markup_percent: Decimal
+    dims: Mapping[str, str]
+    minimum: Decimal
+    platform: bool
+    factor: Decimal | None  # USD per unit incl. markup when that is a finite decimal, else None …
+    numerator: Decimal  # … and USD = quantity × numerator ÷ divisor
+    divisor: Decimal
+
+    def usd(self, quantity: Decimal) -> Decimal:
+        """What `quantity` costs, markup included, exact (60 digits where the price per unit never ends)."""
+        if self.factor is not None:
+            return EXACT.multiply(quantity, self.factor)
+        return EXACT.divide(EXACT.multiply(quantity, self.numerator), self.divisor)
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """The lines in force for one combination, by meter."""
+
+    lines: Mapping[str, TariffLine]
+    fee: TariffLine | None  # per request, due even when nobody counts requests
+    nestings: dict[tuple[str, ...], Nesting] = field(default_factory=dict, compare=False)
+
+
+def variant_value(key: str, value: object) -> str:
+    """Spellings of one value made equal: 1080P and 1080p, yes and true, 1024-x-1024 and 1024x1024."""
+    text = str(value).strip().lower()
+    if key == "audio":
+        return "yes" if text in TRUE else "no" if text in FALSE else text
+    return text.replace("-x-", "x") if key == "size" else text
+
+
+def clean_variant(variant: Mapping[str, object]) -> dict[str, str]:
+    """A variant with canonical keys: batch, processing, service tier and speed are all the dimension `tier`."""
+    cleaned: dict[str, str] = {}
+    for key, value in variant.items():
+        if value is None or value == "":
+            continue
+        if key == "batch":
+            if str(value).strip().lower() in TRUE:
+                cleaned["tier"] = "batch"
+        elif key in ("processing", "service_tier", "speed"):
+            cleaned.setdefault("tier", variant_value("tier", value))
+        else:
+            cleaned[key] = variant_value(key, value)
+    return cleaned
+
+
+def _minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[-2:])
+
+
+def _window(text: str) -> tuple[int, int]:
+    start, _, end = text.partition("-")
+    return _minutes(start), _minutes(end)
+
+
+def _in_window(text: str, minute: int) -> bool:
+    start, end = _window(text)
+    return start <= minute < end if start <= end else minute >= start or minute < end
+
+
+@dataclass
+class ModelPrices:
+    """Every price line of a model, and of the platform's own meters, which any event may use."""
+
+    provider: str
+    model: str
+    points: Sequence[PricePoint]
+    markups: Sequence[MarkupPoint] = ()
+    ancestors: Ancestors = field(default_factory=lambda: ANCESTORS)
+    modality: str = ""
+    _kept: dict[tuple[object, ...], Tariff] = field(default_factory=dict, repr=False)
+
+    @property
+    def ref(self) -> str:
+        return f"{self.provider}/{self.model}" if self.model else ""
+
+    @cached_property
+    def edges(self) -> list[datetime]:
+        """The instants at which a price or a markup changes."""
+        instants = {point.starts for point in self.points} | {point.ends for point in self.points}
+        return sorted(instant for instant in instants | {m.starts for m in self.markups} if instant)
+
+    @cached_property
+    def contexts(self) -> list[int]:
+        return sorted({int(point.dims["context_over"]) for point in self.points if "context_over" in point.dims})
+
+    @cached_property
+    def windows(self) -> list[int]:
+        texts = {point.dims["utc_window"] for point in self.points if "utc_window" in point.dims}
+        return sorted({minute for text in texts for minute in _window(text)})
+
+    @cached_property
+    def variant_values(self) -> dict[str, set[str]]:
+        """Every dimension an event can name here, with the values that are priced."""
+        known: dict[str, set[str]] = {}
+        for point in self.points:
+            for key, value in point.dims.items():
+                if key not in RULES:
+                    known.setdefault(key, set()).add(value)
+        return known
+
+    @property
+    def same_thing(self) -> Mapping[str, tuple[str, ...]]:
+        """Meters that count again what another meter of the event has counted."""
+        return SAME_THING.get(self.modality, {})
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """Meters whose quantity is counted inside another one's."""
+        return frozenset(meter for meter, wholes in self.ancestors.items() if wholes)
+
+    def tariff(self, *, at: datetime, variant: Mapping[str, str], context: Decimal = ZERO) -> Tariff:
+        """The lines in force at `at`. An unknown variant value counts as not said."""
+        chosen: dict[str, str] = {}
+        if variant and self.variant_values:
+            known = self.variant_values
+            chosen = {k: v for k, v in clean_variant(variant).items() if k in known and v in known[k]}
+        key = (
+            bisect_right(self.edges, at),
+            bisect_right(self.windows, self._minute(at)) if self.windows else 0,
+            bisect_left(self.contexts, context) if self.contexts else 0,
+            tuple(sorted(chosen.items())) if chosen else (),
+        )
+        tariff = self._kept.get(key)
+        if tariff is None:
+            tariff = self._kept[key] = self._build(at, chosen, context)
+        return tariff
+
+    def in_force(
+        self, meter: str, at: datetime, variant: Mapping[str, str] | None = None, context: Decimal = ZERO
+    ) -> TariffLine | None:
+        """The line that prices `meter` at `at`, or None."""
+        return self.tariff(at=at, variant=variant or {}, context=context).lines.get(meter)
+
+    def markup_at(self, at: datetime) -> Decimal:
+        """Percent in force: the most specific level that has one, its latest."""
+        current = [m for m in self.markups if m.starts is None or m.starts <= at]
+        best = max(current, key=lambda m: (m.level, m.starts is not None, m.starts or at), default=None)
+        return best.percent if best else ZERO
+
+    @staticmethod
+    def _minute(at: datetime) -> int:
+        utc = at.astimezone(UTC)
+        return utc.hour * 60 + utc.minute
+
+    def _build(self, at: datetime, chosen: Mapping[str, str], context: Decimal) -> Tariff:
+        best: dict[str, tuple[tuple[object, ...], PricePoint]] = {}
+        highest: dict[str, int] = {}
+        current = [p for p in self.points if (not p.starts or p.starts <= at) and (not p.ends or at < p.ends)]
+        for point in current:
+            highest[point.meter] = max(point.rank, highest.get(point.meter, point.rank))
+        for point in current:
+            if point.rank < highest[point.meter] or not self._matches(point, at, chosen, context):
+                continue
+            rank = _specificity(point)
+            if point.meter not in best or rank > best[point.meter][0]:
+                best[point.meter] = (rank, point)
+        markup = self.markup_at(at)
+        lines = {meter: _line(point, markup) for meter, (_, point) in best.items()}
+        for sent, priced in STANDS_FOR.items():
+            if sent not in lines and priced in lines:
+                lines[sent] = lines[priced]
+        fee = lines.get("requests")
+        return Tariff(lines, None if fee is None or fee.platform else fee)
+
+    def _matches(self, point: PricePoint, at: datetime, chosen: Mapping[str, str], context: Decimal) -> bool:
+        for key, value in point.dims.items():
+            if key == "context_over":
+                if context <= int(value):
+                    return False
+            elif key == "utc_window":
+                if not _in_window(value, self._minute(at)):
+                    return False
+            elif key not in RULES and chosen.get(key) != value:
+                return False
+        return True
+
+
+def _specificity(point: PricePoint) -> tuple[object, ...]:
+    """More named dimensions win, then a time-of-day window, the later upstream date, the higher context tier.
+
+    A window beats a date because a price list's dated set and its windows belong together, the windows on top.
+    """
+    named = [key for key in point.dims if key not in RULES]
+    return (
+        len(named),
+        tuple(key in point.dims for key in WEIGHT),
+        "utc_window" in point.dims,
+        point.upstream_from or date.min,
+        int(point.dims.get("context_over", 0)),
+        EXACT.divide(point.price, Decimal(point.per)),  # the dearer one, so that the answer never depends on order
+    )
+
+
+def _line(point: PricePoint, markup: Decimal) -> TariffLine:
+    percent = point.markup if point.markup is not None else ZERO if point.platform else markup
+    numerator, divisor = EXACT.multiply(point.price, HUNDRED + percent), Decimal(point.per) * HUNDRED
+    return TariffLine(
+        price_id=point.price_id,
+        meter=point.meter,
+        price_usd=point.price,
+        per=point.per,
+        unit=point.unit,
+        markup_percent=percent,
+        dims=point.dims,
+        minimum=Decimal(point.dims.get("minimum", 0)),
+        platform=point.platform,
+        factor=_finite(numerator, divisor),
+        numerator=numerator,
+        divisor=divisor,
+    )
+
+
+def _finite(numerator: Decimal, divisor: Decimal) -> Decimal | None:
+    """The quotient if 36 digits hold it exactly (a quantity of 21 digits then fits 60 too), else None."""
+    context = Context(prec=36)
+    quotient = context.divide(numerator, divisor)
+    return None if context.flags[Inexact] else quotient
