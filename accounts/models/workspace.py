@@ -80,6 +80,10 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return f"{self.email} to {self.workspace}"
 
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
 
 class Project(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="projects")

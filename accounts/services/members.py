@@ -37,10 +37,38 @@ def roles_to_give(role: Role | None) -> list[Role]:
     return [r for r in Role if r != Role.OWNER] if may(role, Permission.MANAGE_TEAM) else []
 
 
-def member_role_change(
-    *, membership: Membership, role: str, by: User | None, request: HttpRequest | None = None
+def member_add(
+    *, workspace: Workspace, user: User, role: str, actor: User | None, request: HttpRequest | None = None
 ) -> Membership:
-    """Give a member another role. Raises `NotAllowed`, or `LastOwner` if no owner would remain."""
+    """Made a member by the operator, without an invitation. Twice is once; the first role stays."""
+    with locked_team(workspace, by=None):
+        membership, added = Membership.objects.get_or_create(
+            workspace=workspace, user=user, defaults={"role": Role(role)}
+        )
+        if added:
+            hooks.emit(
+                action="member.joined",
+                actor=actor,
+                workspace=workspace,
+                target=user.email,
+                after={"role": membership.role},
+                request=request,
+            )
+    return membership
+
+
+def member_role_change(
+    *,
+    membership: Membership,
+    role: str,
+    by: User | None,
+    actor: User | None = None,
+    request: HttpRequest | None = None,
+) -> Membership:
+    """Give a member another role. Raises `NotAllowed`, or `LastOwner` if no owner would remain.
+
+    `by` is the member who asks; None: the operator, whose person (`actor`) is then only recorded.
+    """
     wanted = Role(role)
     with locked_team(membership.workspace, by=by) as acting:
         current = _current(membership)
@@ -54,7 +82,7 @@ def member_role_change(
         current.save(update_fields=["role"])
         hooks.emit(
             action="member.role_changed",
-            actor=by,
+            actor=by or actor,
             workspace=current.workspace,
             target=current.user.email,
             before={"role": before.value},
@@ -64,7 +92,9 @@ def member_role_change(
     return current
 
 
-def member_remove(*, membership: Membership, by: User | None, request: HttpRequest | None = None) -> None:
+def member_remove(
+    *, membership: Membership, by: User | None, actor: User | None = None, request: HttpRequest | None = None
+) -> None:
     """Take a member out; also how a person leaves (`by` is the member). Doing it again changes nothing."""
     leaves = by is not None and by.pk == membership.user_id
     with locked_team(membership.workspace, by=by) as acting:
@@ -78,7 +108,7 @@ def member_remove(*, membership: Membership, by: User | None, request: HttpReque
         current.delete()
         hooks.emit(
             action="member.left" if leaves else "member.removed",
-            actor=by,
+            actor=by or actor,
             workspace=current.workspace,
             target=current.user.email,
             before={"role": current.role},

@@ -81,6 +81,37 @@ def workspace_update(
     return current
 
 
+def workspace_terms_set(
+    *,
+    workspace: Workspace,
+    external_id: str | None,
+    usage_write_allowed: bool,
+    by: User | None,
+    request: HttpRequest | None = None,
+) -> Workspace:
+    """What only the operator decides: its own id of the customer, and whether the customer's keys may record usage."""
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        before = {"external_id": current.external_id, "usage_write_allowed": current.usage_write_allowed}
+        after = {"external_id": external_id or None, "usage_write_allowed": usage_write_allowed}
+        if before == after:
+            return current
+        if external_id and Workspace.objects.filter(external_id=external_id).exclude(pk=current.pk).exists():
+            raise Refused(f"Another workspace already has the external id {external_id!r}.", field="external_id")
+        current.external_id, current.usage_write_allowed = external_id or None, usage_write_allowed
+        current.save(update_fields=["external_id", "usage_write_allowed"])
+        hooks.emit(
+            action="workspace.terms_changed",
+            actor=by,
+            workspace=current,
+            target=current.public_id,
+            before=before,
+            after=after,
+            request=request,
+        )
+    return current
+
+
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if not name:

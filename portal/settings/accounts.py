@@ -16,11 +16,27 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupExtra"
+ACCOUNT_FORMS = {
+    "add_email": "accounts.signin_forms.AddEmailForm",
+    "change_email": "accounts.signin_forms.ChangeEmailForm",
+    "change_password": "accounts.signin_forms.ChangePasswordForm",
+    "confirm_email_verification_code": "accounts.signin_forms.ConfirmEmailVerificationCodeForm",
+    "confirm_login_code": "accounts.signin_forms.ConfirmLoginCodeForm",
+    "login": "accounts.signin_forms.LoginForm",
+    "reauthenticate": "accounts.signin_forms.ReauthenticateForm",
+    "request_login_code": "accounts.signin_forms.RequestLoginCodeForm",
+    "reset_password": "accounts.signin_forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.signin_forms.ResetPasswordKeyForm",
+    "signup": "accounts.signin_forms.SignupForm",
+}
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True

@@ -1,55 +1,42 @@
 """Shared fixtures: alice owns a workspace, bob is a viewer in it, charlie is a stranger."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import pytest
-from django.db import connection
-from django.test import TransactionTestCase
+from allauth.account.models import EmailAddress
+from django.test import Client
 
-from accounts.models import Membership, User, Workspace
+from accounts.models import ApiKey, Membership, User, Workspace
 from accounts.roles import Role
-from billing.foundation.cache import clear_all
+from accounts.scopes import KeyKind, Scope
+from accounts.services.keys import api_key_create
 
 
-@pytest.fixture(scope="session", autouse=True)
-def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
-    """The ledger refuses TRUNCATE; between two transactional tests the test database is emptied all the same."""
-    original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
-
-    def teardown(case: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET purser.ledger_rewrite = 'on'")
-        try:
-            original(case)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("RESET purser.ledger_rewrite")
-
-    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
-    yield
-    TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+def person(email: str, password: str, name: str) -> User:
+    user = User.objects.create_user(email, password, name=name)
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
+    return user
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches() -> None:
-    """What a process keeps for seconds must not travel from test to test."""
-    clear_all()
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
 
 
 @pytest.fixture
 def alice(db: None) -> User:
-    return User.objects.create_user("alice@example.com", "correct horse 1", name="Alice Adams")
+    return person("alice@example.com", "correct horse 1", "Alice Adams")
 
 
 @pytest.fixture
 def bob(db: None) -> User:
-    return User.objects.create_user("bob@example.com", "correct horse 2", name="Bob Brown")
+    return person("bob@example.com", "correct horse 2", "Bob Brown")
 
 
 @pytest.fixture
 def charlie(db: None) -> User:
-    return User.objects.create_user("charlie@example.com", "correct horse 3", name="Charlie Clark")
+    return person("charlie@example.com", "correct horse 3", "Charlie Clark")
 
 
 @pytest.fixture
@@ -58,3 +45,33 @@ def workspace(alice: User, bob: User) -> Workspace:
     Membership.objects.create(workspace=workspace, user=alice, role=Role.OWNER)
     Membership.objects.create(workspace=workspace, user=bob, role=Role.VIEWER)
     return workspace
+
+
+@pytest.fixture
+def alice_client(alice: User) -> Client:
+    return client_of(alice)
+
+
+@pytest.fixture
+def bob_client(bob: User) -> Client:
+    return client_of(bob)
+
+
+@pytest.fixture
+def charlie_client(charlie: User) -> Client:
+    return client_of(charlie)
+
+
+@pytest.fixture
+def workspace_key(workspace: Workspace) -> Callable[..., tuple[ApiKey, str]]:
+    """`workspace_key(scopes=[…])`: a key of the workspace and its plain text; every scope unless told."""
+
+    def make(scopes: Iterable[str] = tuple(Scope), name: str = "test key") -> tuple[ApiKey, str]:
+        return api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name=name, scopes=scopes)
+
+    return make
+
+
+@pytest.fixture
+def service_key(db: None) -> tuple[ApiKey, str]:
+    return api_key_create(kind=KeyKind.SERVICE, workspace=None, name="backend", scopes=list(Scope))
