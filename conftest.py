@@ -1,3 +1,3 @@
 """Fixtures of the whole suite."""
 
-pytest_plugins = ["portal.testing.plugin", "portal.testing.fixtures"]
+pytest_plugins = ["portal.testing.plugin", "portal.testing.database", "portal.testing.fixtures"]

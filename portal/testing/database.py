@@ -1,0 +1,35 @@
+"""Between two tests: the database is emptied although it refuses to be, and processes forget what they kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import TransactionTestCase
+
+from billing.foundation.cache import clear_all
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
+    """The ledger refuses TRUNCATE; between two transactional tests the test database is emptied all the same."""
+    original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def teardown(case: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET purser.ledger_rewrite = 'on'")
+        try:
+            original(case)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET purser.ledger_rewrite")
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
+    yield
+    TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> None:
+    """What a process keeps for seconds must not travel from test to test."""
+    clear_all()
