@@ -11,12 +11,15 @@ class PlansConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import hooks
+        from billing.ledger.hooks import credits_granted
+        from billing.plans.low import low_bound_refresh
         from billing.plans.services import start_default_plan
         from billing.plans.signup import person_was_verified, workspace_was_created
 
         hooks.workspace_created.append(start_default_plan)
         hooks.workspace_created.append(workspace_was_created)
         hooks.person_verified.append(person_was_verified)
+        credits_granted.append(low_bound_refresh)
         post_migrate.connect(_ship, sender=self, dispatch_uid="ship_plans")
 
 

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from billing.foundation.due.registry import due_job
+from billing.plans.low import low_bound_refresh, workspaces_in_use
 from billing.plans.services import PeriodFailed, roll_one
 
 log = logging.getLogger(__name__)
@@ -29,3 +30,11 @@ def plan_periods(*, now: datetime, limit: int) -> int:
     if failed:
         raise RuntimeError(f"{done} periods opened, but not of the subscriptions {failed}")
     return done
+
+
+@due_job("low-bounds", every=timedelta(hours=1))
+def low_bounds(*, now: datetime, limit: int) -> int:
+    """Follow the pace of usage with the bound below which a balance is low. Idempotent, so nothing is claimed."""
+    for workspace_id in workspaces_in_use(now):
+        low_bound_refresh(workspace_id)
+    return 0
