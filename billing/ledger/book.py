@@ -147,7 +147,10 @@ class Book:
         self._pending.new_lots.append(NewLot(lot, operation.id, self.seq, label, unit_price_usd))
         self._lots[lot.id] = lot
         self.granted_any = self._granted = True
-        self._after_inflow(operation, lot)
+        if not lot.scheduled:
+            self._repay(operation, lot)
+            if expires_at is not None and expires_at <= self.now and lot.free:
+                self._expire(operation, lot)
         return lot
 
     def spend(
@@ -347,14 +350,10 @@ class Book:
             return self._take(amount)
         return takes
 
-    def _after_inflow(self, operation: OperationDraft, lot: LotState) -> None:
-        """Every inflow repays debt first; what came too late expires at once."""
-        if lot.scheduled:
-            return
+    def _repay(self, operation: OperationDraft, lot: LotState) -> None:
+        """Every inflow repays debt first. Where there is debt nothing else is available: it is `lot` that pays."""
         if repaid := min(self.debt, self.available):
             self._transfer(operation, "debt.repay", AVAILABLE, DEBT, repaid, [Take(lot.id, repaid)])
-        if lot.expires_at is not None and lot.expires_at <= self.now and lot.free:
-            self._expire(operation, lot)
 
     def _expire(self, operation: OperationDraft, lot: LotState) -> None:
         free = lot.free
@@ -365,7 +364,7 @@ class Book:
         lot.scheduled = False
         self._pending.touched[lot.id] = lot
         self._granted = True
-        self._after_inflow(operation, lot)
+        self._repay(operation, lot)
 
     def post_due(self) -> None:
         """Start and expire lots whose instant has come, in the order of their instants."""

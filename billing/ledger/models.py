@@ -131,7 +131,7 @@ class Lot(models.Model):
     unit_price_usd = models.DecimalField(max_digits=18, decimal_places=12, null=True, blank=True)  # paid per credit
     created_at = models.DateTimeField()
     # The index below tests this and not `remaining`: an update of `remaining` alone then touches no index.
-    open = models.GeneratedField(expression=Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True)
+    open = models.GeneratedField(expression=Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True)  # type: ignore[arg-type]
 
     class Meta:
         indexes = [

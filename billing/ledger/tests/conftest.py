@@ -1,6 +1,14 @@
 import pytest
 
 from accounts.models import Workspace
+from billing.ledger import hooks
+
+
+@pytest.fixture(autouse=True)
+def only_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the packages above do when they are told is theirs to test."""
+    for name in ("credits_granted", "balance_crossed", "verifiers"):
+        monkeypatch.setattr(hooks, name, [])
 
 
 @pytest.fixture
