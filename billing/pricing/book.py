@@ -69,6 +69,24 @@ def prices_for(model_ref: str) -> ModelPrices | None:
     return book.models.get(key) or _load_model(book, key)
 
 
+def prices_of(keys: Iterable[Key]) -> dict[Key, ModelPrices]:
+    """The prices of many (provider, model) at once, in one query for those not read yet (lists and pages)."""
+    book = _kept.get("")
+    wanted = list(keys)
+    absent = [key for key in wanted if key not in book.models]
+    if absent:
+        lines = PriceLine.objects.filter(
+            provider__in={key[0] for key in absent}, model__in={key[1] for key in absent}, status="active"
+        ).order_by("pk")
+        points: dict[Key, list[PricePoint]] = {key: [] for key in absent}
+        for line in lines:
+            if (line.provider, line.model) in points:
+                points[line.provider, line.model].append(point_of(line))
+        for key, found in points.items():
+            book.models.setdefault(key, _model_prices(book, key, found))
+    return {key: book.models[key] for key in wanted}
+
+
 def invalidate() -> None:
     """Forget everything in this process, now and once more when the running transaction is committed."""
     _kept.clear()
@@ -90,16 +108,20 @@ def _load_model(book: _Book, key: Key) -> ModelPrices:
     provider, model = key
     with _lock:
         if key not in book.models:
-            points = [*_points(provider, model), *book.platform] if model else book.platform
-            book.models[key] = ModelPrices(
-                provider=provider,
-                model=model,
-                points=tuple(points),
-                markups=tuple(_markups(book.markups, provider, model)),
-                ancestors=book.ancestors,
-                modality=book.catalogue.modality(key),
-            )
+            book.models[key] = _model_prices(book, key, _points(provider, model) if model else [])
         return book.models[key]
+
+
+def _model_prices(book: _Book, key: Key, points: list[PricePoint]) -> ModelPrices:
+    provider, model = key
+    return ModelPrices(
+        provider=provider,
+        model=model,
+        points=(*points, *book.platform),
+        markups=tuple(_markups(book.markups, provider, model)),
+        ancestors=book.ancestors,
+        modality=book.catalogue.modality(key),
+    )
 
 
 def _points(provider: str, model: str) -> list[PricePoint]:

@@ -68,7 +68,7 @@ def rate(
     if prices is None:
         return Rating((), 0, ZERO, "unknown_model", "this model is not in the catalogue")
     parts = prices.parts
-    nested = any(meter in parts for meter in usage)
+    nested = not parts.isdisjoint(usage)
     tariff = prices.tariff(at=at, variant=variant, context=_context(prices, usage))
     if prices.same_thing:
         usage = meters.without_repeats(usage, prices.same_thing, tariff.lines)

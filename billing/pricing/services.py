@@ -5,7 +5,7 @@ heard of it before it counts. The first line of a meter holds since ever: what w
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -68,9 +68,9 @@ def import_reading(reading: Reading, *, now: datetime | None = None, vanish: Dec
         _only_one(reading.source)
         now = now or clock.now()
         last = PriceImport.objects.filter(source=reading.source, applied=True).order_by("-pk").first()
-        head = {"source": reading.source, "version": reading.version, "lines": len(fresh), "clashes": clashes}
+        seen = ImportReport(reading.source, reading.version, len(fresh), applied=False, clashes=clashes)
         if last is not None and last.digest == digest:
-            report = ImportReport(**head, applied=False, noop=True, unchanged=len(fresh))
+            report = replace(seen, noop=True, unchanged=len(fresh))
             _record(report, digest, now)
             return report
         lines = _open_lines(reading.source)
@@ -82,11 +82,11 @@ def import_reading(reading: Reading, *, now: datetime | None = None, vanish: Dec
             zero_is_meant=reading.source in ("platform", "operator"),
         )
         if decided.abort:
-            report = ImportReport(**head, applied=False, abort=decided.abort)
+            report = replace(seen, abort=decided.abort)
             _record(report, digest, now)
             return report
-        report = ImportReport(
-            **head,
+        report = replace(
+            seen,
             applied=True,
             added=len(decided.added),
             changed=len(decided.changed),
@@ -94,13 +94,12 @@ def import_reading(reading: Reading, *, now: datetime | None = None, vanish: Dec
             retired=len(decided.retired),
             unchanged=decided.unchanged,
             models=len(reading.models),
-            seconds=round(monotonic() - started, 3),
         )
         record = _record(report, digest, now)
         _apply(decided, lines, record, now, kept_models={(row.provider, row.model) for row in fresh.values()})
         models_sync.sync(reading, now=now)
         changed()
-    return report
+    return replace(report, seconds=round(monotonic() - started, 3))
 
 
 def changed() -> None:
@@ -122,7 +121,7 @@ def _digest(rows: Iterable[PriceRow], reading: Reading) -> str:
 
 def _record(report: ImportReport, digest: str, now: datetime) -> PriceImport:
     details: dict[str, Any] = asdict(report)
-    for column in ("source", "version", "lines", "applied"):
+    for column in ("source", "version", "lines", "applied", "seconds"):
         details.pop(column)
     return PriceImport.objects.create(
         source=report.source,

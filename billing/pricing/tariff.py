@@ -190,6 +190,23 @@ class ModelPrices:
             tariff = self._kept[key] = self._build(at, chosen, context)
         return tariff
 
+    def current(self, at: datetime) -> list[PricePoint]:
+        """Every line billed at `at`, of each meter those of the source that decides it, whatever their variant."""
+        dated = [p for p in self.points if (not p.starts or p.starts <= at) and (not p.ends or at < p.ends)]
+        highest: dict[str, int] = {}
+        latest: dict[tuple[str, tuple[tuple[str, str], ...]], date] = {}
+        for point in dated:
+            highest[point.meter] = max(point.rank, highest.get(point.meter, point.rank))
+        decisive = [point for point in dated if point.rank == highest[point.meter]]
+        for point in decisive:
+            key = (point.meter, tuple(sorted(point.dims.items())))
+            latest[key] = max(point.upstream_from or date.min, latest.get(key, date.min))
+        return [
+            point
+            for point in decisive
+            if (point.upstream_from or date.min) == latest[point.meter, tuple(sorted(point.dims.items()))]
+        ]
+
     def in_force(
         self, meter: str, at: datetime, variant: Mapping[str, str] | None = None, context: Decimal = ZERO
     ) -> TariffLine | None:
@@ -209,12 +226,8 @@ class ModelPrices:
 
     def _build(self, at: datetime, chosen: Mapping[str, str], context: Decimal) -> Tariff:
         best: dict[str, tuple[tuple[object, ...], PricePoint]] = {}
-        highest: dict[str, int] = {}
-        current = [p for p in self.points if (not p.starts or p.starts <= at) and (not p.ends or at < p.ends)]
-        for point in current:
-            highest[point.meter] = max(point.rank, highest.get(point.meter, point.rank))
-        for point in current:
-            if point.rank < highest[point.meter] or not self._matches(point, at, chosen, context):
+        for point in self.current(at):
+            if not self._matches(point, at, chosen, context):
                 continue
             rank = _specificity(point)
             if point.meter not in best or rank > best[point.meter][0]:

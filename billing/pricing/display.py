@@ -1,0 +1,115 @@
+"""Prices as people read them: per 1M tokens, per minute, per image. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.pricing.tariff import EXACT
+
+# unit → how many of it one reads a price for, and the words
+SHOWN: Mapping[str, tuple[int, str]] = {
+    "token": (1_000_000, "1M tokens"),
+    "character": (1_000, "1K characters"),
+    "second": (60, "minute"),
+    "pixel": (1_000_000, "megapixel"),
+    "GB-day": (1, "GB and day"),
+}
+# Video is sold by the second.
+SHOWN_BY_METER: Mapping[str, tuple[int, str]] = {"video_seconds": (1, "second"), "video_input_seconds": (1, "second")}
+
+# What one request of a model commonly uses; the first one that has a price is shown.
+TYPICAL: Mapping[str, tuple[Mapping[str, int], ...]] = {
+    "text": ({"input_tokens": 1000, "output_tokens": 300}, {"input_tokens": 1000}),
+    "realtime": ({"audio_seconds": 60}, {"input_tokens": 1000, "output_tokens": 300}),
+    "embedding": ({"embedding_tokens": 1000},),
+    "image": ({"images": 1}, {"input_tokens": 100, "output_image_tokens": 1000}, {"output_pixels": 1024 * 1024}),
+    "video": ({"video_seconds": 5},),
+    "speech": ({"input_characters": 500}, {"input_tokens": 150, "output_tokens": 800}, {"requests": 1}),
+    "transcription": ({"audio_input_seconds": 60}, {"input_tokens": 800, "output_tokens": 200}, {"audio_seconds": 60}),
+    "rerank": ({"searches": 1}, {"input_tokens": 1000}),
+    "search": ({"searches": 1},),
+    "ocr": ({"pages": 1}, {"input_tokens": 1000, "output_tokens": 300}),
+    "moderation": ({"input_tokens": 1000},),
+}
+TYPICAL_WORDS: Mapping[str, str] = {
+    "text": "1,000 input and 300 output tokens",
+    "embedding": "1,000 tokens",
+    "image": "one image",
+    "video": "5 seconds",
+    "speech": "500 characters",
+    "transcription": "one minute",
+    "realtime": "one minute",
+    "rerank": "one search",
+    "search": "one search",
+    "ocr": "one page",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One price in force, as the customer pays it: markup included, in USD and credits, for `per` units."""
+
+    meter: str
+    label: str
+    unit: str
+    variant: Mapping[str, str]  # empty: the price when nothing is said
+    price_usd: Decimal
+    per: int
+    credits: Decimal
+    published_usd: Decimal
+    markup_percent: Decimal
+    price_id: int
+
+    def usd_for(self, quantity: int) -> Decimal:
+        """USD for `quantity` units."""
+        return EXACT.divide(EXACT.multiply(self.price_usd, Decimal(quantity)), Decimal(self.per))
+
+    def credits_for(self, quantity: int) -> Decimal:
+        """Credits for `quantity` units."""
+        return EXACT.divide(EXACT.multiply(self.credits, Decimal(quantity)), Decimal(self.per))
+
+    @property
+    def shown(self) -> tuple[int, str]:
+        """How many units the page shows the price for, and what that is called."""
+        return SHOWN_BY_METER.get(self.meter) or SHOWN.get(self.unit, (1, self.unit))
+
+    @property
+    def shown_unit(self) -> str:
+        return self.shown[1]
+
+    @property
+    def shown_usd(self) -> Decimal:
+        return self.usd_for(self.shown[0])
+
+    @property
+    def shown_credits(self) -> Decimal:
+        return self.credits_for(self.shown[0])
+
+    @property
+    def usd_per_1k(self) -> Decimal:
+        return self.usd_for(1_000)
+
+    @property
+    def credits_per_1k(self) -> Decimal:
+        return self.credits_for(1_000)
+
+    @property
+    def free(self) -> bool:
+        return not self.price_usd
+
+    @property
+    def variant_text(self) -> str:
+        """ "4k, with audio", "over 200,000 tokens": empty for the plain price."""
+        return ", ".join(_words(key, value) for key, value in self.variant.items())
+
+
+def _words(key: str, value: str) -> str:
+    if key == "context_over":
+        return f"over {int(value):,} tokens"
+    if key == "audio":
+        return "with audio" if value == "yes" else "without audio"
+    if key == "utc_window":
+        return f"{value} UTC"
+    if key == "minimum":
+        return f"at least {value}"
+    return value.replace("x", " × ") if key == "size" else value
