@@ -1,0 +1,128 @@
+"""Who calls and what they may do: key, rate limit, scope, workspace, then the size of the body."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from pydantic import BaseModel
+
+from accounts.models import ApiKey, Workspace
+from accounts.scopes import KeyKind, Scope
+from accounts.selectors.keys import api_key_authenticate, touch
+from billing.api import bodies
+from billing.api.calls import Call, call_of
+from billing.api.problems import Problem, invalid
+from billing.api.ratelimit import limiter
+from billing.foundation.cache import TimedCache
+from billing.foundation.site.selectors import site
+
+WORKSPACE_HEADER = "Purser-Workspace"
+
+
+class BearerKey:
+    """Ninja's authentication of one operation. All refusals are Problems."""
+
+    openapi_security_schema = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key: `pws_…` of a workspace, or `psk_…` of the operator's backend.",
+    }
+
+    def __init__(
+        self, scope: Scope, *, query: type[BaseModel] | None = None, body_limit: int = 0, names_workspace: bool = True
+    ) -> None:
+        self.scope = scope
+        self.query = query
+        self.body_limit = body_limit
+        self.names_workspace = names_workspace  # False: a service key may leave the header out (batches)
+
+    def __call__(self, request: HttpRequest) -> ApiKey:
+        call = call_of(request)
+        call.metered = True
+        key = call.key = authenticate(request)
+        count(call, key)
+        require_scope(key, self.scope)
+        call.known_workspace = workspace_of(request, key, required=self.names_workspace)
+        refuse_unknown(request, self.query)
+        if self.body_limit:
+            # Given to Django as read: its own reader has one limit for all bodies.
+            request._body = bodies.read(request, limit=self.body_limit)  # type: ignore[attr-defined]
+        return key
+
+
+def refuse_unknown(request: HttpRequest, query: type[BaseModel] | None) -> None:
+    """Raises Problem 400 for a query parameter that would silently do nothing."""
+    if not request.META.get("QUERY_STRING"):
+        return
+    known = {field.alias or name for name, field in query.model_fields.items()} if query else set()
+    for name in request.GET:
+        if name not in known:
+            raise invalid(f"There is no parameter {name[:60]!r} here.", parameter=name[:60])
+
+
+def authenticate(request: HttpRequest) -> ApiKey:
+    """The key of `request`. Raises Problem 401."""
+    kind, _, plain = request.headers.get("Authorization", "").partition(" ")
+    key = api_key_authenticate(plain.strip()) if kind.lower() == "bearer" else None
+    if key is None:
+        detail = "Send a valid key as `Authorization: Bearer <key>`."
+        raise Problem("invalid_api_key", detail, headers={"WWW-Authenticate": 'Bearer realm="api"'})
+    return key
+
+
+def count(call: Call, key: ApiKey) -> None:
+    """Count the request against the key's minute. Raises Problem 429."""
+    settings = site()
+    default = settings.rate_limit_service if key.kind == KeyKind.SERVICE else settings.rate_limit_workspace
+    rate = call.rate = limiter.take(key_id=key.pk, limit=key.rate_limit or default)
+    if not rate.allowed:
+        raise Problem(
+            "rate_limited",
+            f"This key may make {rate.limit} requests per minute.",
+            headers={"Retry-After": str(rate.reset)},
+        )
+    touch(key)
+
+
+def require_scope(key: ApiKey, scope: Scope) -> None:
+    """Raises Problem 403 unless `key` has `scope` and its workspace still allows it."""
+    if scope not in key.scopes:
+        raise Problem("insufficient_scope", f"This key needs the scope {scope}.")
+    if scope == Scope.USAGE_WRITE and key.workspace is not None and not key.workspace.usage_write_allowed:
+        raise Problem("insufficient_scope", "The operator does not let this workspace's own keys record usage.")
+
+
+def workspace_of(request: HttpRequest, key: ApiKey, *, required: bool = True) -> Workspace | None:
+    """The workspace this request is about. Raises Problem 400 or 404."""
+    named = request.headers.get(WORKSPACE_HEADER, "").strip()
+    if key.workspace is not None:
+        if named and named not in (key.workspace.public_id, key.workspace.external_id):
+            raise Problem("not_found", "This key belongs to another workspace.")
+        return key.workspace
+    if named:
+        return workspace_named(named)
+    if required:
+        raise invalid(f"A service key names the workspace in {WORKSPACE_HEADER}.", parameter=WORKSPACE_HEADER)
+    return None
+
+
+def workspace_named(name: str) -> Workspace:
+    """The workspace with this id or external id. Raises Problem 404."""
+    workspace = _workspaces.get(name) if _plausible(name) else None
+    if workspace is None:
+        _workspaces.forget(name)  # it may be created a moment later
+        raise Problem("not_found", f"There is no workspace {name[:130]!r}.")
+    return workspace
+
+
+def _plausible(name: Any) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= 120 and "\0" not in name and name.isprintable()
+
+
+def _load_workspace(name: str) -> Workspace | None:
+    found = list(Workspace.objects.filter(Q(public_id=name) | Q(external_id=name)))
+    # Were an external id ever equal to another workspace's own id, the own id wins.
+    return next((w for w in found if w.public_id == name), found[0] if found else None)
+
+
+_workspaces: TimedCache[str, Workspace | None] = TimedCache(_load_workspace, seconds=5)

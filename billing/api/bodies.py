@@ -1,0 +1,48 @@
+"""Reading a request body: its type, its size, its JSON."""
+
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, UnreadablePostError
+
+from billing.api import jsontext
+from billing.api.problems import Problem, invalid
+
+SINGLE_LIMIT = 64 * 1024
+BATCH_LIMIT = 4 * 1024 * 1024
+
+
+def read(request: HttpRequest, *, limit: int) -> bytes:
+    """The body of `request`, at most `limit` bytes of JSON. Raises Problem 413 or 415."""
+    if (request.content_type or "").lower() != "application/json":
+        raise Problem("invalid_request", "Send the body as Content-Type: application/json.", status=415)
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    try:
+        body = _stream(request).read(limit + 1)
+    except (UnreadablePostError, OSError) as error:
+        raise invalid("The body could not be read to its end.") from error
+    if len(body) > limit:
+        raise _too_large(limit)
+    return bytes(body)
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of `body`. Raises Problem 400."""
+    try:
+        return jsontext.loads(body)
+    except jsontext.NotJson as error:
+        raise invalid(str(error)) from error
+
+
+def _stream(request: HttpRequest) -> Any:
+    # Django gives an empty stream to a chunked request, which has no length; the server ends the input itself.
+    chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if chunked and not request.META.get("CONTENT_LENGTH") and isinstance(request, WSGIRequest):
+        return request.environ["wsgi.input"]
+    return request
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("payload_too_large", f"The body may have {limit // 1024} KiB.")

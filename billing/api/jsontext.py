@@ -1,0 +1,59 @@
+"""JSON in and out without a float anywhere: numbers are int or Decimal, in fixed notation."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import simplejson
+
+
+class NotJson(ValueError):
+    """A body that is not JSON as RFC 8259 has it, or that nobody would send in good faith."""
+
+
+def loads(body: bytes) -> Any:
+    """The value in `body`; fractions become Decimal. Raises NotJson."""
+    try:
+        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise NotJson("The body is not valid UTF-8.") from error
+    except RecursionError as error:
+        raise NotJson("The body is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        raise NotJson(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
+    except (ValueError, ArithmeticError) as error:  # NaN, or more digits than Python converts
+        raise NotJson(str(error) if isinstance(error, NotJson) else "The body has a number out of range.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is not a JSON number.")
+
+
+def dumps(value: Any) -> str:
+    """`value` as JSON text. Raises TypeError for a type that has no exact form here."""
+    text: str = simplejson.dumps(
+        value, default=_default, use_decimal=False, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+    )
+    return text
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return simplejson.RawJSON(fixed(value))
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def fixed(value: Decimal) -> str:
+    """`value` without exponent and without trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def instant(value: datetime) -> str:
+    """`value` as RFC 3339 in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,170 @@
+"""The served OpenAPI document: Ninja's, completed by what each operation was declared with."""
+
+from functools import cache
+from typing import Any, cast
+
+from ninja.openapi.schema import OpenAPISchema
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from billing.api.access import WORKSPACE_HEADER
+from billing.api.calls import METERED_HEADERS
+from billing.api.problems import CODES, CONTENT_TYPE
+
+REF = "#/components/schemas/{model}"
+DESCRIPTION = """\
+Record usage, ask what it costs, and read balances. Amounts are credits as exact JSON numbers of at most 9 decimals;
+fields ending in `_nano` carry the same as a string of nano-credits. Times are RFC 3339 in UTC. Errors are problem
+documents (RFC 9457) with a stable `code`; nothing is ever charged on an error. Writes are idempotent: the same
+`event_id` is charged once, a repeat returns the first answer with `Idempotent-Replay: true`."""
+
+TITLES = {
+    400: "Malformed request",
+    401: "No valid key",
+    402: "Not covered",
+    403: "The key may not do this",
+    404: "Not found",
+    409: "Reused id with another body",
+    413: "Body too large",
+    415: "Body is not JSON",
+    422: "Cannot be priced or booked",
+    429: "Rate limit reached",
+    500: "A fault of the portal",
+    503: "Temporarily unavailable",
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document. Operations do not change while a process runs."""
+    from billing.api.service import api  # the routers import this package's declarations
+
+    schema: dict[str, Any] = dict(OpenAPISchema(api, "/api/v1"))
+    schema["info"] = {"title": "Purser API", "version": "1", "description": DESCRIPTION}
+    schema["servers"] = [{"url": "/"}]
+    models: list[type[BaseModel]] = []
+    for operations in schema["paths"].values():
+        for method, operation in operations.items():
+            operations[method] = _complete(dict(operation), models)
+    _add_schemas(schema["components"]["schemas"], models)
+    schema["paths"]["/v1/usage/estimate"] = _again(schema["paths"]["/api/v1/usage/estimate"])
+    schema["paths"] |= _own_paths()
+    return schema
+
+
+def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[str, Any]:
+    declared = operation.pop("x-purser")
+    operation["parameters"] = [
+        *_required(operation.get("parameters", [])),
+        _workspace_header(),
+        *_query(declared["query"]),
+    ]
+    if declared["body"] is not None:
+        models.append(declared["body"])
+        content = {"application/json": {"schema": {"$ref": REF.format(model=declared["body"].__name__)}}}
+        operation["requestBody"] = {"required": True, "content": content}
+    operation["responses"] = {
+        str(status): _response(status, dict(response), csv=declared["csv"])
+        for status, response in operation["responses"].items()
+    }
+    text = operation.get("description", "")
+    operation["description"] = f"{text}\n\nScope: `{declared['scope']}`.".strip()
+    return operation
+
+
+def _required(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**parameter, "required": True} for parameter in parameters if parameter["in"] == "path"]
+
+
+def _workspace_header() -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": WORKSPACE_HEADER,
+        "required": False,
+        "schema": {"type": "string", "maxLength": 120},
+        "description": "Service keys only: the workspace's id or your external id of it.",
+    }
+
+
+def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(by_alias=True)
+    required = schema.get("required", [])
+    return [
+        {
+            "in": "query",
+            "name": name,
+            "required": name in required,
+            "schema": _without_null(details),
+            **({"description": details["description"]} if "description" in details else {}),
+        }
+        for name, details in schema.get("properties", {}).items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter is absent or a text, never null."""
+    schema = {name: value for name, value in schema.items() if name not in ("title", "description")}
+    options = [option for option in schema.get("anyOf", []) if option.get("type") != "null"]
+    if schema.get("default", "") is None:
+        schema.pop("default")
+    if len(options) == 1:
+        return {**{name: value for name, value in schema.items() if name != "anyOf"}, **options[0]}
+    return {**schema, "anyOf": options} if options else schema
+
+
+def _response(status: int, response: dict[str, Any], *, csv: bool) -> dict[str, Any]:
+    headers = {name: _header(text) for name, text in METERED_HEADERS.items()}
+    if status >= 400:
+        response["description"] = TITLES[status]
+        response["content"] = {CONTENT_TYPE: {"schema": {"$ref": REF.format(model="ProblemDocument")}}}
+        if status in (429, 503):
+            headers["Retry-After"] = _header("Seconds to wait.", required=status == 429)
+        if status == 401:
+            headers["WWW-Authenticate"] = {"required": True, "schema": {"type": "string"}}
+    elif csv:
+        response["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if status == 201:
+        headers["Idempotent-Replay"] = {
+            "description": "`true` when this is the first answer once more.",
+            "schema": {"type": "string", "enum": ["true"]},
+        }
+    response["headers"] = headers
+    return response
+
+
+def _header(text: str, *, required: bool = True) -> dict[str, Any]:
+    # Written as a pattern: a header is a text on the wire, whatever a client makes of it.
+    schema = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+    return {"description": text, "required": required, "schema": schema}
+
+
+def _add_schemas(schemas: dict[str, Any], models: list[type[BaseModel]]) -> None:
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in dict.fromkeys(models)], by_alias=True, ref_template=REF
+    )
+    schemas |= definitions.get("$defs", {})
+    schemas["ProblemDocument"]["properties"]["code"] = {"type": "string", "enum": sorted(CODES)}
+
+
+def _again(operations: dict[str, Any]) -> dict[str, Any]:
+    return {
+        method: {**operation, "operationId": operation["operationId"] + "_short"}
+        for method, operation in operations.items()
+    }
+
+
+def _own_paths() -> dict[str, Any]:
+    content = {"application/json": {"schema": cast(dict[str, Any], {"type": "object"})}}
+    return {
+        "/api/v1/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document",
+                "tags": ["Reference"],
+                "security": [],
+                "responses": {"200": {"description": "OK", "content": content}},
+            }
+        }
+    }

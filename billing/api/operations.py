@@ -1,0 +1,53 @@
+"""How an operation is declared: once, for the router and for the OpenAPI document."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from ninja.constants import NOT_SET
+from pydantic import BaseModel
+
+from accounts.models import ApiKey
+from accounts.scopes import Scope
+from billing.api import jsontext
+from billing.api.access import BearerKey
+from billing.api.calls import Call, call_of
+from billing.api.schemas.base import ProblemDocument
+
+EVERY_KEY = (400, 401, 403, 404, 429, 500, 503)  # what any route with a key may answer
+
+
+def declared(
+    scope: Scope,
+    success: Mapping[int, type[BaseModel]],
+    *,
+    problems: Sequence[int] = (),
+    body: type[BaseModel] | None = None,
+    body_limit: int = 0,
+    query: type[BaseModel] | None = None,
+    csv: bool = False,
+    names_workspace: bool = True,
+) -> dict[str, Any]:
+    """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py."""
+    statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if body_limit else ())})
+    return {
+        "auth": BearerKey(scope, query=query, body_limit=body_limit, names_workspace=names_workspace),
+        "response": {**success, **dict.fromkeys(statuses, ProblemDocument)},
+        "openapi_extra": {
+            "x-purser": {"scope": scope.value, "body": body, "query": query, "csv": csv, "metered": True}
+        },
+        "throttle": NOT_SET,
+    }
+
+
+def answer(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """`data` as JSON. Its shape is what the operation's model describes; a test holds them together."""
+    return HttpResponse(
+        jsontext.dumps(data), status=status, content_type="application/json", headers=dict(headers or {})
+    )
+
+
+def caller(request: HttpRequest) -> tuple[Call, ApiKey]:
+    """The call and its key, on a route that needs one."""
+    call = call_of(request)
+    return call, cast(ApiKey, call.key)

@@ -1,0 +1,83 @@
+"""Slices: a process takes a share of a key's minute at once, so that most requests ask nobody."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from billing.api.ratelimit.stores import Store, configured_store
+
+SLICES = 20  # a slice is a twentieth of the limit …
+MAX_SLICE = 500  # … but never so much that an idle process keeps others from their share
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A key's minute after a request: how it stands, and whether the request may go on."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset: int  # seconds until the minute ends
+
+
+@dataclass(slots=True)
+class _Window:
+    minute: int
+    left: int = 0  # of this process's slices
+    taken: int = 0  # by all processes, when last heard
+    exhausted: bool = False
+
+
+class Limiter:
+    def __init__(self, store: Store | None = None) -> None:
+        self._store = store
+        self._windows: dict[int, _Window] = {}
+        self._lock = threading.Lock()
+
+    def take(self, *, key_id: int, limit: int, at: float | None = None) -> Rate:
+        """Count one request of the key in the minute of `at` (seconds since the epoch)."""
+        at = time.time() if at is None else at
+        minute = int(at // 60)
+        reset = max(1, 60 - int(at % 60))
+        with self._lock:
+            window = self._windows.get(key_id)
+            if window is None or window.minute != minute:
+                window = self._open(key_id, minute)
+            if window.left > 0:
+                window.left -= 1
+                return Rate(True, limit, max(0, limit - window.taken) + window.left, reset)
+            if window.exhausted:
+                return Rate(False, limit, 0, reset)
+            wanted = slice_size(limit, window.taken)
+        # The lock is not held while the store answers: other keys and slices go on meanwhile.
+        count, taken = self._shared().take(key_id=key_id, minute=minute, wanted=wanted, limit=limit)
+        with self._lock:
+            window.taken = max(window.taken, taken)
+            window.left += max(0, count - 1)
+            window.exhausted = count == 0
+            remaining = max(0, limit - window.taken) + window.left
+        return Rate(count > 0, limit, remaining if count else 0, reset)
+
+    def forget(self) -> None:
+        """Drop what this process knows (tests; a changed limit counts from the next slice anyway)."""
+        with self._lock:
+            self._windows.clear()
+
+    def _open(self, key_id: int, minute: int) -> _Window:
+        if len(self._windows) > 10_000:
+            self._windows = {key: window for key, window in self._windows.items() if window.minute == minute}
+        window = self._windows[key_id] = _Window(minute)
+        return window
+
+    def _shared(self) -> Store:
+        if self._store is None:
+            self._store = configured_store()
+        return self._store
+
+
+def slice_size(limit: int, taken: int) -> int:
+    """Smaller towards the end of the limit, so that several processes share the rest fairly."""
+    return max(1, min(limit // SLICES, (limit - taken) // 4, MAX_SLICE))
+
+
+limiter = Limiter()

@@ -1,0 +1,218 @@
+"""Recording usage: from parsed JSON to the metering service and back to an answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts.models import ApiKey, Workspace
+from accounts.scopes import KeyKind
+from billing.api.access import workspace_named
+from billing.api.calls import Call
+from billing.api.present import amount, line
+from billing.api.problems import Problem, invalid
+from billing.credits.units import AmountOutOfRange
+from billing.metering.errors import EventConflict, EventRejected
+from billing.metering.events import EventInput, Source
+from billing.metering.receipts import BatchResult, Issue, Receipt, UsageTotals
+from billing.metering.record import usage_record, usage_record_batch
+from billing.metering.validate import parse_event
+
+MOST_EVENTS = 1000
+
+
+def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
+    """Record the event in `raw`. Raises Problem 400, 409 or 422."""
+    try:
+        event = parse_event(raw)
+        receipt = usage_record(workspace_id=call.workspace.pk, source=source_of(key), event=event)
+    except EventRejected as error:
+        raise refused(error) from error
+    except EventConflict as error:
+        raise Problem(error.code, error.detail) from error
+    except AmountOutOfRange as error:
+        raise Problem("amount_out_of_range", str(error)) from error
+    _count(call, [receipt.usage])
+    return receipt
+
+
+def refused(error: EventRejected) -> Problem:
+    place = [{"pointer": error.pointer, "detail": error.detail}] if error.pointer else []
+    return Problem(error.code, error.detail, errors=place)
+
+
+def source_of(key: ApiKey) -> Source:
+    # The class of key is the namespace of event ids: a customer's id never blocks the operator's.
+    return Source(origin=KeyKind(key.kind).value, api_key_id=key.pk, project_id=key.project_id)
+
+
+def recorded(receipt: Receipt) -> dict[str, Any]:
+    balance = receipt.balance
+    charged = amount("credits", receipt.nano)
+    left = amount("balance", balance.available)
+    return {
+        "event_id": receipt.event_id,
+        **charged,
+        "cost_usd": receipt.cost_usd,
+        "usage": {
+            "input_tokens": receipt.usage.input_tokens,
+            "output_audio_seconds": receipt.usage.output_audio_seconds,
+            "total_tokens": receipt.usage.total_tokens,
+            "billable_tokens": charged["credits"],
+            "remaining_balance": left["balance"],
+        },
+        **left,
+        **amount("held", balance.held),
+        **amount("debt", balance.debt),
+        "state": balance.state,
+        "lines": [line(item) for item in receipt.lines],
+        "late": receipt.late,
+        "unrated": receipt.problem,
+    }
+
+
+@dataclass
+class Share:
+    """The events of one workspace in a batch, with their places in it."""
+
+    workspace: Workspace
+    places: list[int] = field(default_factory=list)
+    events: list[EventInput | EventRejected] = field(default_factory=list)
+    result: BatchResult | None = None
+
+
+@dataclass
+class Outcome:
+    shares: list[Share]
+    rejected: list[Issue] = field(default_factory=list)
+
+
+def events_of(raw: object) -> list[Any]:
+    """The list in a batch body. Raises Problem 400."""
+    if not isinstance(raw, dict) or set(raw) != {"events"} or not isinstance(raw["events"], list):
+        raise invalid('A batch is {"events": [ … ]}.', pointer="/events")
+    events: list[Any] = raw["events"]
+    if not 0 < len(events) <= MOST_EVENTS:
+        raise invalid(f"A batch has 1 to {MOST_EVENTS} events, not {len(events)}.", pointer="/events")
+    return events
+
+
+def record_many(*, call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
+    """Record each event that is well-formed, committing workspace by workspace in one order for all callers."""
+    outcome = _shares(call, key, raws)
+    for share in sorted(outcome.shares, key=lambda share: share.workspace.pk):
+        share.result = usage_record_batch(workspace_id=share.workspace.pk, source=source_of(key), events=share.events)
+        outcome.rejected += _at(share, share.result.rejected)
+        refused = {issue.index for issue in share.result.rejected}
+        _count(
+            call,
+            (
+                UsageTotals.of(event.usage)
+                for index, event in enumerate(share.events)
+                if isinstance(event, EventInput) and index not in refused
+            ),
+        )
+    return outcome
+
+
+def batch_recorded(outcome: Outcome) -> dict[str, Any]:
+    results = [(share, share.result) for share in outcome.shares if share.result is not None]
+    unrated = [issue for share, result in results for issue in _at(share, result.unrated)]
+    single = results[0][1].balance if len(results) == 1 else None
+    body: dict[str, Any] = {
+        "accepted": sum(result.accepted for _, result in results),
+        "duplicates": sum(result.duplicates for _, result in results),
+        "unrated": [_issue(issue) for issue in sorted(unrated, key=lambda issue: issue.index)],
+        "rejected": [_issue(issue) for issue in sorted(outcome.rejected, key=lambda issue: issue.index)],
+        **amount("credits", sum(result.nano for _, result in results)),
+        "balance": None,
+        "balance_nano": None,
+    }
+    if single is not None:
+        body |= amount("balance", single.available)
+    if len(results) > 1:
+        body["workspaces"] = [_share(share, result) for share, result in results if result.balance is not None]
+    return body
+
+
+def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
+    shares: dict[int, Share] = {}
+    outcome = Outcome([])
+    for index, raw in enumerate(raws):
+        try:
+            workspace, body = _workspace_of(call, key, raw)
+        except EventRejected as error:
+            outcome.rejected.append(Issue(index, error.event_id, error.code, error.detail, error.pointer))
+            continue
+        share = shares.setdefault(workspace.pk, Share(workspace))
+        share.places.append(index)
+        share.events.append(_parsed(body))
+    outcome.shares = list(shares.values())
+    return outcome
+
+
+def _parsed(raw: object) -> EventInput | EventRejected:
+    try:
+        return parse_event(raw)
+    except EventRejected as error:
+        return error
+
+
+def _workspace_of(call: Call, key: ApiKey, raw: Any) -> tuple[Workspace, Any]:
+    """The event's workspace and the event without that field. Raises EventRejected."""
+    if not isinstance(raw, dict) or raw.get("workspace") is None:
+        if call.known_workspace is None:
+            detail = "Name the workspace in the event or in the Purser-Workspace header."
+            raise EventRejected("invalid_request", detail, "/workspace", event_id=_named(raw))
+        if isinstance(raw, dict) and "workspace" in raw:
+            raw = {name: value for name, value in raw.items() if name != "workspace"}
+        return call.known_workspace, raw
+    body = dict(raw)
+    name = body.pop("workspace")
+    if key.kind != KeyKind.SERVICE and name not in (call.workspace.public_id, call.workspace.external_id):
+        raise EventRejected("not_found", "This key belongs to another workspace.", "/workspace", event_id=_named(raw))
+    try:
+        return workspace_named(name), body
+    except Problem as error:
+        raise EventRejected("not_found", error.detail, "/workspace", event_id=_named(raw)) from error
+
+
+def _named(raw: Any) -> str:
+    named = raw.get("event_id") if isinstance(raw, dict) else None
+    return named[:200].encode("utf-8", "replace").decode().replace("\0", "\ufffd") if isinstance(named, str) else ""
+
+
+def _at(share: Share, issues: Iterable[Issue]) -> list[Issue]:
+    """`issues` with the places their events have in the whole batch."""
+    return [
+        Issue(share.places[issue.index], issue.event_id, issue.code, issue.detail, issue.pointer) for issue in issues
+    ]
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "index": issue.index,
+        "event_id": issue.event_id or None,
+        "code": issue.code,
+        "detail": issue.detail,
+    }
+    if issue.pointer:
+        body["pointer"] = issue.pointer
+    return body
+
+
+def _share(share: Share, result: BatchResult) -> dict[str, Any]:
+    balance = result.balance
+    return {
+        "workspace": share.workspace.public_id,
+        "accepted": result.accepted,
+        "duplicates": result.duplicates,
+        **amount("credits", result.nano),
+        **amount("balance", balance.available if balance else 0),
+    }
+
+
+def _count(call: Call, totals: Iterable[UsageTotals]) -> None:
+    for one in totals:
+        call.count(
+            input_tokens=one.input_tokens, output_seconds=one.output_audio_seconds, total_tokens=one.total_tokens
+        )

@@ -1,0 +1,1 @@
+"""Playing a request trace through the HTTP API, as a customer's backend would report it."""

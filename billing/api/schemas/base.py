@@ -1,0 +1,71 @@
+"""Types of the described documents. They describe and, for queries, read; answers are written by routes."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+
+class Described(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+# Exact: at most 9 decimals for credits, as published for prices. Written without exponent.
+Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+Credits = Annotated[Decimal, WithJsonSchema({"type": "number", "description": "Credits, exact, at most 9 decimals."})]
+Nano = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^-?[0-9]+$", "description": "The same in nano-credits (10⁻⁹)."})
+]
+Instant = Annotated[datetime, WithJsonSchema({"type": "string", "format": "date-time"})]
+# A number as JSON number or decimal string.
+Quantity = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 10**12},
+                {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
+            ],
+            "description": "Finite, 0 to 10¹², at most 9 decimals.",
+        }
+    ),
+]
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _plain(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain NUL")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_plain), Field(max_length=200)]
+
+
+class ErrorPlace(Described):
+    detail: str
+    pointer: str | None = Field(None, description="JSON pointer into the body.")
+    parameter: str | None = Field(None, description="Name of the query parameter or header.")
+
+
+class ProblemDocument(Described):
+    """RFC 9457. `code` is stable; the texts are for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[ErrorPlace] = []
+
+
+class PageQuery(Described):
+    limit: Annotated[Whole, Field(ge=1, le=500, description="Items per page.")] = 50
+    cursor: Annotated[Text, Field(description="`next_cursor` of the page before.")] | None = None

@@ -1,0 +1,40 @@
+"""Examples of requests, as the reference shows them."""
+
+from typing import Any
+
+_EVENT = {
+    "event_id": "req_8f",
+    "model": "openai/gpt-4o-mini",
+    "usage": {"input_tokens": 1200, "output_tokens": 300},
+    "project": "prod",
+    "agent": "support-bot",
+    "app": "web",
+    "task": "chat",
+    "end_user": "u_123",
+}
+
+BODIES: dict[str, Any] = {
+    "usage_record": _EVENT,
+    "usage_record_batch": {
+        "events": [
+            {key: _EVENT[key] for key in ("event_id", "model", "usage")},
+            {
+                "event_id": "req_90",
+                "model": "openai/gpt-4o-mini",
+                "usage_format": "openai",
+                "usage": {
+                    "prompt_tokens": 900,
+                    "completion_tokens": 300,
+                    "prompt_tokens_details": {"cached_tokens": 512},
+                },
+            },
+        ]
+    },
+    "usage_estimate": {"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 900, "output_tokens": 300}},
+}
+
+QUERIES: dict[str, str] = {
+    "usage_events": "?limit=20&agent=support-bot",
+    "usage_breakdown": "?by=model",
+    "pricing_models": "?search=gpt-4o-mini",
+}

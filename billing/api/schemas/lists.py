@@ -1,0 +1,220 @@
+"""Documents of the lists: events, receipts, breakdowns, credits, prices."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, PageQuery, Text
+from billing.api.schemas.usage import Line, State
+
+Moment = Annotated[
+    Text,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}],
+            "description": "An RFC 3339 time, or a date in the workspace's time zone.",
+        }
+    ),
+]
+By = Literal["model", "provider", "meter", "task", "project", "agent", "app", "key", "day", "month"]
+
+
+class EventsQuery(PageQuery):
+    from_: Moment | None = Field(None, alias="from", description="Not before.")
+    to: Annotated[Moment, Field(description="Before this time; a date is included whole.")] | None = None
+    model: Annotated[Text, Field(description="`provider/model`.")] | None = None
+    project: Annotated[Text, Field(description="The project's slug.")] | None = None
+    agent: Text | None = None
+    app: Text | None = None
+    task: Text | None = None
+    key: Annotated[Text, Field(description="The key's prefix, such as `pws_4f9a12cd`.")] | None = None
+
+
+class BreakdownQuery(Described):
+    by: By
+    from_: Moment | None = Field(None, alias="from", description="Not before; default the start of this month.")
+    to: Annotated[Moment, Field(description="Before this time; a date is included whole. Default now.")] | None = None
+
+
+class LedgerQuery(PageQuery):
+    pass
+
+
+class ModelsQuery(PageQuery):
+    search: Annotated[Text, Field(description="Part of a model's or provider's name.")] | None = None
+    provider: Text | None = None
+    modality: Text | None = None
+
+
+class Event(Described):
+    event_id: str
+    origin: Annotated[str, Field(description="Which class of key reported it: ids are unique within it.")]
+    occurred_at: Instant
+    recorded_at: Instant
+    model: str
+    usage: dict[str, Number]
+    variant: dict[str, str]
+    project: str | None
+    key: str | None
+    agent: str | None
+    app: str | None
+    task: str | None
+    end_user: str | None
+    metadata: dict[str, Any]
+    credits: Credits
+    credits_nano: Nano
+    cost_usd: Number
+    late: bool
+    unrated: Literal["", "unknown_model", "unknown_meter"]
+
+
+class Events(Described):
+    data: list[Event]
+    next_cursor: str | None
+
+
+class PaidFrom(Described):
+    lot: str
+    label: str
+    credits: Credits
+    credits_nano: Nano
+
+
+class ReceiptDocument(Event):
+    lines: list[Line]
+    lots: list[PaidFrom] = Field(description="The lots that paid for it; what they do not add up to became debt.")
+    debt: Credits = Field(description="The part that no lot covered.")
+    debt_nano: Nano
+    ledger_seq: int | None = Field(description="The ledger transfer that charged it.")
+    chain_head: str = Field(description="Digest of that transfer, hexadecimal; empty when nothing was charged.")
+
+
+class BreakdownRow(Described):
+    key: str
+    name: str
+    credits: Credits
+    credits_nano: Nano
+    requests: int
+    tokens: Number
+    quantity: Number
+    share_percent: Number
+
+
+class Breakdown(Described):
+    by: By
+    from_: Instant = Field(alias="from")
+    to: Instant
+    credits: Credits
+    credits_nano: Nano
+    requests: int
+    data: list[BreakdownRow]
+
+
+class Spend(Described):
+    today: Credits
+    thisMonth: Credits
+
+
+class NamedSpend(Spend):
+    name: str
+
+
+class SpendByName(Described):
+    agents: list[NamedSpend]
+    apps: list[NamedSpend]
+
+
+class AllowanceState(Described):
+    meter: str
+    included: Number
+    used: Number
+    resets_at: Instant
+
+
+class Expiring(Described):
+    credits: Credits
+    credits_nano: Nano
+    at: Instant
+
+
+class Summary(Described):
+    balance: Credits = Field(description="What can be spent now.")
+    balance_nano: Nano
+    pending: Credits = Field(description="Bought but not yet paid for.")
+    pending_nano: Nano
+    held: Credits
+    held_nano: Nano
+    debt: Credits
+    debt_nano: Nano
+    state: State
+    usage: Spend
+    breakdown: SpendByName
+    allowances: list[AllowanceState]
+    expiring: list[Expiring]
+    runway_days: Number | None = Field(description="At the present pace; null when there is no pace.")
+    as_of: Instant
+
+
+class LotDocument(Described):
+    id: str
+    source: Literal["plan", "promotion", "bought"]
+    label: str
+    amount: Credits
+    amount_nano: Nano
+    remaining: Credits
+    remaining_nano: Nano
+    held: Credits
+    held_nano: Nano
+    granted_at: Instant
+    effective_at: Instant
+    expires_at: Instant | None
+    status: Literal["next", "active", "scheduled", "used", "expired"]
+
+
+class Lots(Described):
+    data: list[LotDocument]
+    next_cursor: str | None
+
+
+class TransferDocument(Described):
+    seq: int
+    kind: str
+    debit: str
+    credit: str
+    amount: Credits
+    amount_nano: Nano
+    balance_after: Credits
+    balance_after_nano: Nano
+    occurred_at: Instant
+    created_at: Instant
+    digest: str
+
+
+class Ledger(Described):
+    data: list[TransferDocument] = Field(description="Newest first.")
+    next_cursor: str | None
+
+
+class Price(Described):
+    meter: str
+    unit: str
+    per: int
+    variant: dict[str, str]
+    price_usd: Number = Field(description="Per `per` units, as its provider publishes it.")
+    customer_price_usd: Number = Field(description="Per `per` units, with markup.")
+    credits: Number = Field(description="Credits per `per` units, exact.")
+
+
+class ModelDocument(Described):
+    model: str = Field(description="`provider/model`, as usage names it.")
+    provider: str
+    name: str
+    modality: str
+    context_window: int | None
+    prices: list[Price]
+
+
+class Models(Described):
+    data: list[ModelDocument]
+    next_cursor: str | None
+    refreshed_at: Instant | None = Field(description="When prices were last read from upstream.")

@@ -1,0 +1,142 @@
+"""Documents of the usage endpoints."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, Quantity
+
+State = Literal["healthy", "low", "stopped"]
+IssueCode = Literal[
+    "invalid_request", "idempotency_conflict", "not_found", "unknown_model", "unknown_meter", "amount_out_of_range"
+]
+
+
+class UsageEvent(Described):
+    """One completed request. Refused only when malformed, or when its id was used with another body."""
+
+    event_id: str = Field(min_length=1, max_length=200, description="Your id of it: the same id is charged once.")
+    model: str | None = Field(
+        None, max_length=200, description="`provider/model` or an alias; leave it out for the platform's own meters."
+    )
+    usage: dict[str, Any] = Field(
+        min_length=1, description="Quantities by meter, or with `usage_format` a provider's usage object as it is."
+    )
+    usage_format: Literal["openai", "anthropic", "gemini"] | None = None
+    variant: dict[str, str | bool | int | None] | None = Field(
+        None, max_length=10, description="Variants of the price: `quality`, `resolution`, `audio`, `tier`, `batch`."
+    )
+    occurred_at: Instant | None = Field(None, description="When it happened; default now.")
+    project: str | None = Field(None, max_length=120)
+    agent: str | None = Field(None, max_length=120)
+    app: str | None = Field(None, max_length=120)
+    task: str | None = Field(None, max_length=120)
+    end_user: str | None = Field(None, max_length=200)
+    metadata: dict[str, Any] | None = Field(None, description="Any JSON object of at most 8,000 characters.")
+
+
+class BatchEvent(UsageEvent):
+    workspace: str | None = Field(
+        None, max_length=120, description="Service keys only: the event's workspace, by id or external id."
+    )
+
+
+class UsageBatch(Described):
+    events: list[BatchEvent] = Field(min_length=1, max_length=1000)
+
+
+class EstimateBody(Described):
+    """What is about to be asked: quantities, or a text and the longest answer wanted."""
+
+    model: str | None = Field(None, max_length=200)
+    usage: dict[str, Any] | None = None
+    usage_format: Literal["openai", "anthropic", "gemini"] | None = None
+    variant: dict[str, str | bool | int | None] | None = Field(None, max_length=10)
+    text: str | None = None
+    max_output_tokens: Quantity | None = None
+    project: str | None = Field(None, max_length=120)
+    task: str | None = Field(None, max_length=120)
+
+
+class Line(Described):
+    meter: str
+    quantity: Number
+    price_usd: Number = Field(description="USD per `per` units, as published.")
+    per: int
+    markup_percent: Number
+    from_allowance: Number = Field(description="Part of the quantity that an included allowance covered.")
+    credits: Credits
+
+
+class UsageTotals(Described):
+    input_tokens: Number
+    output_audio_seconds: Number
+    total_tokens: Number = Field(description="The raw count.")
+    billable_tokens: Credits = Field(description="What was charged, in the portal's own unit.")
+    remaining_balance: Credits = Field(description="What can be spent now, in the portal's own unit.")
+
+
+class UsageRecorded(Described):
+    event_id: str
+    credits: Credits
+    credits_nano: Nano
+    cost_usd: Number
+    usage: UsageTotals
+    balance: Credits
+    balance_nano: Nano
+    held: Credits
+    held_nano: Nano
+    debt: Credits
+    debt_nano: Nano
+    state: State
+    lines: list[Line]
+    late: bool = Field(description="Older than the operator's window, so booked today.")
+    unrated: Literal["", "unknown_model", "unknown_meter"] = Field(
+        description="Why nothing is charged yet: it will be when a price exists. Empty for priced usage."
+    )
+
+
+class Issue(Described):
+    index: int
+    event_id: str | None
+    code: IssueCode
+    detail: str
+    pointer: str | None = None
+
+
+class WorkspaceShare(Described):
+    workspace: str
+    accepted: int
+    duplicates: int
+    credits: Credits
+    credits_nano: Nano
+    balance: Credits
+    balance_nano: Nano
+
+
+class BatchRecorded(Described):
+    accepted: int = Field(description="Events recorded now, unrated ones among them.")
+    duplicates: int = Field(description="Events that were recorded before with the same content.")
+    unrated: list[Issue]
+    rejected: list[Issue]
+    credits: Credits
+    credits_nano: Nano
+    balance: Credits | None = Field(description="Null when the events belong to several workspaces.")
+    balance_nano: Nano | None
+    workspaces: list[WorkspaceShare] = Field([], description="Only when events belong to several workspaces.")
+
+
+class Estimated(Described):
+    estimated_input_tokens: Number
+    estimated_audio_seconds: Number
+    estimated_total_tokens: Number
+    estimated_credits: Credits
+    estimated_credits_nano: Nano
+    estimated_cost_usd: Number
+    balance: Credits
+    balance_nano: Nano
+    balance_after_request: Credits
+    balance_after_request_nano: Nano
+    sufficient: bool
+    basis: Literal["given", "tokenizer", "history", "default"]
+    lines: list[Line]

@@ -1,0 +1,88 @@
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Workspace
+from accounts.scopes import KeyKind, Scope
+from accounts.services.keys import api_key_create
+from billing.api.ratelimit import limiter
+from billing.credits.units import NANO
+from billing.ledger.services import credits_grant
+from billing.pricing.testing import import_demo_prices
+
+EVERY_SCOPE = list(Scope)
+
+
+class Answer:
+    """A response, with its JSON read exactly."""
+
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status_code
+        self.headers = response.headers
+        self.content = b"".join(response.streaming_content) if response.streaming else response.content
+        self.kind = response.headers.get("Content-Type", "")
+        self.json: Any = json.loads(self.content, parse_float=Decimal) if "json" in self.kind else None
+
+
+class Api:
+    """The HTTP API as one key's owner sees it."""
+
+    def __init__(self, key: str = "", **headers: str) -> None:
+        self.key = key
+        self.client = Client()
+        self.headers = ({"Authorization": f"Bearer {key}"} if key else {}) | headers
+
+    def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Answer:
+        return Answer(self.client.get(path, query, headers=self.headers | headers))
+
+    def post(self, path: str, body: Any, content_type: str = "application/json", **headers: str) -> Answer:
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        return Answer(self.client.post(path, data, content_type=content_type, headers=self.headers | headers))
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits() -> None:
+    limiter.forget()
+
+
+@pytest.fixture
+def prices(db: None) -> None:
+    import_demo_prices()
+
+
+@pytest.fixture
+def funded(workspace: Workspace, prices: None) -> Workspace:
+    """Northwind AI with 12,404 credits."""
+    credits_grant(workspace_id=workspace.pk, key="opening", amount=12_404 * NANO, label="Opening credits")
+    return workspace
+
+
+def key_of(workspace: Workspace | None, *scopes: str, **fields: Any) -> str:
+    kind = KeyKind.WORKSPACE if workspace else KeyKind.SERVICE
+    _, plain = api_key_create(kind=kind, workspace=workspace, name="test", scopes=scopes or EVERY_SCOPE, **fields)
+    return plain
+
+
+@pytest.fixture
+def api(funded: Workspace) -> Api:
+    """The operator's backend, acting for Northwind AI."""
+    return Api(key_of(None), **{"Purser-Workspace": funded.public_id})
+
+
+@pytest.fixture
+def customer(funded: Workspace) -> Api:
+    """Northwind AI's own key, which may record usage."""
+    funded.usage_write_allowed = True
+    funded.save(update_fields=["usage_write_allowed"])
+    return Api(key_of(funded))
+
+
+def usage_event(event_id: str = "req_8f", **changes: Any) -> dict[str, Any]:
+    return {
+        "event_id": event_id,
+        "model": "openai/gpt-4o-mini",
+        "usage": {"input_tokens": 1200, "output_tokens": 300},
+    } | changes

@@ -1,0 +1,139 @@
+import threading
+from collections import Counter
+
+import pytest
+import redis
+from django.db import connection
+
+from accounts.models import ApiKey, Workspace
+from billing.api.ratelimit import Limiter
+from billing.api.ratelimit.limiter import slice_size
+from billing.api.ratelimit.stores import PostgresStore, RedisStore, Store
+from billing.api.tasks import forget_rate_windows
+from billing.api.tests.conftest import Api, key_of, usage_event
+from billing.credits import clock
+
+REDIS = "redis://127.0.0.1:6379/13"
+
+
+def test_the_key_is_stopped_at_its_limit_and_told_when_to_return(funded: Workspace) -> None:
+    api = Api(key_of(funded, rate_limit=3))
+    answers = [api.get("/api/v1/credits/lots") for _ in range(5)]
+    # The minute may end between two of them.
+    statuses = [answer.status for answer in answers]
+    assert statuses in ([200, 200, 200, 429, 429], [200] * 4 + [429], [200] * 5)
+    last = answers[-1]
+    if last.status == 429:
+        assert last.json["code"] == "rate_limited"
+        assert 1 <= int(last.headers["Retry-After"]) <= 60
+        assert last.headers["X-RateLimit-Remaining"] == "0"
+        assert last.headers["X-RateLimit-Reset"] == last.headers["Retry-After"]
+    assert [answer.headers["X-RateLimit-Limit"] for answer in answers] == ["3"] * 5
+
+
+def test_what_is_over_the_limit_is_not_recorded(funded: Workspace) -> None:
+    funded.usage_write_allowed = True
+    funded.save()
+    api = Api(key_of(funded, rate_limit=1))
+    statuses = Counter(api.post("/api/v1/usage", usage_event(str(n))).status for n in range(4))
+    assert statuses[201] <= 2
+    assert set(statuses) == {201, 429}
+
+
+def test_remaining_counts_down(funded: Workspace) -> None:
+    api = Api(key_of(funded, rate_limit=100))
+    seen = [int(api.get("/api/v1/credits/lots").headers["X-RateLimit-Remaining"]) for _ in range(7)]
+    assert seen[0] == 99
+    assert all(later == earlier - 1 or later == 99 for earlier, later in zip(seen, seen[1:], strict=False))
+
+
+def drain(store: Store, *, limit: int, processes: int, tries: int, key_id: int = 1) -> int:
+    """How many requests `processes` limiters with a memory each let through in one minute, asked in turns."""
+    limiters = [Limiter(store) for _ in range(processes)]
+    return sum(limiter.take(key_id=key_id, limit=limit, at=600.0).allowed for _ in range(tries) for limiter in limiters)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, 1000])
+def test_several_processes_together_never_exceed_the_limit(db: None, limit: int) -> None:
+    let = drain(PostgresStore(), limit=limit, processes=4, tries=limit)
+    assert let <= limit
+    assert let >= limit - 3 * max(1, limit // 20)  # at most a slice per other process lies unused
+
+
+def test_threads_with_connections_of_their_own_share_one_limit(transactional_db: None) -> None:
+    limit, passed = 200, []
+
+    def process() -> None:
+        limiter = Limiter(PostgresStore())
+        passed.append(sum(limiter.take(key_id=5, limit=limit, at=600.0).allowed for _ in range(100)))
+        connection.close()
+
+    threads = [threading.Thread(target=process) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert limit - 30 <= sum(passed) <= limit
+    forget_rate_windows(now=clock.now(), limit=1000)
+
+
+def test_most_requests_do_not_ask_the_database(db: None, django_assert_max_num_queries: object) -> None:
+    limiter = Limiter(PostgresStore())
+    with django_assert_max_num_queries(2):  # type: ignore[operator]
+        for _ in range(500):
+            assert limiter.take(key_id=1, limit=6000, at=600.0).allowed
+
+
+def test_a_new_minute_starts_anew(db: None) -> None:
+    limiter = Limiter(PostgresStore())
+    assert [limiter.take(key_id=1, limit=1, at=at).allowed for at in (600.0, 601.0, 660.0, 661.0)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_slices_get_smaller_towards_the_end() -> None:
+    assert slice_size(6000, 0) == 300
+    assert slice_size(6000, 5900) == 25
+    assert slice_size(6000, 6000) == 1
+    assert slice_size(600_000, 0) == 500
+    assert slice_size(3, 0) == 1
+
+
+def test_finished_minutes_are_forgotten(db: None) -> None:
+    now = clock.now()
+    PostgresStore().take(key_id=1, minute=int(now.timestamp() // 60), wanted=1, limit=5)
+    PostgresStore().take(key_id=1, minute=int(now.timestamp() // 60) - 60, wanted=1, limit=5)
+    assert forget_rate_windows(now=now, limit=10) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM api_rate_window")
+        assert cursor.fetchone() == (1,)
+
+
+def test_without_redis_the_database_counts(db: None) -> None:
+    # Nobody listens there.
+    let = drain(RedisStore("redis://127.0.0.1:1/0"), limit=5, processes=2, tries=5)
+    assert let == 5
+
+
+def test_redis_counts_for_all_processes(db: None) -> None:
+    client = redis.Redis.from_url(REDIS, socket_connect_timeout=0.5)
+    try:
+        client.ping()
+    except redis.RedisError:
+        return  # no Redis on this machine: the database's store above is the one in use
+    key_id = 987_654
+    client.delete(f"purser:rate:{key_id}:10")
+    let = drain(RedisStore(REDIS), limit=100, processes=3, tries=100, key_id=key_id)
+    assert 90 <= let <= 100
+    assert 0 < client.ttl(f"purser:rate:{key_id}:10") <= 180
+    client.delete(f"purser:rate:{key_id}:10")
+
+
+def test_two_keys_do_not_share(funded: Workspace) -> None:
+    first, second = Api(key_of(funded, rate_limit=1)), Api(key_of(funded, rate_limit=1))
+    assert first.get("/api/v1/credits/lots").status == 200
+    assert second.get("/api/v1/credits/lots").status == 200
+    assert ApiKey.objects.count() == 2
