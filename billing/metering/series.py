@@ -39,8 +39,9 @@ def series_ids(keys: Iterable[SeriesKey], *, rated: frozenset[SeriesKey], now: d
     Once a workspace made `site().max_breakdown_values` series today (UTC), what is free text in new combinations
     becomes "other"; `rated` names the keys whose model and meter are the catalogue's and not free text.
     """
-    found = {key: series for key in keys if (series := known.get(key)) is not None}
-    missing = [key for key in keys if key not in found]
+    wanted = dict.fromkeys(keys)
+    found = {key: series for key in wanted if (series := known.get(key)) is not None}
+    missing = [key for key in wanted if key not in found]
     if not missing:
         return found
     workspace_id = missing[0].workspace_id

@@ -55,7 +55,7 @@ def test_a_whole_event_is_understood() -> None:
         ("Infinity", "finite"),
         (Decimal("sNaN"), "finite"),
         (10**12 + 1, "10^12"),
-        (10**5000, "10^12"),
+        (10**4000, "10^12"),
         ("1e30", "10^12"),
         (Decimal("1e999999"), "10^12"),
         ("0.0000000001", "9 decimals"),
