@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from billing.pricing.models import CatalogModel, PriceLine
 from portal.run.report import step
 from portal.static_files import collect_if_changed
 
@@ -34,18 +35,10 @@ class Command(BaseCommand):
         with step("static") as outcome:
             outcome("collected" if collect_if_changed() else "unchanged")
         with step("prices") as outcome:
-            outcome(
-                _last_line(_called("prices_import"))
-                if "prices_import" in __import__("django.core.management").core.management.get_commands()
-                else "-"
-            )
+            outcome(_prices())
         if settings.DEMO:
             with step("demo") as outcome:
-                outcome(
-                    _last_line(_called("demo_seed"))
-                    if "demo_seed" in __import__("django.core.management").core.management.get_commands()
-                    else "-"
-                )
+                outcome(_last_line(_called("demo_seed")))
 
 
 def _migrate() -> int:
@@ -55,6 +48,16 @@ def _migrate() -> int:
         call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     return len(plan)
+
+
+def _prices() -> str:
+    """Import the bundled catalogues. One that is refused leaves the prices as they were: no reason not to start."""
+    try:
+        _called("prices_import")
+    except SystemExit:
+        return "an import was refused, the prices stay as they were; see manage.py prices_import"
+    in_force = PriceLine.objects.filter(status=PriceLine.Status.ACTIVE, effective_to=None).count()
+    return f"{in_force:,} prices of {CatalogModel.objects.count():,} models"
 
 
 def _called(command: str) -> str:
