@@ -42,6 +42,11 @@ class UsageEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "origin", "event_id"], name="usage_event_once"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="usage_event_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(amount=0, operation=None) | Q(amount__gt=0, operation__isnull=False),
+                name="usage_event_charged_by_an_operation",
+            ),
+            models.CheckConstraint(condition=Q(problem="") | Q(amount=0), name="usage_event_unrated_costs_nothing"),
         ]
         indexes = [
             models.Index(fields=["workspace", "-occurred_at", "-id"], name="usage_event_recent"),

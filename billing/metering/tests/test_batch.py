@@ -10,6 +10,7 @@ from billing.ledger.models import Operation, Transfer, Wallet
 from billing.metering.errors import EventRejected
 from billing.metering.keys import items_digest
 from billing.metering.models import HourTotal, HourUsage, UsageEvent
+from billing.metering.selectors.receipts import receipt
 from billing.metering.tests.conftest import MINI, NOW, event, fund
 from billing.metering.validate import parse_batch
 
@@ -146,8 +147,6 @@ def test_hours_of_a_batch_are_counted_apart(batch: Record, workspace: Workspace,
 
 
 def test_a_batch_over_several_lots_names_who_paid(batch: Record, workspace: Workspace, noon: datetime) -> None:
-    from billing.metering.selectors.receipts import receipt
-
     first = fund(workspace, 1, key="first", expires_at=noon + timedelta(days=1))
     second = fund(workspace, 1, key="second")
     batch([event(f"m{index}", model="", usage={"messages": Decimal("0.7")}) for index in range(4)])

@@ -1,0 +1,93 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from accounts.models import Workspace
+from billing.ledger.verify import verify
+from billing.metering import verify as module
+from billing.metering.models import HourTotal, HourUsage, UsageEvent
+from billing.metering.tests.conftest import event, fund
+from billing.metering.verify import verify_usage
+
+pytestmark = pytest.mark.django_db
+Record = Callable[..., Any]
+
+
+@pytest.fixture
+def used(record: Record, batch: Record, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace with single events, a batch and debt; everything is read in chunks of three."""
+    monkeypatch.setattr(module, "CHUNK", 3)
+    fund(workspace, 1)
+    for index in range(4):
+        record(event(f"single{index}"))
+    record(event("free", model="", usage={"static_messages": 1}))
+    record(event("odd", model="acme/brain"))
+    batch([event(f"batch{index}", model="", usage={"messages": 1}) for index in range(7)])
+    batch([event("last"), event("last_free", model="", usage={"static_messages": 1})])
+    return workspace
+
+
+def codes(workspace: Workspace) -> set[str]:
+    return {problem.code for problem in verify_usage(workspace.pk)}
+
+
+def test_what_was_recorded_adds_up(used: Workspace) -> None:
+    assert verify_usage(used.pk) == []
+
+
+def test_verify_ledger_asks_it_too(used: Workspace) -> None:
+    HourTotal.objects.update(amount=1)
+    assert {problem.code for problem in verify().problems} == {"hour_total"}
+
+
+def test_a_workspace_without_usage_is_fine(workspace: Workspace) -> None:
+    assert verify_usage(workspace.pk) == []
+
+
+def test_a_changed_total_is_found(used: Workspace) -> None:
+    HourUsage.objects.filter(pk=HourUsage.objects.order_by("pk")[0].pk).update(amount=1)
+    assert codes(used) == {"hour_usage"}
+
+
+def test_a_missing_total_is_found(used: Workspace) -> None:
+    HourTotal.objects.all().delete()
+    assert codes(used) == {"hour_total"}
+
+
+def test_a_changed_amount_is_found(used: Workspace) -> None:
+    UsageEvent.objects.filter(event_id="single2").update(amount=1)
+    assert codes(used) == {"usage_sum", "hour_total", "hour_usage"}
+
+
+def test_two_amounts_that_were_swapped_are_found(used: Workspace) -> None:
+    UsageEvent.objects.filter(event_id="batch1").update(amount=999_999_999)
+    UsageEvent.objects.filter(event_id="batch2").update(amount=1_000_000_001)
+    assert codes(used) == {"items_digest", "event_offset"}
+
+
+def test_a_renamed_event_is_found(used: Workspace) -> None:
+    UsageEvent.objects.filter(event_id="single2").update(event_id="other")
+    assert codes(used) == {"items_digest"}
+
+
+def test_a_removed_event_is_found(used: Workspace) -> None:
+    UsageEvent.objects.filter(event_id="batch6").delete()
+    assert codes(used) == {"usage_sum", "hour_total", "hour_usage"}
+
+
+def test_a_charge_without_an_operation_cannot_be_stored(used: Workspace) -> None:
+    with pytest.raises(IntegrityError, match="charged_by_an_operation"), transaction.atomic():
+        UsageEvent.objects.filter(event_id="free").update(amount=5)
+    with pytest.raises(IntegrityError, match="unrated_costs_nothing"), transaction.atomic():
+        UsageEvent.objects.filter(event_id="single1").update(problem="unknown_model")
+
+
+def test_the_streamed_queries_use_their_indexes(used: Workspace) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + module._EVENTS, ["1", "infinity", 0, 10, 10])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "usage_event_recent" in plan
+    assert "Sort" not in plan
