@@ -28,7 +28,7 @@ TYPICAL: Mapping[str, tuple[Mapping[str, int], ...]] = {
     "transcription": ({"audio_input_seconds": 60}, {"input_tokens": 800, "output_tokens": 200}, {"audio_seconds": 60}),
     "rerank": ({"searches": 1}, {"input_tokens": 1000}),
     "search": ({"searches": 1},),
-    "ocr": ({"pages": 1}, {"input_tokens": 1000, "output_tokens": 300}),
+    "ocr": ({"pages": 1}, {"ocr_credits": 1}, {"input_tokens": 1000, "output_tokens": 300}),
     "moderation": ({"input_tokens": 1000},),
 }
 TYPICAL_WORDS: Mapping[str, str] = {

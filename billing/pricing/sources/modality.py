@@ -38,7 +38,7 @@ def modality_of(provider: str, model: str, meters: Iterable[str]) -> str:
     found = set(meters)
     name = model.lower()
     chat = {"input_tokens", "output_tokens"} <= found
-    if "realtime" in name or ("audio_seconds" in found and "audio_input_seconds" not in found):
+    if "transcribe" not in name and ("realtime" in name or found & {"audio_seconds"}):
         return "realtime"
     for word, modality in NAMES:
         if word in name and not (chat and modality in ("embedding", "rerank", "ocr", "moderation")):

@@ -1,0 +1,148 @@
+"""The operator's view of prices: read-only lines, decisions on held ones, and markups that are only ever added."""
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from accounts.models import User
+from billing.pricing import approvals, services
+from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine
+
+
+class _Kept(ModelAdmin):  # type: ignore[misc]
+    """Rows that are history: looked at, never edited or deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(CatalogModel)
+class CatalogModelAdmin(_Kept):
+    list_display = ("model", "provider", "modality", "context_window", "source", "retired_at")
+    list_filter = ("modality", "source", "provider")
+    search_fields = ("provider", "model", "name")
+
+
+@admin.register(PriceLine)
+class PriceLineAdmin(_Kept):
+    list_display = ("provider", "model", "meter", "variant", "usd", "in_force", "state", "reason", "source")
+    list_filter = ("status", "source", "meter")
+    search_fields = ("provider", "model", "meter")
+    list_select_related = ("imported",)
+    show_full_result_count = False
+    actions = ("approve", "reject")
+
+    @display(description="Variant")  # type: ignore[untyped-decorator]
+    def variant(self, line: PriceLine) -> str:
+        return line.dims_key
+
+    @display(description="Price")  # type: ignore[untyped-decorator]
+    def usd(self, line: PriceLine) -> str:
+        return f"${line.price.normalize():f} / {line.per:,} {line.unit}"
+
+    @display(description="In force")  # type: ignore[untyped-decorator]
+    def in_force(self, line: PriceLine) -> str:
+        since = f"{line.effective_from:%Y-%m-%d %H:%M}" if line.effective_from else "ever"
+        return f"since {since}" + (f" until {line.effective_to:%Y-%m-%d %H:%M}" if line.effective_to else "")
+
+    @display(description="State", label={"active": "success", "pending": "warning", "rejected": "danger"})  # type: ignore[untyped-decorator]
+    def state(self, line: PriceLine) -> str:
+        return line.status
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("pricing.change_priceline")
+
+    # List actions are forms with a token, unlike unfold's row actions, which are links.
+    @action(description="Approve: charge the new price", permissions=["decide"])  # type: ignore[untyped-decorator]
+    def approve(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
+        by, done, problems = cast(User, request.user), 0, []
+        for line in lines.order_by("pk"):
+            try:
+                approvals.price_approve(line_id=line.pk, by=by)
+                done += 1
+            except approvals.NotWaiting as problem:
+                problems.append(f"{line}: {problem}")
+        messages.success(request, f"{done} prices approved. They are charged from a minute from now.")
+        for problem_text in problems[:10]:
+            messages.warning(request, problem_text)
+
+    @action(description="Reject: keep the price in force", permissions=["decide"])  # type: ignore[untyped-decorator]
+    def reject(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
+        waiting = list(lines.filter(status=PriceLine.Status.PENDING).order_by("pk"))
+        for line in waiting:
+            approvals.price_reject(line_id=line.pk, by=cast(User, request.user))
+        messages.success(request, f"{len(waiting)} prices rejected; what was in force stays.")
+
+
+@admin.register(Markup)
+class MarkupAdmin(ModelAdmin):  # type: ignore[misc]
+    """Added, never changed: a new percent starts a minute from now or later, and history keeps the old one."""
+
+    list_display = ("provider_or_all", "model", "percent", "effective_from", "created_at")
+    list_filter = ("provider",)
+    search_fields = ("provider", "model")
+    fields = ("provider", "model", "percent", "effective_from")
+
+    @display(description="Provider")  # type: ignore[untyped-decorator]
+    def provider_or_all(self, markup: Markup) -> str:
+        return markup.provider or "everything"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Markup, form: Any, change: bool) -> None:
+        added = approvals.markup_add(
+            percent=obj.percent,
+            provider=obj.provider,
+            model=obj.model,
+            effective_from=obj.effective_from,
+            by=cast(User, request.user),
+        )
+        obj.pk, obj.effective_from = added.pk, added.effective_from
+
+
+@admin.register(Meter)
+class MeterAdmin(ModelAdmin):  # type: ignore[misc]
+    """Operators add meters of their own; a key is what usage names, so it never changes."""
+
+    list_display = ("key", "label", "unit", "contained_in", "platform", "position")
+    list_filter = ("platform", "unit")
+    search_fields = ("key", "label")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("key", "unit", "contained_in", "platform") if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Meter, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.changed()
+
+
+@admin.register(PriceImport)
+class PriceImportAdmin(_Kept):
+    list_display = ("source", "version", "at", "applied", "lines", "summary")
+    list_filter = ("source", "applied")
+
+    @display(description="What it did")  # type: ignore[untyped-decorator]
+    def summary(self, record: PriceImport) -> str:
+        report = record.report
+        if report.get("abort"):
+            return str(report["abort"])
+        if report.get("noop"):
+            return "nothing new"
+        return ", ".join(f"{report.get(key, 0)} {key}" for key in ("added", "changed", "held", "retired"))
