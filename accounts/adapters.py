@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives import hashes
@@ -21,8 +22,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """E-mails name the product and link to SITE_URL, whatever host name the request came in by."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        site = {"name": hooks.product_name[0](), "domain": urlsplit(settings.SITE_URL).netloc}
-        super().send_mail(template_prefix, email, {**context, "current_site": site, "site_url": settings.SITE_URL})
+        always = {
+            "request": allauth_context.request,
+            "email": email,
+            "current_site": {"name": hooks.product_name[0](), "domain": urlsplit(settings.SITE_URL).netloc},
+            "site_url": settings.SITE_URL,
+        }
+        self.render_mail(template_prefix, email, always | context).send()
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})

@@ -17,9 +17,7 @@ def project_create(*, workspace: Workspace, name: str, by: User | None, request:
     name = _checked_name(name)
     slug = slugify(name)[:60].strip("-")
     if not slug:
-        raise Refused(
-            "Use at least one letter or digit of the Latin alphabet: usage names the project by it.", field="name"
-        )
+        raise Refused("Use at least one Latin letter or digit: usage names the project by it.", field="name")
     with transaction.atomic():
         Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
         projects = Project.objects.filter(workspace=workspace)
