@@ -11,7 +11,7 @@ from billing.overview.shell import Shell
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`shell` (see Shell), `workspace`, `may` (`may.manage_keys` …), `product_name` and `ui_theme` ("light", "dark", "")."""
+    """`shell` (see Shell), `workspace`, `may` (`may.manage_keys`), `product_name`, `ui_theme` (light, dark, empty)."""
     theme = request.COOKIES.get("theme", "")
     frame = Shell(request)
     return {

@@ -5,20 +5,33 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts import context as people
 from accounts.models import Workspace
 from accounts.roles import Role
+from billing.foundation.site.models import SiteSettings
+from billing.foundation.site.selectors import site
+from billing.ledger.selectors import Balance, balance
+from billing.overview.balance import mark_of, shown_state
+from billing.plans.selectors import limits_for
+
+API_REFERENCE = "/api/v1/docs"
+STATES = {"healthy": "healthy", "low": "low", "stopped": "requests paused", "new": "nothing added yet"}
 
 
 @dataclass(frozen=True)
 class Pill:
     """The balance in the top bar."""
 
-    text: str
+    amount: int  # nano-credits
+    unit: str
     state: str
     url: str
+
+    @property
+    def state_text(self) -> str:
+        return STATES[self.state]
 
 
 PAGES = {
@@ -30,7 +43,9 @@ PAGES = {
     "keys": "accounts:keys",
     "projects": "accounts:projects",
     "team": "accounts:team",
-    "settings": "accounts:workspace-settings",
+    "settings": "accounts:workspace",
+    "live": "overview:live",
+    "usage_csv": "overview:usage-csv",
 }
 
 
@@ -68,23 +83,39 @@ class Shell:
         words = str(self.request.user).replace("@", " ").split()
         return "".join(word[0] for word in words[:2])
 
+    @property
+    def site(self) -> SiteSettings:
+        return site()
+
     @cached_property
     def plan_name(self) -> str:
-        return ""
+        """ "Pro plan"; empty without one."""
+        name = limits_for(self.workspace.pk).plan_name if self.workspace else ""
+        return f"{name} plan" if name else ""
 
     @cached_property
     def urls(self) -> dict[str, str]:
         if self.workspace is None:
             return {}
-        found = {"api_docs": "/api/v1/docs"}
-        for name, view in PAGES.items():
-            try:
-                found[name] = reverse(view, args=[self.workspace.public_id])
-            except NoReverseMatch:
-                found[name] = ""
-        found["add_credits"] = found["credits"] + "#add"
-        return found
+        found = {name: reverse(view, args=[self.workspace.public_id]) for name, view in PAGES.items()}
+        return {**found, "add_credits": found["credits"] + "#add", "api_docs": API_REFERENCE}
+
+    @cached_property
+    def balance(self) -> Balance | None:
+        return balance(self.workspace.pk) if self.workspace else None
+
+    @cached_property
+    def mark(self) -> str:
+        """What the page shows of the balance; a poll with the same mark is answered with nothing."""
+        return mark_of(self.balance) if self.balance else ""
 
     @cached_property
     def pill(self) -> Pill | None:
-        return Pill(text="–", state="new", url=self.urls["overview"])
+        if self.balance is None:
+            return None
+        return Pill(
+            amount=self.balance.available,
+            unit=site().credit_name_plural,
+            state=shown_state(self.balance),
+            url=self.urls["overview"],
+        )

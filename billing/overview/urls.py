@@ -1,15 +1,22 @@
 """Pages of a workspace. Those of people, keys and projects are in accounts."""
 
-from django.urls import path
+from django.urls import include, path
 
-from billing.overview import views
+from billing.overview.views import activity, credits, home, models, usage
 
 app_name = "overview"
-urlpatterns = [
-    path("", views.index, name="index"),
-    path("w/<str:workspace_id>/", views.home, name="home"),
-    path("w/<str:workspace_id>/usage", views.home, name="usage"),
-    path("w/<str:workspace_id>/activity", views.home, name="activity"),
-    path("w/<str:workspace_id>/models", views.home, name="models"),
-    path("w/<str:workspace_id>/credits", views.home, name="credits"),
+
+workspace_urls = [
+    path("", home.home, name="home"),
+    path("live", home.live, name="live"),
+    path("usage", usage.usage, name="usage"),
+    path("usage.csv", usage.usage_csv, name="usage-csv"),
+    path("activity", activity.activity, name="activity"),
+    path("activity/hours/<str:hour>", activity.hour, name="hour"),
+    path("activity/requests/<int:pk>", activity.event, name="event"),
+    path("activity/<int:seq>", activity.entry, name="entry"),
+    path("models", models.models, name="models"),
+    path("credits", credits.credits, name="credits"),
 ]
+
+urlpatterns = [path("w/<str:workspace_id>/", include(workspace_urls))]

@@ -1,3 +1,0 @@
-from billing.overview.views.home import home, index
-
-__all__ = ["home", "index"]

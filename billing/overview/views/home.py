@@ -1,27 +1,67 @@
-"""The first page."""
+"""The first page, its chart card, and the fragment that keeps balances current."""
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from typing import Any
 
-from accounts.access import WorkspaceRequest, workspace_page
-from accounts.roles import Permission
-from accounts.selectors.workspaces import last_workspace
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from accounts.access import WorkspaceRequest
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.ledger.selectors import balance
+from billing.metering.selectors import days
+from billing.overview.activity import feed
+from billing.overview.balance import balance_card, mark_of
+from billing.overview.page import page
+from billing.overview.pricelist import price_list
+from billing.overview.ranges import PRESETS, day_range
+from billing.overview.spending import usage_chart
+
+RECENT = 5
+MODELS = 8
 
 
-@require_safe
-@login_required
-def index(request: HttpRequest) -> HttpResponse:
-    """To the workspace that the person saw last, or to making the first one."""
-    assert request.user.is_authenticated
-    workspace = last_workspace(request.user)
-    if workspace is None:
-        return redirect("accounts:workspace-create")
-    return redirect("overview:home", workspace.public_id)
-
-
-@require_safe
-@workspace_page(Permission.VIEW)
+@page
 def home(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    return render(request, "overview/home.html", {"nav": "overview"})
+    """Whole, or one of its cards when htmx asks for it."""
+    workspace = request.workspace
+    if request.htmx.target == "usage":
+        return render(request, "overview/home.html#usage", _chart(request))
+    card = balance_card(workspace)
+    models = price_list(
+        request.GET, workspace=workspace, available=card.balance.available, limit=MODELS, scale="1m", own=True
+    )
+    if request.htmx.target == "model-rows":
+        return render(request, "overview/home.html#models", {"models": models, "card": card})
+    context = {
+        "nav": "overview",
+        "card": card,
+        "models": models,
+        "recent": feed(workspace, limit=RECENT).entries,
+        **_chart(request),
+    }
+    return render(request, "overview/home.html", context)
+
+
+def _chart(request: WorkspaceRequest) -> dict[str, Any]:
+    span = day_range(request.GET, today=_today(request.workspace))
+    return {"span": span, "chart": usage_chart(request.workspace, span), "metric": "credits", "presets": PRESETS}
+
+
+def _today(workspace: Workspace) -> Any:
+    return days.local_day(clock.now(), days.zone(workspace.time_zone))
+
+
+@page
+def live(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
+    """204 while nothing changed since the `mark` that the page shows; else what the page has to replace."""
+    found = balance(request.workspace.pk)
+    mark = mark_of(found)
+    if request.GET.get("mark") == mark:
+        return HttpResponse(status=204)
+    whole = request.GET.get("on") == "overview"
+    context: dict[str, Any] = {"mark": mark, "whole": whole, "oob": True}
+    if whole:
+        context["card"] = balance_card(request.workspace)
+        context["mark"] = context["card"].mark
+    return render(request, "overview/live.html", context)

@@ -1,0 +1,35 @@
+"""What the values of a breakdown are called."""
+
+from billing.overview.words import meter_name
+
+DIMENSIONS = {
+    "model": "Model",
+    "provider": "Provider",
+    "meter": "Meter",
+    "task": "Task",
+    "project": "Project",
+    "agent": "Agent",
+    "app": "App",
+    "key": "API key",
+}
+WITHOUT = {
+    "model": "Platform meters",
+    "provider": "Platform",
+    "key": "No key",
+}
+
+
+def value_name(by: str, key: str, name: str) -> str:
+    """`name` is what metering calls the value; `key` is what filters by it."""
+    if key == "":
+        return name if name == "Other" else WITHOUT.get(by, f"No {DIMENSIONS[by].lower()}")
+    if by == "meter":
+        return meter_name(key)
+    if by == "task":
+        return key.replace("_", " ").replace("-", " ").capitalize()
+    return name
+
+
+def short_model(ref: str) -> str:
+    """ "openai/gpt-4o-mini" → "gpt-4o-mini"."""
+    return ref.partition("/")[2] or ref

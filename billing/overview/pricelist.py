@@ -1,0 +1,170 @@
+"""The price list as the pages show it: filters from the address, rows with the prices of this customer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.credits.units import NANO
+from billing.metering.selectors.breakdown import breakdown
+from billing.pricing.display import TYPICAL_WORDS, Price
+from billing.pricing.selectors import (
+    ModelListing,
+    last_refreshed,
+    modalities,
+    model_listing,
+    models_list,
+    providers,
+)
+
+KINDS = {
+    "text": "Text",
+    "embedding": "Embedding",
+    "image": "Image",
+    "video": "Video",
+    "speech": "Speech",
+    "transcription": "Transcription",
+    "realtime": "Realtime voice",
+    "rerank": "Rerank",
+    "search": "Search",
+    "ocr": "Documents",
+    "moderation": "Moderation",
+}
+SCALES = {"1k": (1_000, "1K"), "1m": (1_000_000, "1M")}
+CURRENCIES = {"credits": "Credits", "usd": "US dollars"}
+MANY_LEFT = 99_999  # more are shown as "100K+"
+MOST_SEARCH = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One price in words: the amounts are for the unit that is shown."""
+
+    label: str
+    variant: str
+    usd: Decimal
+    credits: Decimal
+    unit: str
+    free: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRow:
+    listing: ModelListing
+    kind: str
+    input: Shown | None
+    output: Shown | None
+    unit: Shown | None  # what a model without token prices is sold by
+    others: tuple[Shown, ...]  # everything, variants included
+    typical: str  # what a typical request is
+    left: int | None  # typical requests that the balance covers
+
+    @property
+    def many_left(self) -> bool:
+        return self.left is not None and self.left > MANY_LEFT
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceList:
+    rows: tuple[ModelRow, ...]
+    search: str
+    provider: str
+    modality: str
+    scale: str
+    currency: str
+    refreshed: datetime | None
+    next_cursor: str
+    providers: tuple[str, ...] = ()
+    modalities: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def scale_text(self) -> str:
+        return SCALES[self.scale][1]
+
+    def link(self, **changes: str) -> str:
+        """The query of the same list with `changes`."""
+        query = {
+            "q": self.search,
+            "provider": self.provider,
+            "modality": self.modality,
+            "per": self.scale,
+            "in": self.currency,
+            **changes,
+        }
+        return urlencode({key: value for key, value in query.items() if value})
+
+
+def price_list(
+    query: Mapping[str, str], *, workspace: Workspace, available: int, limit: int, scale: str = "1k", own: bool = False
+) -> PriceList:
+    """Models that match the query. `own`: without a search, what the workspace used lately comes first.
+
+    Raises pricing.selectors.BadCursor.
+    """
+    search = query.get("q", "").strip()[:MOST_SEARCH].replace("\x00", "")
+    asked_provider, asked_modality = query.get("provider", ""), query.get("modality", "")
+    known_providers, known_modalities = tuple(providers()), modalities()
+    provider = asked_provider if asked_provider in known_providers else ""
+    modality = asked_modality if asked_modality in known_modalities else ""
+    scale = query.get("per", scale) if query.get("per") in SCALES else scale
+    found = models_list(
+        search=search, provider=provider, modality=modality, limit=limit, cursor=query.get("cursor", "")
+    )
+    listings = found.rows
+    if own and not (search or provider or modality):
+        used = _used_lately(workspace)
+        taken = {listing.ref for listing in used}
+        listings = (*used, *(listing for listing in listings if listing.ref not in taken))[:limit]
+    return PriceList(
+        rows=tuple(_row(listing, available, SCALES[scale]) for listing in listings),
+        search=search,
+        provider=provider,
+        modality=modality,
+        scale=scale,
+        currency=query["in"] if query.get("in") in CURRENCIES else "credits",
+        refreshed=last_refreshed(),
+        next_cursor=found.next_cursor or "",
+        providers=known_providers,
+        modalities=tuple((key, KINDS.get(key, key.capitalize())) for key in known_modalities),
+    )
+
+
+def shown(price: Price, scale: tuple[int, str]) -> Shown:
+    """Tokens per 1K or 1M, everything else in the unit people buy it by."""
+    if price.unit == "token":
+        size, text = scale[0], f"{scale[1]} tokens"
+        usd, credits = price.usd_for(size), price.credits_for(size)
+    else:
+        usd, credits, text = price.shown_usd, price.shown_credits, price.shown_unit
+    return Shown(label=price.label, variant=price.variant_text, usd=usd, credits=credits, unit=text, free=price.free)
+
+
+def _row(listing: ModelListing, available: int, scale: tuple[int, str]) -> ModelRow:
+    plain = {price.meter: price for price in listing.plain_prices}
+    into = plain.get("input_tokens") or plain.get("embedding_tokens")
+    out = plain.get("output_tokens")
+    main = None if into or not plain else next(iter(plain.values()))
+    return ModelRow(
+        listing=listing,
+        kind=KINDS.get(listing.modality, listing.modality.capitalize()),
+        input=shown(into, scale) if into else None,
+        output=shown(out, scale) if out else None,
+        unit=shown(main, scale) if main else None,
+        others=tuple(shown(price, scale) for price in listing.prices),
+        typical=TYPICAL_WORDS.get(listing.modality, TYPICAL_WORDS["text"]),
+        left=_left(available, listing.typical_credits),
+    )
+
+
+def _left(available: int, cost: Decimal | None) -> int | None:
+    return int(Decimal(max(available, 0)) / (cost * NANO)) if cost else None
+
+
+def _used_lately(workspace: Workspace) -> list[ModelListing]:
+    now = clock.now()
+    rows = breakdown(workspace, by="model", since=now - timedelta(days=30), until=now + timedelta(hours=1))
+    listings = (model_listing(row.key) for row in rows[:5] if row.key)
+    return [listing for listing in listings if listing]

@@ -1,0 +1,109 @@
+"""Filters of the billing pages."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from billing.credits import clock
+from billing.credits.format import dollars_text
+from billing.overview import labels, numbers, words
+
+register = template.Library()
+
+
+@register.filter
+def measure(value: Decimal | int, metric: str) -> str:
+    """`{{ value|measure:"credits" }}`: credits (from nano-credits), requests, tokens, quantity."""
+    return numbers.measure_text(value, metric)
+
+
+@register.filter
+def axis(value: Decimal | int, metric: str) -> str:
+    return numbers.axis_text(value, metric)
+
+
+@register.filter
+def count(value: Decimal | int | None) -> str:
+    return "" if value is None else numbers.count_text(value)
+
+
+@register.filter
+def compact(value: Decimal | int | None) -> str:
+    return "" if value is None else numbers.compact_text(value)
+
+
+@register.filter
+def when(at: datetime) -> str:
+    """ "Today, 14:05", "Yesterday, 09:30", "2 Mar, 14:05", "2 Mar 2025" in the page's time zone."""
+    local, today = timezone.localtime(at), timezone.localdate(clock.now())
+    age = (today - local.date()).days
+    if age == 0:
+        return f"Today, {local:%H:%M}"
+    if age == 1:
+        return f"Yesterday, {local:%H:%M}"
+    return date_format(local, "j M, H:i" if local.year == today.year else "j M Y")
+
+
+@register.filter
+def percent_of(part: Decimal | int, whole: Decimal | int) -> str:
+    """A length for an SVG attribute."""
+    return f"{100 * Decimal(part) / Decimal(whole):.2f}%" if whole else "0%"
+
+
+@register.filter
+def days_left(at: datetime | None) -> int | None:
+    """Whole days from now; negative when it is over."""
+    return None if at is None else (at - clock.now()).days
+
+
+@register.filter
+def count_plain(value: Decimal) -> str:
+    """For attributes that machines read."""
+    return f"{value.normalize():f}"
+
+
+@register.filter
+def meter_name(key: str) -> str:
+    return words.meter_name(key)
+
+
+@register.filter
+def lower_first(text: str) -> str:
+    """ "Model" → "model", but "API key" stays."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+@register.filter
+def model_name(ref: str) -> str:
+    """ "openai/gpt-4o-mini" → "gpt-4o-mini"."""
+    return labels.short_model(ref)
+
+
+@register.filter
+def source_name(source: str) -> str:
+    return words.SOURCES.get(source, source)
+
+
+@register.filter
+def per_text(per: int) -> str:
+    """What a published price is for: "1M", "1K", "1"."""
+    return numbers.compact_text(per)
+
+
+@register.filter
+def hex(digest: bytes | memoryview) -> str:
+    return bytes(digest).hex()
+
+
+@register.filter
+def get(mapping: dict[str, str], key: str) -> str:
+    return mapping.get(key, "")
+
+
+@register.filter
+def credit_number(amount: Decimal | None) -> str:
+    """A price in credits, which may be finer than the ledger's nano-credits."""
+    return "" if amount is None else dollars_text(amount).removeprefix("$")
