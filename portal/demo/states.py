@@ -1,0 +1,96 @@
+"""Small workspaces that show the other states: low, stopped, new."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+from accounts.models import ApiKey, User, Workspace
+from billing.credits import clock
+from billing.credits.units import NANO
+from billing.ledger.selectors import balance
+from billing.ledger.services import credits_grant
+from billing.metering.events import EventInput
+from billing.plans.low import low_bound_refresh
+from portal.demo.people import demo_key, demo_workspace
+from portal.demo.story import record
+from portal.demo.traffic import Pace, day_events
+
+
+def low_story(*, owner: User, now: datetime, rng: Random) -> Workspace:
+    """Fjord Voice: two weeks of usage have eaten a gift of credits down to the last day."""
+    workspace, key = _small(owner, "Fjord Voice", "demo-fjord", now - timedelta(days=14))
+    _gift(workspace, now - timedelta(days=14), 900, "Trial credits")
+    _spend_down(workspace, key, now=now, to=Decimal(70), rng=rng)
+    low_bound_refresh(workspace.pk)
+    return workspace
+
+
+def stopped_story(*, owner: User, now: datetime, rng: Random) -> Workspace:
+    """Kite Labs: used more than it had; new requests are declined until the debt is paid."""
+    workspace, key = _small(owner, "Kite Labs", "demo-kite", now - timedelta(days=9))
+    _gift(workspace, now - timedelta(days=9), 500, "Trial credits")
+    _spend_down(workspace, key, now=now, to=Decimal(-12), rng=rng)
+    low_bound_refresh(workspace.pk)
+    return workspace
+
+
+def new_story(*, owner: User, now: datetime) -> Workspace:
+    """Harbor Studio: made a moment ago, never had credits."""
+    return _small(owner, "Harbor Studio", "demo-harbor", now)[0]
+
+
+def _small(owner: User, name: str, external_id: str, since: datetime) -> tuple[Workspace, ApiKey]:
+    with clock.at(since):
+        workspace = demo_workspace(owner=owner, name=name, external_id=external_id, since=since, plan_key="free")
+        key, _ = demo_key(workspace, "Backend", None, since)
+    return workspace, key
+
+
+def _gift(workspace: Workspace, at: datetime, credits: int, label: str) -> None:
+    with clock.at(at):
+        credits_grant(
+            workspace_id=workspace.pk,
+            key="demo:gift",
+            amount=credits * NANO,
+            label=label,
+            expires_at=at + timedelta(days=60),
+            actor="demo",
+            reason="demo data",
+        )
+
+
+def _spend_down(workspace: Workspace, key: ApiKey, *, now: datetime, to: Decimal, rng: Random) -> None:
+    """Usage day by day, evenly, until the balance (debt counts as negative) is at `to` credits, within a little."""
+    start = workspace.created_at
+    first = balance(workspace.pk, start).available
+    goal = int(to * NANO)
+    days = max((now - start).days, 1)
+    for number in range(days):
+        end = start + (now - start) * (number + 1) / days
+        target = first + (goal - first) * (number + 1) // days
+        last_day = number == days - 1
+        for attempt in range(40):
+            left = _left(workspace, end)
+            if left <= target:
+                break
+            events = _some_events(
+                start + (end - start), 4 if left - target < 40 * NANO else 25, rng, f"{number}_{attempt}"
+            )
+            moment = end - timedelta(minutes=40 - attempt) if last_day else end - timedelta(minutes=400 - 10 * attempt)
+            placed = [_at(event, moment) for event in events]
+            with clock.at(moment):
+                record(workspace, key, placed, moment)
+
+
+def _left(workspace: Workspace, at: datetime) -> int:
+    found = balance(workspace.pk, at)
+    return found.available - found.debt
+
+
+def _some_events(at: datetime, count: int, rng: Random, prefix: str) -> list[EventInput]:
+    return day_events(day=at.date(), progress=1.0, pace=Pace(count, count), rng=rng, prefix=f"req_{prefix}")[:count]
+
+
+def _at(event: EventInput, moment: datetime) -> EventInput:
+    return replace(event, occurred_at=moment - timedelta(seconds=5))
