@@ -36,10 +36,17 @@ def spawn(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess
     )
 
 
-def end_group(process: "subprocess.Popen[bytes]", *, patience: float) -> None:
-    """SIGTERM, then SIGKILL for the whole group, so that no grandchild stays behind."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+def end_groups(processes: "Sequence[subprocess.Popen[bytes]]", *, patience: float) -> None:
+    """SIGTERM to all at once, after their patience SIGKILL to their groups: no grandchild stays behind."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    until = time.monotonic() + patience
+    for process in processes:
+        _end(process, patience=max(0.0, until - time.monotonic()))
+
+
+def _end(process: "subprocess.Popen[bytes]", *, patience: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(patience)
     kill_group(process.pid)
@@ -58,7 +65,6 @@ class Child:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    patience: float = 10.0
     process: "subprocess.Popen[bytes] | None" = None
     deaths: list[float] = field(default_factory=list)
     start_at: float = 0.0

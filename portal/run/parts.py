@@ -31,7 +31,8 @@ def parts(config: Config) -> list[Child]:
             "portal.wsgi:application",
         ),
     ]
-    celery = ["-m", "celery", "-A", "portal", "--quiet"]
+    # As root in a container Celery warns at length; what it fears, pickled messages, is not used.
+    celery = ["-W", "ignore::Warning:celery.platforms", "-m", "celery", "-A", "portal", "--quiet"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     worker = [*celery, "worker", "--loglevel", "WARNING", *quiet]
     beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]

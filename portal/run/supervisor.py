@@ -10,13 +10,14 @@ from types import FrameType
 
 from portal.embedded import EmbeddedError, ensure_running
 from portal.run import checks, leftovers
-from portal.run.children import Child, end_group, kill_group, spawn
+from portal.run.children import Child, end_groups, kill_group, spawn
 from portal.run.config import Config
 from portal.run.parts import environment, parts
 from portal.run.problem import Problem
 from portal.run.report import say, step, tell_ready
 
 READY_SECONDS = 90
+PATIENCE = 10.0  # seconds to finish what is being done
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -73,7 +74,7 @@ class Supervisor:
         try:
             code = process.wait()
         finally:
-            end_group(process, patience=5)
+            end_groups([process], patience=PATIENCE)
         if code:
             raise Problem("could not be prepared, see above")
 
@@ -115,13 +116,7 @@ class Supervisor:
             print(f"purser: {child.name} ended (exit code {code}), starting it again in {delay:.0f} s", file=sys.stderr)
 
     def _end_children(self) -> None:
-        for child in self.children:
-            if child.process:
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.terminate()  # all at once, then wait for each
-        for child in self.children:
-            if child.process:
-                end_group(child.process, patience=child.patience)
+        end_groups([child.process for child in self.children if child.process], patience=PATIENCE)
         self.notes.unlink(missing_ok=True)
 
     def _hurry(self, number: int, frame: FrameType | None) -> None:

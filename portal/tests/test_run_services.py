@@ -1,0 +1,60 @@
+"""With DATABASE_URL the same command uses the services it is given, and the demo stays out."""
+
+import time
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from portal.embedded import ensure_running
+from portal.testing.homes import temporary_home
+from portal.testing.processes import RunningPortal, alive
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """An empty PostgreSQL that is not the portal's own."""
+    with temporary_home() as home, ensure_running(home, durable=False) as share:
+        yield f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
+
+
+@pytest.fixture(scope="module")
+def portal(database: str) -> Iterator[RunningPortal]:
+    with temporary_home() as home:
+        running = RunningPortal(home, DATABASE_URL=database)
+        yield running
+        family = running.family()
+        assert running.stop() == 0
+        assert alive(family) == []
+
+
+def count(database: str, question: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+    return int(row[0])
+
+
+def test_there_is_no_demo_no_user_and_no_embedded_server(portal: RunningPortal, database: str) -> None:
+    assert not (portal.home / "demo.json").exists()
+    assert not (portal.home / "postgres").exists()
+    assert "password" not in portal.output
+    assert "createsuperuser" in portal.output
+    assert count(database, "SELECT count(*) FROM accounts_user") == 0
+    assert count(database, "SELECT count(*) FROM accounts_workspace") == 0
+
+
+def test_there_is_no_outbox_page(portal: RunningPortal) -> None:
+    assert portal.fetch("/outbox/").status == 404
+
+
+def test_prices_are_there_from_the_start(portal: RunningPortal, database: str) -> None:
+    assert count(database, "SELECT count(*) FROM pricing_priceline") > 1000
+
+
+def test_the_due_work_is_done(portal: RunningPortal, database: str) -> None:
+    until = time.monotonic() + 60
+    finished = "SELECT count(*) FROM foundation_duejob WHERE last_finished_at IS NOT NULL AND failures = 0"
+    while not count(database, finished):
+        assert time.monotonic() < until
+        time.sleep(0.2)
