@@ -48,7 +48,7 @@ def credits_grant(
     }
     operation = OperationDraft(namespace, key, request_hash(content), kind, actor=actor, reason=reason)
     with open_book(workspace_id, now=now) as book:
-        if stored := book.find(namespace, key, operation.request_hash):
+        if (stored := book.find(namespace, key, operation.request_hash)) is not None:
             return _replay(stored)
         debt = book.debt
         lot = book.grant(
@@ -85,7 +85,7 @@ def credits_adjust(
     content = {"adjust": amount, "label": label, "reason": reason}
     operation = OperationDraft(namespace, key, request_hash(content), "adjust.operator", actor=actor, reason=reason)
     with open_book(workspace_id, now=now) as book:
-        if stored := book.find(namespace, key, operation.request_hash):
+        if (stored := book.find(namespace, key, operation.request_hash)) is not None:
             return _replay(stored)
         debt = book.debt
         lot = book.adjust(operation=operation, amount=amount, label=label)

@@ -1,19 +1,17 @@
 """One short transaction in as few round trips as possible.
 
-The ledger is written with every request, so it speaks to psycopg directly: prepared statements with server-side
-parameters, several per round trip. In the outermost transaction BEGIN travels with the first statements and COMMIT
-with the last; inside another `atomic` block it is a savepoint like any other.
+The ledger is written with every request, so it sends prepared statements, several per round trip. In the outermost
+transaction BEGIN travels with the first statements and COMMIT with the last; inside another `atomic` block it is a
+savepoint like any other.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 from django.db import connection, transaction
 
-Statement = tuple[str, Sequence[Any]]
-Rows = list[tuple[Any, ...]]
+from billing.ledger import roundtrip
+from billing.ledger.roundtrip import Rows, Statement
 
 
 class Session:
@@ -41,31 +39,10 @@ class Session:
             self._send([*statements, ("COMMIT", ())])
 
     def _send(self, statements: Sequence[Statement]) -> list[Rows]:
-        raw = connection.connection
+        if not statements:
+            return []
         with connection.wrap_database_errors:
-            if len(statements) == 1:
-                cursors = [_execute(raw, statements[0])]
-            elif statements:
-                cursors = _pipelined(raw, statements)
-            else:
-                return []
-            return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
-
-
-def _execute(raw: Any, statement: Statement) -> psycopg.Cursor[Any]:
-    sql, params = statement
-    return psycopg.Cursor(raw).execute(sql, params or None, prepare=True)
-
-
-def _pipelined(raw: Any, statements: Sequence[Statement]) -> list[psycopg.Cursor[Any]]:
-    try:
-        with raw.pipeline():
-            return [_execute(raw, statement) for statement in statements]
-    except psycopg.errors.PipelineAborted as aborted:
-        # What the later statements say once an earlier one failed; the earlier error is the one to tell.
-        if isinstance(aborted.__context__, psycopg.Error):
-            raise aborted.__context__ from None
-        raise
+            return roundtrip.run(connection.connection, statements)
 
 
 @contextmanager

@@ -1,0 +1,216 @@
+"""The state of a locked wallet, the transfers posted to it, and how they are written.
+
+What may be posted, and when, is the business of `billing.ledger.book`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from billing.ledger import hooks, store
+from billing.ledger.accounts import AVAILABLE, DEBT, HELD
+from billing.ledger.burn import Take
+from billing.ledger.chain import canonical, link
+from billing.ledger.pending import Pending
+from billing.ledger.records import Crossing, OperationDraft, WalletState
+from billing.ledger.roundtrip import Rows, Statement
+from billing.ledger.session import Session
+from billing.ledger.write import write
+
+# What the wallet's columns are called here, in the order of store.WALLET_COLUMNS.
+_WALLET_ATTRIBUTES = tuple("head" if column == "digest" else column for column in store.WALLET_COLUMNS)
+
+
+class Journal:
+    """A wallet and its open lots as they stand with everything posted so far. Amounts are nano-credits."""
+
+    def __init__(
+        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, now: datetime
+    ) -> None:
+        self.workspace_id = workspace_id
+        (
+            self.available,
+            self.held,
+            self.debt,
+            self.overdraft_held,
+            self.overdraft_limit,
+            self.seq,
+            self.head,
+            self.last_at,
+            self.next_due_at,
+            self.low_bound,
+            self.granted_any,
+            self.stopped_at,
+            self.debt_since,
+            self._spare_operation_id,
+        ) = wallet
+        self.now = max(now, self.last_at) if self.last_at else now
+        self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
+        self._session = session
+        self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
+        self._all_lots = False
+        self._some_lots_unread = len(lots) == store.FIRST_LOTS
+        self._pending = Pending()
+        self._also: list[Statement] = []
+        self._granted = False
+        self._before = self.state
+
+    @property
+    def state(self) -> WalletState:
+        """The wallet as it stands, with what was posted so far."""
+        return WalletState(
+            available=self.available,
+            held=self.held,
+            debt=self.debt,
+            overdraft_limit=self.overdraft_limit,
+            overdraft_held=self.overdraft_held,
+            low_bound=self.low_bound,
+            granted_any=self.granted_any,
+            seq=self.seq,
+            digest=self.head,
+            stopped_at=self.stopped_at,
+            debt_since=self.debt_since,
+        )
+
+    def _transfer(
+        self,
+        operation: OperationDraft,
+        kind: str,
+        debit: str,
+        credit: str,
+        amount: int,
+        takes: Sequence[Take] = (),
+        occurred_at: datetime | None = None,
+        items_digest: bytes | None = None,
+        lot: list[Any] | None = None,
+    ) -> None:
+        """Post one transfer: balances, sequence, chain, and the lots it takes from."""
+        if operation.id is None or operation not in self._pending.operations:
+            self._register(operation)
+        self.available += amount * ((credit == AVAILABLE) - (debit == AVAILABLE))
+        self.held += amount * ((credit == HELD) - (debit == HELD))
+        self.debt += amount * ((debit == DEBT) - (credit == DEBT))
+        self.seq += 1
+        occurred_at = occurred_at or self.now
+        text = canonical(
+            workspace_id=self.workspace_id,
+            seq=self.seq,
+            operation=(
+                operation.id,
+                operation.namespace,
+                operation.key,
+                operation.kind,
+                operation.request_hash.hex(),
+                operation.actor,
+                operation.reason,
+            ),
+            kind=kind,
+            debit=debit,
+            credit=credit,
+            amount=amount,
+            balance_after=self.available,
+            occurred_at=occurred_at,
+            created_at=self.now,
+            items_digest=items_digest,
+            reverses=None,
+            takes=takes,
+            lot=lot,
+        )
+        self.head = link(self.head, text)
+        pending = self._pending
+        pending.transfers.append(
+            {
+                "operation": operation.id,
+                "seq": self.seq,
+                "kind": kind,
+                "debit": debit,
+                "credit": credit,
+                "amount": amount,
+                "balance": self.available,
+                "occurred_at": occurred_at.isoformat(),
+                "items": items_digest.hex() if items_digest is not None else None,
+                "reverses": None,
+                "digest": self.head.hex(),
+            }
+        )
+        for position, (lot_id, part) in enumerate(takes):
+            taken = self._lots[lot_id]
+            taken.remaining -= part
+            pending.touched[lot_id] = taken
+            pending.takes.append({"seq": self.seq, "position": position, "lot": lot_id, "amount": part})
+
+    def _register(self, operation: OperationDraft) -> None:
+        if operation.written:
+            return
+        if operation.id is None:
+            operation.id = self._spare_operation_id or self._next(store.NEXT_OPERATION)
+            self._spare_operation_id = None
+        self._pending.operations.append(operation)
+
+    # Writing
+
+    def also(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Send the caller's own statement with the final write, in the same round trip and transaction."""
+        self._also.append((sql, params))
+
+    def flush(self, also: Sequence[Statement] = ()) -> list[Rows]:
+        """Write what was posted so far, and run `also`, in one round trip; the rows of `also`. Called on exit, too."""
+        statements = self._write()
+        return self._session.run(*statements, *also)[len(statements) :]
+
+    def close(self) -> None:
+        """Write the rest and commit."""
+        statements = self._write() + self._also
+        self._session.finish(*statements)
+
+    def _write(self) -> list[Statement]:
+        pending = self._pending
+        if not pending.transfers and not pending.wallet:
+            return []
+        self._settle_marks()
+        wallet = [getattr(self, name) for name in _WALLET_ATTRIBUTES]
+        statement = write(workspace_id=self.workspace_id, now=self.now, pending=pending, wallet=wallet)
+        for draft in pending.operations:
+            draft.written = True
+        self._pending = Pending()
+        self._announce()
+        return [statement]
+
+    def _settle_marks(self) -> None:
+        """What the wallet says about itself, from what it holds now."""
+        self.last_at = self.now
+        if self._all_lots:
+            self.next_due_at = min((lot.due_at for lot in self._lots.values() if lot.due_at), default=None)
+        self.debt_since = (self.debt_since or self.now) if self.debt else None
+        stopped = self.granted_any and self.state.headroom <= 0
+        self.stopped_at = (self.stopped_at or self.now) if stopped else None
+
+    def _announce(self) -> None:
+        """Tell the packages above once it is committed. A failing listener must not undo or hide what was written."""
+        state = self.state
+        before, after = self._before.state, state.state
+        self._before = state
+        if self._granted:
+            self._granted = False
+            for granted in hooks.credits_granted:
+                transaction.on_commit(partial(granted, self.workspace_id), robust=True)
+        if before != after:
+            crossing = Crossing(
+                workspace_id=self.workspace_id,
+                before=before,
+                after=after,
+                available=self.available,
+                held=self.held,
+                debt=self.debt,
+                low_bound=self.low_bound,
+                at=self.now,
+            )
+            for crossed in hooks.balance_crossed:
+                transaction.on_commit(partial(crossed, crossing), robust=True)
+
+    def _next(self, sequence: Statement) -> int:
+        ((row,),) = self._session.run(sequence)
+        return int(row[0])

@@ -1,0 +1,104 @@
+"""Several prepared statements in one round trip, with little more than libpq in between.
+
+psycopg's own pipeline mode talks to the server once per statement and costs six times the processor time; with every
+request in it that is most of the work there is. Values are still dumped and loaded by psycopg's adapters, and
+prepared statements are kept in the connection's own register, so that they stay right when psycopg discards them.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from psycopg import errors, generators
+from psycopg.abc import PQGen
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ConnStatus, ExecStatus
+
+Statement = tuple[str, Sequence[Any]]
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What psycopg's register of prepared statements knows a statement by."""
+
+    query: bytes
+    types: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Sent:
+    """One statement on its way."""
+
+    prepared: tuple[Any, Any, bytes] | None  # how to tell the register what came of it
+    new: bool  # its PREPARE was sent with it
+    rows: Rows
+
+
+def run(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Rows]:
+    """Execute in order; the rows of each. The first error is raised, and then nothing after it was executed."""
+    with raw.lock:
+        return raw.wait(_round_trip(raw, statements))
+
+
+def _round_trip(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -> PQGen[list[Rows]]:
+    pgconn = raw.pgconn
+    pgconn.enter_pipeline_mode()
+    try:
+        sent = [_send(raw, sql, params) for sql, params in statements]
+        pgconn.pipeline_sync()
+        yield from generators.send(pgconn)
+        failed = yield from _receive(raw, sent)
+    finally:
+        if pgconn.status != ConnStatus.BAD:
+            pgconn.exit_pipeline_mode()
+    if failed is not None:
+        raise errors.error_from_result(failed, encoding=raw.info.encoding)
+    return [each.rows for each in sent]
+
+
+def _send(raw: psycopg.Connection[Any], sql: str, params: Sequence[Any]) -> _Sent:
+    pgconn, register = raw.pgconn, raw._prepared
+    text, formats = _numbered(sql)
+    transformer = Transformer(raw)
+    values = transformer.dump_sequence(params, formats)
+    query: Any = _Query(text, transformer.types or ())
+    prepare, name = register.get(query, True)
+    new = prepare.name == "SHOULD"
+    if new:
+        pgconn.send_prepare(name, text, param_types=query.types)
+    pgconn.send_query_prepared(name, values, param_formats=transformer.formats)
+    key = register.maybe_add_to_cache(query, prepare, name)
+    return _Sent((key, prepare, name) if key is not None else None, new, [])
+
+
+def _receive(raw: psycopg.Connection[Any], sent: Sequence[_Sent]) -> Generator[Any, Any, Any]:
+    """Read everything up to the end of the round trip; the first failed result, or None."""
+    pgconn, failed = raw.pgconn, None
+    for each in sent:
+        results = yield from generators.fetch_many(pgconn)
+        if each.new and results and results[0].status == ExecStatus.COMMAND_OK:
+            results = yield from generators.fetch_many(pgconn)  # that was the answer to PREPARE
+        elif each.new:
+            yield from generators.fetch_many(pgconn)  # the statement itself was skipped
+        if each.prepared is not None:
+            raw._prepared.validate(*each.prepared, results)
+        (result,) = results
+        if result.status == ExecStatus.TUPLES_OK:
+            transformer = Transformer(raw)
+            transformer.set_pgresult(result)
+            each.rows = transformer.load_rows(0, result.ntuples, tuple)
+        elif result.status == ExecStatus.FATAL_ERROR and failed is None:
+            failed = result
+    yield from generators.fetch_many(pgconn)  # the end of the round trip
+    return failed
+
+
+@lru_cache(maxsize=256)
+def _numbered(sql: str) -> tuple[bytes, list[PyFormat]]:
+    """`sql` with $1, $2, … for its %s, and as many formats."""
+    parts = sql.split("%s")
+    text = parts[0] + "".join(f"${number}{part}" for number, part in enumerate(parts[1:], start=1))
+    return text.replace("%%", "%").encode(), [PyFormat.AUTO] * (len(parts) - 1)
