@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.ledger.book import WalletState
+from billing.ledger.records import WalletState
+from billing.pricing.rating import Line
 
 # What `total_tokens` adds up: cached, cache-write and reasoning tokens are contained in these.
 TOKEN_METERS = ("input_tokens", "output_tokens", "embedding_tokens")
@@ -24,6 +25,20 @@ class ReceiptLine:
     markup_percent: Decimal
     from_allowance: Decimal
     nano: int
+
+    @classmethod
+    def rated(cls, line: Line, share: int) -> "ReceiptLine":
+        """From a rated line and its share of the charge."""
+        return cls(
+            meter=line.meter,
+            quantity=line.quantity,
+            price_id=line.price_id,
+            price_usd=line.price_usd,
+            per=line.per,
+            markup_percent=line.markup_percent,
+            from_allowance=line.from_allowance,
+            nano=share,
+        )
 
     @classmethod
     def stored(cls, line: Mapping[str, Any]) -> "ReceiptLine":

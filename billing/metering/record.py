@@ -172,19 +172,7 @@ def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal) -> Receipt:
         nano=rated.nano,
         cost_usd=cost,
         usage=UsageTotals.of(rated.event.usage),
-        lines=tuple(
-            ReceiptLine(
-                meter=line.meter,
-                quantity=line.quantity,
-                price_id=line.price_id,
-                price_usd=line.price_usd,
-                per=line.per,
-                markup_percent=line.markup_percent,
-                from_allowance=line.from_allowance,
-                nano=share,
-            )
-            for line, share in zip(rated.lines, rated.shares, strict=True)
-        ),
+        lines=tuple(ReceiptLine.rated(line, share) for line, share in zip(rated.lines, rated.shares, strict=True)),
         balance=state,
         replay=False,
         late=rated.late,

@@ -92,7 +92,7 @@ def _conditions(where: Mapping[str, str]) -> tuple[str, list[object]]:
     parameters: list[object] = []
     for name, value in where.items():
         if name == "model":
-            clauses.append("CASE series.provider WHEN '' THEN '' ELSE series.provider || '/' END || series.model = %s")
+            clauses.append("concat_ws('/', nullif(series.provider, ''), nullif(series.model, '')) = %s")
             parameters.append(value)
         elif name in ("project", "key"):
             column = COLUMNS[name][0]

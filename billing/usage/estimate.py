@@ -1,0 +1,113 @@
+"""What a request would cost, and whether it may be made."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.credits.units import AmountOutOfRange, credits
+from billing.foundation.site.selectors import site
+from billing.ledger import selectors as ledger
+from billing.metering.rated import cost_usd
+from billing.metering.receipts import ReceiptLine, UsageTotals
+from billing.metering.selectors.included import allowances
+from billing.metering.split import largest_remainder
+from billing.pricing.book import prices_for
+from billing.pricing.rating import Rating, rate
+from billing.pricing.tariff import ModelPrices
+from billing.usage.errors import OutOfCredits, UsageRefused
+from billing.usage.limits import check_limits
+from billing.usage.wanted import Sized, Wanted, audio_seconds, parse_wanted, sized
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Amounts are nano-credits, rounded up. `balance_after` is negative where the balance does not cover it."""
+
+    nano: int
+    cost_usd: Decimal
+    input_tokens: Decimal
+    audio_seconds: Decimal
+    total_tokens: Decimal
+    lines: tuple[ReceiptLine, ...]
+    basis: str  # given, history, default
+    note: str  # what was assumed, in words
+    balance: ledger.Balance
+    balance_after: int
+    sufficient: bool
+
+
+def estimate(*, workspace: Workspace, raw: object, now: datetime | None = None) -> Estimate:
+    """Estimate the request in `raw` (parsed JSON).
+
+    A request that the balance does not cover is answered with `sufficient` False; once nothing is left to authorise,
+    what costs anything is refused. Raises EventRejected (malformed), UsageRefused (unknown_model, unknown_meter,
+    request_over_limit, quality_not_in_plan, amount_out_of_range) and OutOfCredits.
+    """
+    return estimated(workspace=workspace, wanted=parse_wanted(raw), now=now)
+
+
+def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = None) -> Estimate:
+    """The same for a request that is parsed already."""
+    now = now or clock.now()
+    prices = prices_for(wanted.model)
+    if prices is None:
+        detail = f"No price is known for the model “{wanted.model}”, so it cannot be estimated."
+        raise UsageRefused("unknown_model", detail, "/model")
+    size = sized(wanted, prices, workspace_id=workspace.pk, now=now)
+    check_limits(workspace.pk, usage=size.usage, variant=wanted.variant, prices=prices)
+    rating = _rated(workspace.pk, size, wanted, prices, now)
+    balance = ledger.balance(workspace.pk, now)
+    headroom = balance.available + balance.overdraft_limit - balance.debt
+    if rating.nano and headroom <= 0:
+        raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, available=max(balance.available, 0))
+    totals = UsageTotals.of(size.usage)
+    return Estimate(
+        nano=rating.nano,
+        cost_usd=cost_usd(rating.nano, site().usd_per_credit),
+        input_tokens=totals.input_tokens,
+        audio_seconds=audio_seconds(size.usage),
+        total_tokens=totals.total_tokens,
+        lines=_lines(rating),
+        basis=size.basis,
+        note=size.note,
+        balance=balance,
+        balance_after=balance.available - rating.nano,
+        sufficient=rating.nano <= headroom,
+    )
+
+
+def _rated(workspace_id: int, size: Sized, wanted: Wanted, prices: ModelPrices, now: datetime) -> Rating:
+    left: dict[str, Decimal] = {}
+    for included in allowances(workspace_id, now):
+        left[included.meter] = left.get(included.meter, Decimal(0)) + included.left
+    try:
+        rating = rate(
+            prices,
+            usage=size.usage,
+            variant=wanted.variant,
+            at=now,
+            allowances=left,
+            usd_per_credit=site().usd_per_credit,
+            round_up=True,
+        )
+    except AmountOutOfRange:
+        raise UsageRefused("amount_out_of_range", "A charge this large does not fit the ledger.", "/usage") from None
+    if rating.problem:
+        raise UsageRefused(rating.problem, rating.detail, "/usage" if rating.problem == "unknown_meter" else "/model")
+    return rating
+
+
+def _lines(rating: Rating) -> tuple[ReceiptLine, ...]:
+    shares = largest_remainder(rating.nano, [line.credits for line in rating.lines])
+    return tuple(ReceiptLine.rated(line, share) for line, share in zip(rating.lines, shares, strict=True))
+
+
+def _out_of(needed: int, balance: ledger.Balance) -> str:
+    name = site().credit_name_plural
+    owed = f" and {credits(balance.debt):f} are owed" if balance.debt else ""
+    return (
+        f"This request needs {credits(needed):f} {name}; {credits(balance.available):f} are available{owed}."
+        " It was not started and nothing was charged. Add credits to continue."
+    )

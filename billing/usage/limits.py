@@ -1,0 +1,46 @@
+"""What a plan allows a single request."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from billing.foundation.cache import TimedCache
+from billing.metering.events import plain
+from billing.plans.models import PlanVersion
+from billing.plans.selectors import PlanLimits, limits_for
+from billing.pricing.tariff import ModelPrices
+from billing.usage.errors import UsageRefused
+
+
+def check_limits(
+    workspace_id: int, *, usage: Mapping[str, Decimal], variant: Mapping[str, str], prices: ModelPrices
+) -> None:
+    """Raises UsageRefused: request_over_limit or quality_not_in_plan."""
+    limits = limits_for(workspace_id)
+    for meter, most in limits.request_limits.items():
+        if usage.get(meter, Decimal(0)) > most:
+            detail = (
+                f"The {limits.plan_name} plan allows {plain(most)} {meter} per request, this one has"
+                f" {plain(usage[meter])}. Split it, or change the plan."
+            )
+            raise UsageRefused("request_over_limit", detail, f"/usage/{meter}")
+    quality = variant.get("quality", "")
+    if quality and not limits.allows_quality(quality) and not _means_the_model(quality, prices):
+        raise UsageRefused("quality_not_in_plan", _not_in_plan(quality, limits), "/variant/quality")
+
+
+def _not_in_plan(quality: str, limits: PlanLimits) -> str:
+    included = ", ".join(name.capitalize() for name in limits.qualities)
+    return f"The {limits.plan_name} plan includes the qualities {included}; “{quality}” is not among them."
+
+
+def _means_the_model(quality: str, prices: ModelPrices) -> bool:
+    """An image model's own "high" is a variant of its price, unless plans sell a quality of that name."""
+    return quality.lower() in prices.variant_values.get("quality", set()) and quality.lower() not in _sold.get("")
+
+
+def _qualities(_: str) -> frozenset[str]:
+    lists = PlanVersion.objects.filter(published_at__isnull=False).values_list("qualities", flat=True)
+    return frozenset(quality.lower() for qualities in lists for quality in qualities)
+
+
+_sold: TimedCache[str, frozenset[str]] = TimedCache(_qualities, seconds=30)
