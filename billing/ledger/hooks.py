@@ -1,8 +1,15 @@
 """What the packages above want to hear: they append to these lists in `apps.ready()`. Called after commit only."""
 
+import logging
 from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from django.db import transaction
 
 from billing.ledger.records import Crossing, Problem
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # Credits came in. Argument: the workspace's id.
 credits_granted: list[Callable[[int], None]] = []
@@ -12,3 +19,18 @@ balance_crossed: list[Callable[[Crossing], None]] = []
 
 # Further checks of verify_ledger: what the upper packages know about a workspace's transfers.
 verifiers: list[Callable[[int], Iterable[Problem]]] = []
+
+
+def tell(listeners: Iterable[Callable[[T], None]], news: T) -> None:
+    """Call each with `news` once the transaction is committed. One that fails is logged: it must neither undo nor
+    hide what was written, nor keep the others from hearing it.
+    """
+    for listener in listeners:
+        transaction.on_commit(lambda listener=listener: _call(listener, news))  # type: ignore[misc]
+
+
+def _call(listener: Callable[[T], None], news: T) -> None:
+    try:
+        listener(news)
+    except Exception:
+        log.exception("%r failed when it was told %r", listener, news)

@@ -5,10 +5,7 @@ What may be posted, and when, is the business of `billing.ledger.book`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
-
-from django.db import transaction
 
 from billing.ledger import hooks, store
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD
@@ -189,14 +186,13 @@ class Journal:
         self.stopped_at = (self.stopped_at or self.now) if stopped else None
 
     def _announce(self) -> None:
-        """Tell the packages above once it is committed. A failing listener must not undo or hide what was written."""
+        """Tell the packages above, once it is committed."""
         state = self.state
         before, after = self._before.state, state.state
         self._before = state
         if self._granted:
             self._granted = False
-            for granted in hooks.credits_granted:
-                transaction.on_commit(partial(granted, self.workspace_id), robust=True)
+            hooks.tell(hooks.credits_granted, self.workspace_id)
         if before != after:
             crossing = Crossing(
                 workspace_id=self.workspace_id,
@@ -208,8 +204,7 @@ class Journal:
                 low_bound=self.low_bound,
                 at=self.now,
             )
-            for crossed in hooks.balance_crossed:
-                transaction.on_commit(partial(crossed, crossing), robust=True)
+            hooks.tell(hooks.balance_crossed, crossing)
 
     def _next(self, sequence: Statement) -> int:
         ((row,),) = self._session.run(sequence)

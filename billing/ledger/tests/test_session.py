@@ -1,0 +1,89 @@
+"""Round trips of several statements: errors, transactions, prepared statements that psycopg threw away."""
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+
+from accounts.models import Workspace
+from billing.ledger import store
+from billing.ledger.roundtrip import run
+from billing.ledger.session import session
+from billing.ledger.tests.helpers import grant
+
+INSERT = "INSERT INTO ledger_wallet (workspace_id) VALUES (%s)"
+
+
+def test_rows_come_back_by_statement(db: None) -> None:
+    with session() as tx:
+        rows = tx.run(
+            ("SELECT 1, %s::text", ("a",)),
+            ("SELECT generate_series(1, 3)", ()),
+            ("SELECT 1 WHERE false", ()),
+            ("SELECT 5 %% 3, %s::bigint[]", ([1, 2**40],)),
+        )
+        tx.finish()
+    assert rows == [[(1, "a")], [(1,), (2,), (3,)], [], [(2, [1, 2**40])]]
+
+
+def test_the_first_error_is_told_and_the_connection_stays_usable(db: None) -> None:
+    for _ in range(3):
+        with pytest.raises(ProgrammingError, match="nowhere"), session() as tx:
+            tx.run(("SELECT 1", ()), ("SELECT * FROM nowhere", ()), ("SELECT 2", ()))
+        with session() as tx:
+            assert tx.run(("SELECT 1", ()), ("SELECT 2", ())) == [[(1,)], [(2,)]]
+            tx.finish()
+
+
+def test_a_statement_that_fails_while_another_is_new_is_prepared_again(db: None) -> None:
+    for number in range(3):
+        with pytest.raises(IntegrityError), session() as tx:
+            tx.run((INSERT, (str(10**15),)), (f"SELECT {number % 2}, 'after'", ()))
+        with session() as tx:
+            assert tx.run((f"SELECT {number % 2}, 'after'", ()))[0][0][1] == "after"
+            tx.finish()
+
+
+def test_prepared_statements_survive_a_rolled_back_savepoint(ws: int) -> None:
+    """psycopg then drops every prepared statement of the connection."""
+    with session() as tx:
+        tx.run(store.lock(ws), store.first_lots(ws))
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError), transaction.atomic():  # noqa: PT012
+                Workspace.objects.count()
+                1 / 0  # noqa: B018
+            assert tx.run(store.lock(ws), store.first_lots(ws)) == [[], []]
+        tx.finish()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_outermost_session_commits_and_leaves_the_connection_as_it_was(ws: int) -> None:
+    grant(ws, 100)
+    raw = connection.connection
+    assert connection.get_autocommit()
+    assert raw.autocommit
+    assert run(raw, [("SELECT available FROM ledger_wallet", ())]) == [[(100,)]]
+    with transaction.atomic():
+        grant(ws, 100)
+        transaction.set_rollback(True)
+    assert run(raw, [("SELECT available FROM ledger_wallet", ())]) == [[(100,)]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_in_the_outermost_session_rolls_back(ws: int) -> None:
+    with pytest.raises(ZeroDivisionError), session() as tx:  # noqa: PT012
+        tx.run(store.create(ws))
+        1 / 0  # noqa: B018
+    assert run(connection.connection, [("SELECT count(*) FROM ledger_wallet", ())]) == [[(0,)]]
+    with pytest.raises(IntegrityError), session() as tx:  # noqa: PT012
+        tx.run(store.create(10**15))
+        tx.finish()  # the foreign key is checked at COMMIT
+    assert run(connection.connection, [("SELECT count(*) FROM ledger_wallet", ())]) == [[(0,)]]
+    assert connection.get_autocommit()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_block_that_an_inner_failure_spoiled_is_not_committed(ws: int) -> None:
+    with pytest.raises(transaction.TransactionManagementError), session() as tx:  # noqa: PT012
+        tx.run(store.create(ws))
+        transaction.set_rollback(True)
+        tx.finish()
+    assert run(connection.connection, [("SELECT count(*) FROM ledger_wallet", ())]) == [[(0,)]]
