@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing.foundation.site.models import SiteSettings
-from billing.ledger.session import Statement
+from billing.ledger.roundtrip import Statement
 from billing.metering.models import Allowance
 
 _OPEN_SQL = (

@@ -26,7 +26,7 @@ MOST_EVENTS = 1_000
 class Checked(NamedTuple):
     """A well-formed event, by its place in the batch."""
 
-    index: int
+    place: int
     event: EventInput
     hash: bytes
 
@@ -68,9 +68,9 @@ def record_batch(
             try:
                 run.add(item)
             except EventConflict as error:
-                run.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, "/event_id"))
+                run.rejected.append(Issue(item.place, error.event_id, error.code, error.detail, "/event_id"))
             except EventRejected as error:
-                run.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, error.pointer))
+                run.rejected.append(Issue(item.place, error.event_id, error.code, error.detail, error.pointer))
         run.write()
         return BatchResult(
             accepted=len(run.accepted),
@@ -129,7 +129,7 @@ class _Run:
         self.accepted.append(rated)
         self.rollups.add(rated)
         if rated.problem:
-            self.unrated.append(Issue(item.index, event.event_id, rated.problem, rated.detail))
+            self.unrated.append(Issue(item.place, event.event_id, rated.problem, rated.detail))
 
     def write(self) -> None:
         """Charge the sum, then events, then totals in key order; nothing new writes nothing."""

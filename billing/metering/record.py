@@ -4,12 +4,12 @@ Validation comes before the wallet lock; duplicates are looked for under it, so 
 one is charged, however they arrive.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-import simplejson
 from django.db import DataError, IntegrityError
 
 from billing.credits import clock
@@ -128,12 +128,12 @@ def _singly(
         try:
             receipt = usage_record(workspace_id=workspace_id, source=source, event=item.event, now=now)
         except EventConflict as error:
-            result.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, "/event_id"))
+            result.rejected.append(Issue(item.place, error.event_id, error.code, error.detail, "/event_id"))
         except EventRejected as error:
-            result.rejected.append(Issue(item.index, error.event_id, error.code, error.detail, error.pointer))
+            result.rejected.append(Issue(item.place, error.event_id, error.code, error.detail, error.pointer))
         else:
             if receipt.problem and not receipt.replay:
-                result.unrated.append(Issue(item.index, item.event.event_id, receipt.problem, receipt.detail))
+                result.unrated.append(Issue(item.place, item.event.event_id, receipt.problem, receipt.detail))
             result = replace(
                 result,
                 accepted=result.accepted + (not receipt.replay),
@@ -184,4 +184,4 @@ def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal) -> Receipt:
 
 def _told(state: WalletState) -> str:
     """The balance of an answer, without its zeros."""
-    return simplejson.dumps({name: value for name in TOLD if (value := getattr(state, name))})
+    return json.dumps({name: value for name in TOLD if (value := getattr(state, name))})

@@ -61,10 +61,9 @@ def series_ids(keys: Iterable[SeriesKey], *, rated: frozenset[SeriesKey], now: d
 
 
 def _folded(key: SeriesKey, *, free: bool) -> SeriesKey:
-    names = {name: OTHER for name in ("task", "agent", "app") if getattr(key, name)}
-    if free:  # nobody knows this model or meter: its name is whatever was sent
-        names |= {"provider": "", "model": OTHER, "meter": OTHER}
-    return key._replace(**names)
+    folded = key._replace(task=key.task and OTHER, agent=key.agent and OTHER, app=key.app and OTHER)
+    # With `free` nobody knows this model or meter: its name is whatever was sent.
+    return folded._replace(provider="", model=OTHER, meter=OTHER) if free else folded
 
 
 def _made_today(workspace_id: int, now: datetime) -> int:

@@ -3,16 +3,16 @@
 Numbers travel as text: psycopg types an integer by its size, and each mix of sizes would be prepared anew.
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import psycopg
-import simplejson
 from django.db import connection
 
-from billing.ledger.session import Statement
+from billing.ledger.roundtrip import Statement
 from billing.metering.events import Source, metadata_json
 from billing.metering.rated import RatedEvent, Rollups, cost_usd
 from billing.metering.series import SeriesKey
@@ -121,7 +121,7 @@ def event_values(
         rated.provider,
         rated.model,
         rated.usage_json,
-        simplejson.dumps(event.variant) if event.variant else "{}",
+        json.dumps(event.variant) if event.variant else "{}",
         event.agent,
         event.app,
         event.task,

@@ -81,7 +81,8 @@ def _said(amounts: tuple[int, int]) -> str:
 def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _hours(query: str, workspace_id: int) -> Hours:

@@ -87,9 +87,9 @@ def _key(values: tuple[object, ...]) -> str:
     return "/".join(str(value) for value in values if value not in (None, ""))
 
 
-def _conditions(where: Mapping[str, str]) -> tuple[str, list[object]]:
+def _conditions(where: Mapping[str, str]) -> tuple[str, list[str | int]]:
     clauses: list[str] = []
-    parameters: list[object] = []
+    parameters: list[str | int] = []
     for name, value in where.items():
         if name == "model":
             clauses.append("concat_ws('/', nullif(series.provider, ''), nullif(series.model, '')) = %s")

@@ -45,10 +45,10 @@ def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> Eve
 def receipt_of(event: UsageEvent) -> EventReceipt:
     """The receipt of a stored event."""
     lines = tuple(ReceiptLine.stored(line) for line in event.lines)
-    charged = Transfer.objects.filter(operation_id=event.operation_id, kind__in=("usage.spend", "usage.debt"))
-    transfers = list(charged.order_by("seq")) if event.operation_id is not None else []
-    if not transfers:
+    if event.operation_id is None:
         return EventReceipt(event, lines, (), 0, None, b"")
+    charged = Transfer.objects.filter(operation_id=event.operation_id, kind__in=("usage.spend", "usage.debt"))
+    transfers = list(charged.order_by("seq"))
     paid, owed = _paid(event, transfers)
     return EventReceipt(event, lines, paid, owed, transfers[-1].seq, bytes(transfers[-1].digest))
 
