@@ -1,0 +1,5 @@
+"""Admin pages that read across packages. Imported last by Django's admin, when every package has registered its own."""
+
+from portal.admin import sitesettings, workspaces
+
+__all__ = ["sitesettings", "workspaces"]

@@ -1,0 +1,112 @@
+"""Giving and taking credits by hand: amount, reason, a person's confirmation, once."""
+
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from accounts.models import User, Workspace
+from billing.credits import clock
+from billing.credits.units import AmountOutOfRange, credits, exact_nano
+from billing.foundation.adminforms import ActionForm
+from billing.foundation.audit.services import record
+from billing.foundation.site.selectors import site
+from billing.ledger.errors import IdempotencyConflict, InsufficientCredits
+from billing.ledger.records import GrantResult
+from billing.ledger.services import credits_adjust, credits_grant
+
+GRANT, TAKE = "grant", "take"
+
+
+class CreditsForm(ActionForm):
+    what = forms.ChoiceField(
+        choices=[(GRANT, "Give credits"), (TAKE, "Take credits away")], widget=UnfoldAdminSelectWidget
+    )
+    amount = forms.DecimalField(
+        min_value=Decimal("0.000000001"),
+        max_digits=19,
+        decimal_places=9,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Credits. Given credits repay a debt first.",
+    )
+    source = forms.ChoiceField(
+        choices=[("promotion", "Promotion"), ("bought", "Bought (paid outside the portal)")],
+        widget=UnfoldAdminSelectWidget,
+        help_text="For given credits: decides the burn order and how they are reported.",
+    )
+    label = forms.CharField(
+        max_length=120,
+        initial="Credits from us",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What the customer reads in the list of credits.",
+    )
+    expires_on = forms.DateField(
+        required=False,
+        widget=UnfoldAdminSingleDateWidget,
+        help_text="Given credits can be used until the end of this day (UTC). Empty: they never expire.",
+    )
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
+    )
+    confirmed = forms.BooleanField(label="I have checked the workspace and the amount", widget=UnfoldBooleanWidget)
+
+    def clean_expires_on(self) -> Any:
+        day = self.cleaned_data["expires_on"]
+        if day is not None and day < clock.now().date():
+            raise ValidationError("Choose today or a later day.")
+        return day
+
+
+def credits_by_hand(*, workspace: Workspace, data: dict[str, Any], actor: User, request: HttpRequest | None) -> str:
+    """Do what the form says, once per form. Raises ValidationError, and then nothing was done."""
+    try:
+        with transaction.atomic():
+            result = _post(workspace, data, actor)
+            if not result.replay:
+                record(
+                    action=f"credits.{'given' if data['what'] == GRANT else 'taken'}",
+                    actor=actor,
+                    workspace=workspace,
+                    target=f"{data['amount'].normalize():f} {site().credit_name_plural}",
+                    after={"balance": str(credits(result.balance)), "label": data["label"]},
+                    reason=data["reason"],
+                    request=request,
+                )
+    except InsufficientCredits as error:
+        raise ValidationError(f"Nothing was taken: {error}.") from None
+    except AmountOutOfRange as error:
+        raise ValidationError(str(error)) from None
+    except IdempotencyConflict:
+        raise ValidationError("This form was sent before with other values. Open it again to post another.") from None
+    if result.replay:
+        return "That was done already; nothing was posted twice."
+    verb = "given to" if data["what"] == GRANT else "taken from"
+    return f"{data['amount'].normalize():f} {verb} {workspace}. Its balance is {credits(result.balance):f}."
+
+
+def _post(workspace: Workspace, data: dict[str, Any], actor: User) -> GrantResult:
+    amount = exact_nano(data["amount"])
+    common = {"workspace_id": workspace.pk, "key": f"admin:{data['key']}", "actor": actor.email}
+    if data["what"] == TAKE:
+        return credits_adjust(amount=-amount, reason=data["reason"], **common)
+    day = data["expires_on"]
+    return credits_grant(
+        amount=amount,
+        source=data["source"],
+        label=data["label"],
+        expires_at=datetime.combine(day + timedelta(days=1), time(), UTC) if day else None,
+        reason=data["reason"],
+        **common,
+    )

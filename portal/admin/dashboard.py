@@ -1,0 +1,104 @@
+"""The numbers on the admin's first page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.credits.units import credits
+from billing.foundation.checks import NO_EMAIL
+from billing.foundation.due.registry import overdue
+from billing.foundation.outbox.models import OutboxMessage
+from billing.foundation.outbox.services import needs_a_person
+from billing.foundation.outbox.transport import Transport, transport
+from billing.foundation.site.selectors import site
+from billing.ledger.models import Wallet
+from billing.metering.models import HourTotal, UsageEvent
+
+
+@dataclass(frozen=True)
+class Tile:
+    title: str
+    value: str
+    remark: str
+    href: str
+    alarm: bool = False
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    now = clock.now()
+    late = [job.name for job in overdue(now)]
+    notices = [f"Due jobs that fail or are late: {', '.join(late)}. Is the worker running?"] if late else []
+    if transport() is Transport.NONE:
+        notices.append(NO_EMAIL)
+    return {**context, "tiles": [*_money(now), *_work(late)], "notices": notices}
+
+
+def _money(now: datetime) -> list[Tile]:
+    wallets = Wallet.objects.aggregate(available=Sum("available"), held=Sum("held"), debt=Sum("debt"))
+    outstanding, debt = (wallets["available"] or 0) + (wallets["held"] or 0), wallets["debt"] or 0
+    in_debt = Wallet.objects.filter(debt__gt=0).count()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = HourTotal.objects.filter(hour__gte=midnight).aggregate(nano=Sum("amount"), requests=Sum("requests"))
+    wallets_url = _changelist("ledger_wallet")
+    return [
+        Tile("Workspaces", f"{Workspace.objects.count():,}", "customers", _changelist("accounts_workspace")),
+        Tile("Outstanding", _amount(outstanding), f"{site().credit_name_plural}, {_usd(outstanding)}", wallets_url),
+        Tile("Debt", _amount(debt), f"{in_debt:,} workspaces, {_usd(debt)}", wallets_url, alarm=debt > 0),
+        Tile(
+            "Used today (UTC)",
+            _amount(int(today["nano"] or 0)),
+            f"{int(today['requests'] or 0):,} requests, {_usd(int(today['nano'] or 0))}",
+            _changelist("metering_usageevent"),
+        ),
+    ]
+
+
+def _work(late: list[str]) -> list[Tile]:
+    unrated = UsageEvent.objects.exclude(problem="").count()
+    queued = OutboxMessage.objects.filter(status=OutboxMessage.Status.QUEUED).count()
+    stuck = OutboxMessage.objects.filter(needs_a_person()).count()
+    return [
+        Tile(
+            "Events without a price",
+            f"{unrated:,}",
+            "charged as soon as a price exists" if unrated else "everything is priced",
+            f"{_changelist('metering_usageevent')}",
+            alarm=unrated > 0,
+        ),
+        Tile(
+            "E-mails waiting",
+            f"{queued:,}",
+            f"{stuck:,} need a person" if stuck else "none needs a person",
+            _changelist("foundation_outboxmessage") + ("?waiting=yes" if stuck else ""),
+            alarm=stuck > 0,
+        ),
+        Tile(
+            "Due jobs",
+            f"{len(late):,} late" if late else "On time",
+            "periodic work",
+            _changelist("foundation_duejob"),
+            alarm=bool(late),
+        ),
+    ]
+
+
+def _amount(nano: int) -> str:
+    return f"{credits(nano):,.2f}"
+
+
+def _usd(nano: int) -> str:
+    return f"${credits(nano) * Decimal(site().usd_per_credit):,.2f}"
+
+
+def _changelist(name: str) -> str:
+    try:
+        return reverse(f"admin:{name}_changelist")
+    except NoReverseMatch:  # its package registers no page
+        return ""

@@ -1,0 +1,92 @@
+"""The admin's sidebar: groups of the models that are registered, so a new package adds itself by its name here."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+# (title, icon, "app.Model")
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Customers",
+        (
+            ("Workspaces", "apartment", "accounts.Workspace"),
+            ("People", "group", "accounts.User"),
+            ("Invitations", "mail", "accounts.Invitation"),
+            ("API keys", "key", "accounts.ApiKey"),
+            ("Projects", "folder", "accounts.Project"),
+        ),
+    ),
+    (
+        "Money",
+        (
+            ("Wallets", "account_balance_wallet", "ledger.Wallet"),
+            ("Lots", "savings", "ledger.Lot"),
+            ("Operations", "receipt_long", "ledger.Operation"),
+            ("Transfers", "swap_horiz", "ledger.Transfer"),
+        ),
+    ),
+    (
+        "Usage",
+        (
+            ("Events", "bolt", "metering.UsageEvent"),
+            ("Allowances", "hourglass", "metering.Allowance"),
+        ),
+    ),
+    (
+        "Catalogue",
+        (
+            ("Plans", "layers", "plans.Plan"),
+            ("Plan versions", "history", "plans.PlanVersion"),
+            ("Subscriptions", "event_repeat", "plans.Subscription"),
+            ("Models", "neurology", "pricing.CatalogModel"),
+            ("Prices", "sell", "pricing.PriceLine"),
+            ("Markups", "percent", "pricing.Markup"),
+            ("Meters", "straighten", "pricing.Meter"),
+            ("Price imports", "download", "pricing.PriceImport"),
+        ),
+    ),
+    (
+        "System",
+        (
+            ("Site settings", "settings", "foundation.SiteSettings"),
+            ("Audit log", "policy", "foundation.AuditEntry"),
+            ("Outbox", "outbox", "foundation.OutboxMessage"),
+            ("Due jobs", "schedule", "foundation.DueJob"),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    first: dict[str, Any] = {
+        "items": [{"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}],
+    }
+    if settings.DEMO:
+        first["items"].append({"title": "Local outbox", "icon": "inbox", "link": reverse("foundation:outbox")})
+    groups = (
+        {"title": title, "separator": True, "collapsible": True, "items": list(filter(None, map(_item, items)))}
+        for title, items in GROUPS
+    )
+    return [first, *(group for group in groups if group["items"])]
+
+
+def _item(entry: tuple[str, str, str]) -> dict[str, Any] | None:
+    title, icon, label = entry
+    try:
+        model = apps.get_model(label)
+    except LookupError:
+        return None
+    if not admin.site.is_registered(model):
+        return None
+    name = f"{model._meta.app_label}_{model._meta.model_name}"
+    view = f"{model._meta.app_label}.view_{model._meta.model_name}"
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{name}_changelist"),
+        "permission": lambda request: request.user.has_perm(view),
+    }

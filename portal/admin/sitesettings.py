@@ -1,0 +1,87 @@
+"""Site settings: one form, saved through the service, which validates and audits."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+
+from accounts.models import User
+from billing.foundation.site.models import SiteSettings
+from billing.foundation.site.services import check_usd_per_credit, site_update
+from billing.ledger.selectors import has_entries
+from billing.plans.models import Plan
+
+
+class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = SiteSettings
+        fields = (
+            "product_name",
+            "credit_name",
+            "credit_name_plural",
+            "support_email",
+            "usd_per_credit",
+            "default_plan",
+            "signup_grant_enabled",
+            "signup_grant_credits",
+            "signup_grant_days",
+            "late_after_hours",
+            "rate_limit_workspace",
+            "rate_limit_service",
+            "max_breakdown_values",
+        )
+
+    def clean_usd_per_credit(self) -> Any:
+        value = self.cleaned_data["usd_per_credit"]
+        check_usd_per_credit(value)
+        return value
+
+    def clean_default_plan(self) -> str:
+        key: str = self.cleaned_data["default_plan"]
+        if not Plan.objects.filter(key=key, versions__published_at__isnull=False).exists():
+            raise forms.ValidationError(f"There is no published plan {key!r}.")
+        return key
+
+
+@admin.register(SiteSettings)
+class SiteSettingsAdmin(ModelAdmin):  # type: ignore[misc]
+    form = SiteSettingsForm
+    fieldsets = (
+        ("Names", {"fields": ("product_name", ("credit_name", "credit_name_plural"), "support_email")}),
+        (
+            "Credits",
+            {
+                "fields": ("usd_per_credit",),
+                "description": "What a credit is worth in US dollars. Fixed once the ledger has an entry.",
+            },
+        ),
+        (
+            "New customers",
+            {"fields": ("default_plan", "signup_grant_enabled", ("signup_grant_credits", "signup_grant_days"))},
+        ),
+        (
+            "Usage",
+            {"fields": ("late_after_hours", "rate_limit_workspace", "rate_limit_service", "max_breakdown_values")},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: SiteSettings | None = None) -> tuple[str, ...]:
+        return ("usd_per_credit",) if has_entries() else ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SiteSettings | None = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        row, _ = SiteSettings.objects.get_or_create(pk=1)
+        return redirect(reverse("admin:foundation_sitesettings_change", args=[row.pk]))
+
+    def save_model(self, request: HttpRequest, obj: SiteSettings, form: Any, change: bool) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        site_update(changes=changes, actor=cast(User, request.user), request=request)

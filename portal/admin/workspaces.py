@@ -1,0 +1,60 @@
+"""The workspace page of the admin gets what only this row may know: the balance, and credits by hand."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action
+
+from accounts.models import User, Workspace
+from billing.credits.units import credits
+from billing.foundation.adminforms import action_page
+from billing.ledger.selectors import balance
+from portal.admin.credits import CreditsForm, credits_by_hand
+
+
+class CreditsActions:
+    """Mixed in front of the admin that accounts registered."""
+
+    actions_detail = ("credits",)
+
+    def has_credits_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("ledger.add_operation")
+
+    @action(description="Give or take credits", url_path="credits", icon="payments", permissions=["credits"])  # type: ignore[untyped-decorator]
+    def credits(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The link only opens the form; credits move by its POST."""
+        if not self.has_credits_permission(request):
+            raise PermissionDenied
+        workspace = Workspace.objects.filter(pk=object_id).first()
+        if workspace is None:
+            raise Http404
+        found = balance(workspace.pk)
+        return action_page(
+            self,
+            request,
+            form=CreditsForm(request.POST or None),
+            title=f"Credits of {workspace}",
+            facts=[
+                ("Workspace", f"{workspace} ({workspace.public_id})"),
+                ("Available", f"{credits(found.available):f}"),
+                ("Debt", f"{credits(found.debt):f}"),
+                ("State", "new" if found.is_new else found.state),
+            ],
+            apply=lambda data: credits_by_hand(
+                workspace=workspace, data=data, actor=cast(User, request.user), request=request
+            ),
+            back=reverse("admin:accounts_workspace_change", args=[workspace.pk]),
+            button="Post",
+        )
+
+
+def _extend() -> None:
+    base = type(admin.site._registry[Workspace])
+    admin.site.unregister(Workspace)
+    admin.site.register(Workspace, type("WorkspaceAdmin", (CreditsActions, base), {"__module__": __name__}))
+
+
+_extend()
