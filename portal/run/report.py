@@ -21,6 +21,14 @@ def say(line: str = "") -> None:
     print(line, flush=True)
 
 
+def say_in_between(words: str) -> None:
+    """How far a long step is."""
+    if sys.stdout.isatty():
+        print(f"\r  {'':{WIDTH}}{words} …", end="", flush=True)
+    else:
+        say(f"  {'':{WIDTH}}{words} …")
+
+
 @contextmanager
 def step(name: str) -> Iterator[Callable[[str], None]]:
     """Says what is being done and then how it went: `with step("prices") as outcome: …; outcome("1,204 lines")`."""
@@ -35,7 +43,7 @@ def step(name: str) -> Iterator[Callable[[str], None]]:
         if live:
             print(flush=True)
         raise
-    back = "\r" if live else ""
+    back = "\r\033[K" if live else ""
     print(f"{back}  {name:{WIDTH}}{outcome[0]}  ({time.monotonic() - started:.1f} s)", flush=True)
 
 

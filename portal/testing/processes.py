@@ -33,7 +33,7 @@ def free_port() -> int:
 def run_environment(home: Path, port: int, **extra: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     own = {"PURSER_HOME": str(home), "PORT": str(port), "DJANGO_SETTINGS_MODULE": "portal.settings"}
-    return clean | own | {"PURSER_DEMO_SCALE": "small", "WEB_WORKERS": "1"} | extra
+    return clean | own | {"PURSER_DEMO_DAYS": "20", "WEB_WORKERS": "1"} | extra
 
 
 def run_to_end(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":

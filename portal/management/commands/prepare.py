@@ -10,7 +10,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from billing.pricing.models import CatalogModel, PriceLine
-from portal.run.report import step
+from portal.demo.seed import demo_seed
+from portal.demo.story import Scale
+from portal.run.report import say_in_between, step
+from portal.settings.env import env
 from portal.static_files import collect_if_changed
 
 LOCK = 0x507572736572  # any number, the same in every process of an installation
@@ -38,7 +41,8 @@ class Command(BaseCommand):
             outcome(_prices())
         if settings.DEMO:
             with step("demo") as outcome:
-                outcome(_last_line(_called("demo_seed")))
+                scale = Scale(days=env.int("PURSER_DEMO_DAYS", Scale.days))
+                outcome(f"workspace {demo_seed(scale=scale, say=say_in_between).workspace}")
 
 
 def _migrate() -> int:
@@ -53,19 +57,8 @@ def _migrate() -> int:
 def _prices() -> str:
     """Import the bundled catalogues. One that is refused leaves the prices as they were: no reason not to start."""
     try:
-        _called("prices_import")
+        call_command("prices_import", stdout=io.StringIO())
     except SystemExit:
         return "an import was refused, the prices stay as they were; see manage.py prices_import"
     in_force = PriceLine.objects.filter(status=PriceLine.Status.ACTIVE, effective_to=None).count()
     return f"{in_force:,} prices of {CatalogModel.objects.count():,} models"
-
-
-def _called(command: str) -> str:
-    output = io.StringIO()
-    call_command(command, stdout=output)
-    return output.getvalue()
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "done"
