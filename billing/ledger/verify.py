@@ -174,6 +174,8 @@ def _step(walk: Walk, row: tuple[Any, ...]) -> None:
         walk.add("digest", f"{kind} of {amount} does not match its digest: it, its takes, lot or order changed", seq)
     _account(walk, seq, debit, credit, amount, balance)
     _check_takes(walk, seq, debit, credit, amount, takes, lot)
+    if lot is not None and lot.operation_id != operation[0]:
+        walk.add("lot_operation", f"lot {lot.pk} names another operation than the transfer that brought it in", seq)
     if walk.last_at is not None and created_at < walk.last_at:
         walk.add("time", f"its stamp {created_at} is before that of the transfer before it", seq)
     # From here the stored digest leads, so that one change shows as one finding.

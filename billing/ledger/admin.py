@@ -1,0 +1,197 @@
+"""The ledger for staff to look at. Nothing here writes: history is append-only, credits move by services."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from billing.credits.format import exact_text
+from billing.foundation.admin import ReadOnlyAdmin
+from billing.ledger.models import Lot, LotTake, Operation, Transfer, Wallet
+from billing.ledger.records import WalletState
+
+MANY = 10_000
+
+
+class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts only what can be counted at once: an unfiltered history is estimated from the planner's statistics."""
+
+    @cached_property
+    def count(self) -> int:  # type: ignore[override]
+        query = cast(QuerySet[Any], self.object_list)
+        if query.query.where:
+            return int(query.count())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [query.model._meta.db_table]
+            )
+            estimate = int(cursor.fetchone()[0])
+        return estimate if estimate > MANY else int(query.count())
+
+
+class LedgerAdmin(ReadOnlyAdmin):
+    paginator = EstimatingPaginator
+    show_full_result_count = False
+    list_select_related: Any = ("workspace",)
+    search_fields: Any = ("workspace__name", "workspace__public_id__exact", "workspace__external_id__exact")
+
+
+def amount(field: str, description: str = "") -> Callable[[Any, Any], str]:
+    """A column with the nano-credits of `field` as exact credits."""
+
+    @display(description=description or field.replace("_", " "), ordering=field)  # type: ignore[untyped-decorator]
+    def column(self: Any, row: Any) -> str:
+        return exact_text(getattr(row, field))
+
+    return cast(Callable[[Any, Any], str], column)
+
+
+def digest(field: str) -> Callable[[Any, Any], str]:
+    """A column with the bytes of `field` as hex."""
+
+    @display(description=field.replace("_", " "))  # type: ignore[untyped-decorator]
+    def column(self: Any, row: Any) -> str:
+        value = getattr(row, field)
+        return bytes(value).hex() if value is not None else "–"
+
+    return cast(Callable[[Any, Any], str], column)
+
+
+@admin.register(Wallet)
+class WalletAdmin(LedgerAdmin):
+    list_display = ("workspace", "state", "credits", "held_credits", "debt_credits", "seq", "last_at", "stopped_at")
+    list_filter = (
+        "granted_any",
+        ("stopped_at", admin.EmptyFieldListFilter),
+        ("debt_since", admin.EmptyFieldListFilter),
+    )
+    fields: Any = (
+        "workspace",
+        ("state", "stopped_at", "debt_since"),
+        ("credits", "held_credits", "debt_credits"),
+        ("overdraft", "overdraft_in_holds", "low_under"),
+        ("seq", "head"),
+        ("last_at", "next_due_at", "granted_any"),
+    )
+    readonly_fields: Any = (
+        "state",
+        "credits",
+        "held_credits",
+        "debt_credits",
+        "overdraft",
+        "overdraft_in_holds",
+        "low_under",
+        "head",
+    )
+    credits = amount("available")
+    held_credits = amount("held")
+    debt_credits = amount("debt")
+    overdraft = amount("overdraft_limit")
+    overdraft_in_holds = amount("overdraft_held")
+    low_under = amount("low_bound", "low under")
+    head = digest("digest")
+
+    @display(label={"healthy": "success", "low": "warning", "stopped": "danger", "new": "info"})  # type: ignore[untyped-decorator]
+    def state(self, wallet: Wallet) -> str:
+        found = WalletState(
+            available=wallet.available,
+            held=wallet.held,
+            debt=wallet.debt,
+            overdraft_limit=wallet.overdraft_limit,
+            overdraft_held=wallet.overdraft_held,
+            low_bound=wallet.low_bound,
+            granted_any=wallet.granted_any,
+            seq=wallet.seq,
+            digest=bytes(wallet.digest),
+            stopped_at=wallet.stopped_at,
+            debt_since=wallet.debt_since,
+        ).state
+        return "new" if found == "stopped" and not wallet.granted_any else found
+
+
+class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False
+
+
+class TakeInline(ReadOnlyInline):
+    model = LotTake
+    fields: Any = ("position", "lot", "credits")
+    readonly_fields: Any = ("credits",)
+    ordering = ("position",)
+    credits = amount("amount")
+
+
+class TransferInline(ReadOnlyInline):
+    model = Transfer
+    fields: Any = ("seq", "kind", "debit", "credit", "credits", "balance")
+    readonly_fields: Any = ("credits", "balance")
+    ordering = ("seq",)
+    credits = amount("amount")
+    balance = amount("balance_after")
+
+
+@admin.register(Operation)
+class OperationAdmin(LedgerAdmin):
+    list_display = ("id", "workspace", "kind", "namespace", "key", "actor", "reason", "created_at")
+    list_filter = ("kind", "namespace")
+    search_fields: Any = (*LedgerAdmin.search_fields, "key__exact")
+    exclude = ("request_hash",)
+    inlines = (TransferInline,)
+    ordering = ("-id",)
+
+
+@admin.register(Transfer)
+class TransferAdmin(LedgerAdmin):
+    list_display = ("id", "workspace", "seq", "kind", "debit", "credit", "credits", "balance", "created_at")
+    list_filter = ("kind",)
+    fields: Any = (
+        ("workspace", "seq"),
+        "operation",
+        ("kind", "debit", "credit"),
+        ("credits", "balance"),
+        ("occurred_at", "created_at"),
+        "reverses",
+        "hash",
+        "items_hash",
+    )
+    readonly_fields: Any = ("credits", "balance", "hash", "items_hash")
+    inlines = (TakeInline,)
+    ordering = ("-id",)
+    credits = amount("amount")
+    balance = amount("balance_after")
+    hash = digest("digest")
+    items_hash = digest("items_digest")
+
+
+@admin.register(Lot)
+class LotAdmin(LedgerAdmin):
+    list_display = ("id", "workspace", "label", "source", "credits", "left", "pinned", "effective_at", "expires_at")
+    list_filter = ("source", "open", "scheduled")
+    fields: Any = (
+        "workspace",
+        ("label", "source", "priority"),
+        ("credits", "left", "pinned"),
+        ("effective_at", "expires_at", "scheduled"),
+        ("unit_price_usd", "created_at"),
+        ("operation", "seq"),
+    )
+    readonly_fields: Any = ("credits", "left", "pinned")
+    ordering = ("-id",)
+    credits = amount("amount")
+    left = amount("remaining", "left")
+    pinned = amount("held", "in holds")
