@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import Workspace
 from billing.ledger.models import Lot, Transfer
@@ -24,6 +23,7 @@ class Entry:
     title: str
     detail: str
     at: datetime
+    until: datetime | None = None  # an hour of usage has an end
     icon: str
     tone: str
     delta: int
@@ -51,12 +51,12 @@ def feed(workspace: Workspace, *, show: str = "all", cursor: str = "", limit: in
 
 def _usage(workspace: Workspace, row: statement.Row, models: Sequence[str]) -> Entry:
     hour = row.hour or row.at
-    start = timezone.localtime(hour)
     requests = f"{row.requests:,} request{'' if row.requests == 1 else 's'}"
     return Entry(
         title=_models_title(models),
-        detail=f"{requests}, {start:%H:%M} to {timezone.localtime(hour + timedelta(hours=1)):%H:%M}",
+        detail=requests,
         at=hour,
+        until=hour + timedelta(hours=1),
         icon="bolt",
         tone="",
         delta=row.delta,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from accounts.models import Workspace
@@ -16,6 +16,8 @@ from billing.metering.selectors.totals import TodayAndMonth, today_and_month
 from billing.overview.numbers import days_text
 from billing.overview.words import SOURCES
 from billing.plans.selectors import limits_for
+
+SOON = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,12 @@ class BalanceCard:
     allowances: tuple[Included, ...]
     plan_name: str
     now: datetime
+
+    @property
+    def expiring(self) -> LotRow | None:
+        """The lot that will be gone next, when that is within a week."""
+        soon = [lot for lot in self.lots if lot.expires_at and lot.expires_at < self.now + SOON and lot.remaining]
+        return soon[0] if soon else None
 
     @property
     def mark(self) -> str:

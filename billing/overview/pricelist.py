@@ -10,7 +10,7 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.metering.selectors.breakdown import breakdown
-from billing.pricing.display import TYPICAL_WORDS, Price
+from billing.pricing.display import Price
 from billing.pricing.selectors import (
     ModelListing,
     last_refreshed,
@@ -33,10 +33,46 @@ KINDS = {
     "ocr": "Documents",
     "moderation": "Moderation",
 }
+# What people compare models of a kind by, if they are sold that way.
+SOLD_BY = {
+    "image": ("images",),
+    "video": ("video_seconds", "requests"),
+    "speech": ("input_characters",),
+    "transcription": ("audio_input_seconds", "audio_seconds"),
+    "rerank": ("searches",),
+    "search": ("searches",),
+    "ocr": ("pages",),
+}
 SCALES = {"1k": (1_000, "1K"), "1m": (1_000_000, "1M")}
 CURRENCIES = {"credits": "Credits", "usd": "US dollars"}
+# The first look of somebody who has not used anything yet.
+COMMON = (
+    "openai/gpt-4o-mini",
+    "anthropic/claude-sonnet-4-5",
+    "google/gemini-2.5-flash",
+    "mistral/mistral-small-latest",
+    "openai/gpt-image-1.5",
+    "elevenlabs/eleven_flash_v2_5",
+    "deepgram/nova-3",
+    "openai/text-embedding-3-small",
+)
+# What a typical request is, in the width of a column; the numbers are those of pricing.display.TYPICAL.
+TYPICAL = {
+    "text": "1K in, 300 out",
+    "embedding": "1K tokens",
+    "image": "one image",
+    "video": "5 seconds",
+    "speech": "500 characters",
+    "transcription": "one minute",
+    "realtime": "one minute",
+    "rerank": "one search",
+    "search": "one search",
+    "ocr": "one page",
+    "moderation": "1K tokens",
+}
 MANY_LEFT = 99_999  # more are shown as "100K+"
 MOST_SEARCH = 100
+MODELS_OF_OWN = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +136,7 @@ class PriceList:
 def price_list(
     query: Mapping[str, str], *, workspace: Workspace, available: int, limit: int, scale: str = "1k", own: bool = False
 ) -> PriceList:
-    """Models that match the query. `own`: without a search, what the workspace used lately comes first.
+    """Models that match the query. `own`: without a search, what the workspace used lately, then common models.
 
     Raises pricing.selectors.BadCursor.
     """
@@ -144,9 +180,10 @@ def shown(price: Price, scale: tuple[int, str]) -> Shown:
 
 def _row(listing: ModelListing, available: int, scale: tuple[int, str]) -> ModelRow:
     plain = {price.meter: price for price in listing.plain_prices}
-    into = plain.get("input_tokens") or plain.get("embedding_tokens")
-    out = plain.get("output_tokens")
-    main = None if into or not plain else next(iter(plain.values()))
+    own = next((plain[meter] for meter in SOLD_BY.get(listing.modality, ()) if meter in plain), None)
+    into = None if own else plain.get("input_tokens") or plain.get("embedding_tokens")
+    out = None if own else plain.get("output_tokens")
+    main = None if into or not plain else own or next(iter(plain.values()))
     return ModelRow(
         listing=listing,
         kind=KINDS.get(listing.modality, listing.modality.capitalize()),
@@ -154,7 +191,7 @@ def _row(listing: ModelListing, available: int, scale: tuple[int, str]) -> Model
         output=shown(out, scale) if out else None,
         unit=shown(main, scale) if main else None,
         others=tuple(shown(price, scale) for price in listing.prices),
-        typical=TYPICAL_WORDS.get(listing.modality, TYPICAL_WORDS["text"]),
+        typical=TYPICAL.get(listing.modality, TYPICAL["text"]),
         left=_left(available, listing.typical_credits),
     )
 
@@ -166,5 +203,6 @@ def _left(available: int, cost: Decimal | None) -> int | None:
 def _used_lately(workspace: Workspace) -> list[ModelListing]:
     now = clock.now()
     rows = breakdown(workspace, by="model", since=now - timedelta(days=30), until=now + timedelta(hours=1))
-    listings = (model_listing(row.key) for row in rows[:5] if row.key)
-    return [listing for listing in listings if listing]
+    refs = [row.key for row in rows if row.key]
+    listings = (model_listing(ref) for ref in dict.fromkeys((*refs[:MODELS_OF_OWN], *COMMON)))
+    return list({listing.ref: listing for listing in listings if listing}.values())

@@ -37,14 +37,14 @@ def compact(value: Decimal | int | None) -> str:
 
 @register.filter
 def when(at: datetime) -> str:
-    """ "Today, 14:05", "Yesterday, 09:30", "2 Mar, 14:05", "2 Mar 2025" in the page's time zone."""
+    """ "Today, 14:05", "Yesterday, 09:30", "2 Mar, 14:05", "2 Mar 2025, 14:05" in the page's time zone."""
     local, today = timezone.localtime(at), timezone.localdate(clock.now())
     age = (today - local.date()).days
     if age == 0:
         return f"Today, {local:%H:%M}"
     if age == 1:
         return f"Yesterday, {local:%H:%M}"
-    return date_format(local, "j M, H:i" if local.year == today.year else "j M Y")
+    return date_format(local, "j M, H:i" if local.year == today.year else "j M Y, H:i")
 
 
 @register.filter
@@ -106,4 +106,4 @@ def get(mapping: dict[str, str], key: str) -> str:
 @register.filter
 def credit_number(amount: Decimal | None) -> str:
     """A price in credits, which may be finer than the ledger's nano-credits."""
-    return "" if amount is None else dollars_text(amount).removeprefix("$")
+    return "" if amount is None else dollars_text(amount).removeprefix("$").removesuffix(".00")

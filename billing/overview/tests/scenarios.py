@@ -35,7 +35,9 @@ def healthy(owner: User, *, days: int = 30) -> Workspace:
         _grant(workspace, "first", 4_000, "bought", "Top-up, first", None, unit_price=Decimal("0.005"))
     _use(workspace, now, days)
     _grant(workspace, "second", 12_000, "bought", "Top-up, second", now + timedelta(days=353))
-    _grant(workspace, "spring", 500, "promotion", "Spring promotion", now + timedelta(days=90), now + timedelta(days=12))
+    _grant(
+        workspace, "spring", 500, "promotion", "Spring promotion", now + timedelta(days=90), now + timedelta(days=12)
+    )
     credits_adjust(
         workspace_id=workspace.pk, key="fix", amount=-120 * NANO, reason="Duplicate grant taken back", actor="operator"
     )
@@ -70,7 +72,9 @@ def _spent_down(owner: User, name: str) -> Workspace:
         _grant(workspace, "start", 20_000, "bought", "Top-up", None)
     _use(workspace, now, days)
     left = _available(workspace)
-    credits_adjust(workspace_id=workspace.pk, key="moved", amount=-left, reason="Moved to another workspace", actor="operator")
+    credits_adjust(
+        workspace_id=workspace.pk, key="moved", amount=-left, reason="Moved to another workspace", actor="operator"
+    )
     return workspace
 
 
@@ -106,7 +110,7 @@ def _grant(
 def _use(workspace: Workspace, now: datetime, days: int) -> None:
     """`days` days of requests up to `now`, the same every time, recorded day by day."""
     Project.objects.get_or_create(workspace=workspace, slug="production", defaults={"name": "Production"})
-    chance = random.Random(workspace.name)  # noqa: S311
+    chance = random.Random(workspace.name)
     for back in range(days, -1, -1):
         end = now - timedelta(days=back)
         quiet = 0.35 if end.weekday() >= 5 else 1.0
