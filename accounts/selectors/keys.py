@@ -7,6 +7,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiKey, Workspace
+from accounts.selectors.lookup import key_by_prefix
 from accounts.services.keys import digest_of, touch
 
 __all__ = ["api_key_authenticate", "keys_of", "touch"]
@@ -23,7 +24,7 @@ def api_key_authenticate(plain: str) -> ApiKey | None:
     match = SHAPE.fullmatch(plain)
     if match is None:
         return None
-    key = ApiKey.objects.select_related("workspace", "project").filter(prefix=match[1]).first()
+    key = key_by_prefix(match[1])
     # Compared in constant time, and also when the prefix is unknown, so that time tells nothing.
     matches = compare_digest(digest_of(plain), key.digest if key else "0" * 64)
     if key is None or not matches or key.revoked_at is not None:

@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, URLResolver, get_resolver
 
+from billing.api import connections
 from billing.api.calls import call_of
 from billing.api.problems import CONTENT_TYPE, Problem, invalid
 
@@ -26,10 +27,13 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIXES) or request.path_info == DOCS:
             return self.get_response(request)
+        connections.trust()
         response = _answer(request)
         call_of(request).write_headers(response)
         response.setdefault("Content-Security-Policy", POLICY)
         response.setdefault("Cache-Control", "no-store")
+        if isinstance(response, HttpResponse):
+            response.setdefault("Content-Length", str(len(response.content)))
         return response
 
 

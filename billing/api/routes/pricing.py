@@ -5,7 +5,7 @@ from ninja import Router
 
 from accounts.scopes import Scope
 from billing.api import catalogue
-from billing.api.operations import answer, caller, declared
+from billing.api.operations import answer, declared
 from billing.api.parameters import query
 from billing.api.schemas.lists import Models, ModelsQuery
 
@@ -20,5 +20,4 @@ router = Router(tags=["Prices"])
 )
 def models(request: HttpRequest) -> HttpResponse:
     """Prices in force now, as published and with markup, in USD and credits."""
-    call, _ = caller(request)
-    return answer(catalogue.models(call.workspace, query(request, ModelsQuery)))
+    return answer(catalogue.models(query(request, ModelsQuery)))

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, PageQuery, Text
+from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, PageQuery, Text, Whole
 from billing.api.schemas.usage import Line, State
 
 Moment = Annotated[
@@ -41,6 +41,7 @@ class LedgerQuery(PageQuery):
 
 
 class ModelsQuery(PageQuery):
+    limit: Annotated[Whole, Field(ge=1, le=200, description="Models per page.")] = 50
     search: Annotated[Text, Field(description="Part of a model's or provider's name.")] | None = None
     provider: Text | None = None
     modality: Text | None = None
@@ -201,6 +202,7 @@ class Price(Described):
     per: int
     variant: dict[str, str]
     price_usd: Number = Field(description="Per `per` units, as its provider publishes it.")
+    markup_percent: Number
     customer_price_usd: Number = Field(description="Per `per` units, with markup.")
     credits: Number = Field(description="Credits per `per` units, exact.")
 

@@ -1,5 +1,6 @@
 import threading
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import redis
@@ -44,7 +45,7 @@ def test_remaining_counts_down(funded: Workspace) -> None:
     api = Api(key_of(funded, rate_limit=100))
     seen = [int(api.get("/api/v1/credits/lots").headers["X-RateLimit-Remaining"]) for _ in range(7)]
     assert seen[0] == 99
-    assert all(later == earlier - 1 or later == 99 for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later == earlier - 1 or later == 99 for earlier, later in pairwise(seen))
 
 
 def drain(store: Store, *, limit: int, processes: int, tries: int, key_id: int = 1) -> int:

@@ -1,0 +1,203 @@
+"""The floor: the statements of one post, recorded from the running code, sent in a loop by psycopg alone."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import psycopg
+from load import event, loop
+
+FIRST_SEQ = 8_300_000_000
+FIRST_OPERATION = 8_400_000_000
+EVENT_ID = "floor-event-id"
+
+Statement = tuple[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Round trips of one post, each with its statements, and the ids to replace in them."""
+
+    trips: list[list[Statement]]
+    workspace: int
+    lot: int
+    operation: int
+    seq: int
+
+    def describe(self) -> str:
+        return f"{sum(map(len, self.trips))} statements in {len(self.trips)} round trips"
+
+
+@dataclass(frozen=True)
+class FloorPlan:
+    url: str
+    recording: Recording
+    wallets: dict[int, int]  # workspace → its first lot
+    run: str
+
+
+def record(*, key: str, workspace: tuple[int, str], warm: tuple[int, str]) -> Recording:
+    """Make one post through the API, in this process, and keep what it sends to the database."""
+    from django.db import connection
+    from django.test import Client
+
+    client = Client(headers={"Authorization": f"Bearer {key}"})
+    _post(client, warm[1], "floor-warm")  # fills the caches and prepares nothing that is counted
+    _post(client, workspace[1], "floor-series")  # the workspace's own series, made once in its life
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE ledger_wallet SET seq = %s WHERE workspace_id = %s", [FIRST_SEQ, workspace[0]])
+        cursor.execute("SELECT setval('ledger_operation_id_seq', %s)", [FIRST_OPERATION])
+        cursor.execute("SELECT min(id) FROM ledger_lot WHERE workspace_id = %s", [workspace[0]])
+        (lot,) = cursor.fetchone()
+    with _kept() as trips:
+        _post(client, workspace[1], EVENT_ID)
+    return Recording(trips, workspace[0], lot, FIRST_OPERATION + 1, FIRST_SEQ + 1)
+
+
+def _post(client: Any, workspace: str, event_id: str) -> None:
+    body = json.dumps(event(event_id))
+    headers = {"Purser-Workspace": workspace}
+    answer = client.post("/api/v1/usage", body, content_type="application/json", headers=headers)
+    if answer.status_code != 201:
+        raise SystemExit(f"bench: the recorded post was refused: {answer.content.decode()}")
+
+
+@contextmanager
+def _kept() -> Iterator[list[list[Statement]]]:
+    """Everything that reaches psycopg's cursors, in round trips: a pipeline is one."""
+    trips: list[list[Statement]] = []
+    pipelines: list[list[Statement]] = []
+    execute, pipeline = psycopg.Cursor.execute, psycopg.Connection.pipeline
+
+    def kept_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        statement = (query, list(params) if params else [])
+        if pipelines:
+            pipelines[-1].append(statement)
+        else:
+            trips.append([statement])
+        return execute(cursor, query, params, **options)
+
+    @contextmanager
+    def kept_pipeline(connection: Any) -> Iterator[Any]:
+        pipelines.append([])
+        with pipeline(connection) as opened:
+            yield opened
+        trips.append(pipelines.pop())
+
+    with (
+        mock.patch.object(psycopg.Cursor, "execute", kept_execute),
+        mock.patch.object(psycopg.Connection, "pipeline", kept_pipeline),
+    ):
+        yield trips
+
+
+def poster(plan: FloorPlan, number: int, pipe: Any) -> None:
+    """One process of the loop. It asks, locks, reads and writes exactly what a post does."""
+    connection = psycopg.connect(plan.url, autocommit=True, prepare_threshold=1)
+    workspaces = list(plan.wallets)
+    seqs: dict[int, int] = dict.fromkeys(workspaces, 0)
+    count = number * max(1, len(workspaces) // 8)
+    recorded = plan.recording
+
+    def step() -> tuple[int, str]:
+        nonlocal count
+        count += 1
+        workspace = workspaces[count % len(workspaces)]
+        replaced = {
+            str(recorded.workspace): str(workspace),
+            str(recorded.lot): str(plan.wallets[workspace]),
+            EVENT_ID: f"{plan.run}-{number}-{count}",
+        }
+        for statements in recorded.trips:
+            rows = _send(connection, statements, replaced)
+            for row in rows:  # the wallet's row, locked: its seq and the operation's new id
+                seqs[workspace] = int(row[5]) + 1
+                replaced[str(recorded.seq)] = str(seqs[workspace])
+                replaced[str(recorded.operation)] = str(row[-1])
+        return 1, ""
+
+    loop(pipe, step)
+
+
+def _send(
+    connection: psycopg.Connection[Any], statements: Sequence[Statement], replaced: dict[str, str]
+) -> list[tuple[Any, ...]]:
+    """One round trip. Returns the row of the locked wallet, if it is in this one."""
+    if len(statements) == 1:
+        query, params = statements[0]
+        cursors = [connection.execute(query, [_fill(param, replaced) for param in params])]
+    else:
+        with connection.pipeline():
+            cursors = [
+                connection.execute(query, [_fill(param, replaced) for param in params], prepare=True)
+                for query, params in statements
+            ]
+    found = []
+    for (query, _), cursor in zip(statements, cursors, strict=True):
+        rows = cursor.fetchall() if cursor.description else []
+        if "FOR NO KEY UPDATE" in query:
+            found += rows
+    return found
+
+
+def _fill(param: Any, replaced: dict[str, str]) -> Any:
+    if isinstance(param, str):
+        for old, new in replaced.items():
+            if old in param:
+                param = param.replace(old, new)
+        return param
+    if isinstance(param, int) and str(param) in replaced:
+        return int(replaced[str(param)])
+    return param
+
+
+@dataclass(frozen=True)
+class CopyPlan:
+    url: str
+    statement: str
+    text: str
+    rows: int
+    event_id: str
+    run: str
+
+
+def record_copy(*, key: str, workspace: tuple[int, str], size: int) -> tuple[str, str]:
+    """The COPY statement and the rows of one batch of `size` events, as the API sends them."""
+    from django.test import Client
+
+    kept: list[tuple[str, str]] = []
+    copy = psycopg.Cursor.copy
+
+    @contextmanager
+    def kept_copy(cursor: Any, statement: str, *args: Any) -> Iterator[Any]:
+        with copy(cursor, statement, *args) as writer:
+            write = writer.write
+            writer.write = lambda data: (kept.append((statement, data)), write(data))[1]
+            yield writer
+
+    body = json.dumps({"events": [event(f"{EVENT_ID}-{place}") for place in range(size)]})
+    headers = {"Authorization": f"Bearer {key}", "Purser-Workspace": workspace[1]}
+    with mock.patch.object(psycopg.Cursor, "copy", kept_copy):
+        answer = Client().post("/api/v1/usage/batch", body, content_type="application/json", headers=headers)
+    if answer.status_code != 200 or not kept:
+        raise SystemExit(f"bench: the recorded batch was refused: {answer.content.decode()[:500]}")
+    return kept[0][0], "".join(data for _, data in kept)
+
+
+def copier(plan: CopyPlan, number: int, pipe: Any) -> None:
+    """One process that copies the rows of a batch again and again, under new event ids."""
+    connection = psycopg.connect(plan.url, autocommit=True)
+    count = 0
+
+    def step() -> tuple[int, str]:
+        nonlocal count
+        count += 1
+        text = plan.text.replace(plan.event_id, f"{plan.run}-{number}-{count}")
+        with connection.cursor() as cursor, cursor.copy(plan.statement) as copy:
+            copy.write(text)
+        return plan.rows, ""
+
+    loop(pipe, step)
