@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.pricing.tariff import EXACT
+from billing.pricing.tariff import EXACT, WEIGHT
 
 # unit → how many of it one reads a price for, and the words
 SHOWN: Mapping[str, tuple[int, str]] = {
@@ -100,7 +100,8 @@ class Price:
     @property
     def variant_text(self) -> str:
         """ "4k, with audio", "over 200,000 tokens": empty for the plain price."""
-        return ", ".join(_words(key, value) for key, value in self.variant.items())
+        keys = sorted(self.variant, key=lambda key: (WEIGHT.index(key) if key in WEIGHT else len(WEIGHT), key))
+        return ", ".join(_words(key, self.variant[key]) for key in keys)
 
 
 def _words(key: str, value: str) -> str:

@@ -53,6 +53,7 @@ STANDS_FOR = {"input_tokens": "embedding_tokens"}
 
 # One thing counted in two ways: when an event carries a priced meter on the right, the one on the left only informs.
 SAME_THING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "embedding": {"input_tokens": ("embedding_tokens",)},
     "image": {"images": ("output_image_tokens", "output_tokens")},
     "speech": {
         "audio_output_seconds": ("input_characters", "output_audio_tokens", "output_tokens"),

@@ -54,7 +54,7 @@ def number(meter: str, value: object) -> Decimal:
         raise UsageError(meter, "is not a number")
     try:
         quantity = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # ValueError: an integer of more digits than Python writes
         raise UsageError(meter, "is not a number") from None
     if not quantity.is_finite():
         raise UsageError(meter, "is not finite")

@@ -159,8 +159,11 @@ class TestParts:
         }
 
     def test_prompt_tokens_of_an_embedding_are_its_embedding_tokens(self) -> None:
-        rating = rated(model(point("embedding_tokens", "0.02", M), modality="embedding"), {"input_tokens": 500})
-        assert (rating.lines[0].meter, rating.lines[0].quantity) == ("embedding_tokens", 500)
+        embedding = model(point("embedding_tokens", "0.02", M), modality="embedding")
+        for usage in ({"input_tokens": 500}, {"embedding_tokens": 500}, {"input_tokens": 500, "embedding_tokens": 500}):
+            assert [(line.meter, line.quantity) for line in rated(embedding, usage).lines] == [
+                ("embedding_tokens", 500)
+            ]
 
     def test_one_thing_counted_twice_is_billed_once(self) -> None:
         speech = model(point("input_characters", "40", M), modality="speech")
