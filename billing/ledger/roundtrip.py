@@ -8,10 +8,11 @@ prepared statements are kept in the connection's own register, so that they stay
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors, generators
+from psycopg._preparing import Prepare
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus
@@ -22,32 +23,42 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """What psycopg's register of prepared statements knows a statement by."""
+    """A statement with its values as the server gets them. The first two are what psycopg's register knows it by."""
 
     query: bytes
     types: tuple[int, ...]
+    values: Sequence[Any]
+    formats: Sequence[Any]
 
 
 @dataclass(slots=True)
 class _Sent:
     """One statement on its way."""
 
-    prepared: tuple[Any, Any, bytes] | None  # how to tell the register what came of it
+    registered: tuple[Any, Any, bytes] | None  # how to tell the register what came of it
     new: bool  # its PREPARE was sent with it
     rows: Rows
 
 
 def run(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Rows]:
     """Execute in order; the rows of each. The first error is raised, and then nothing after it was executed."""
+    queries = [_query(raw, sql, params) for sql, params in statements]
     with raw.lock:
-        return raw.wait(_round_trip(raw, statements))
+        return raw.wait(_round_trip(raw, queries))
 
 
-def _round_trip(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -> PQGen[list[Rows]]:
+def _query(raw: psycopg.Connection[Any], sql: str, params: Sequence[Any]) -> _Query:
+    text, formats = _numbered(sql)
+    transformer = Transformer(raw)
+    values = transformer.dump_sequence(params, formats)
+    return _Query(text, transformer.types or (), values, transformer.formats or ())
+
+
+def _round_trip(raw: psycopg.Connection[Any], queries: Sequence[_Query]) -> PQGen[list[Rows]]:
     pgconn = raw.pgconn
     pgconn.enter_pipeline_mode()
     try:
-        sent = [_send(raw, sql, params) for sql, params in statements]
+        sent = [_send(raw, query) for query in queries]
         pgconn.pipeline_sync()
         yield from generators.send(pgconn)
         failed = yield from _receive(raw, sent)
@@ -59,19 +70,17 @@ def _round_trip(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -
     return [each.rows for each in sent]
 
 
-def _send(raw: psycopg.Connection[Any], sql: str, params: Sequence[Any]) -> _Sent:
+def _send(raw: psycopg.Connection[Any], query: _Query) -> _Sent:
     pgconn, register = raw.pgconn, raw._prepared
-    text, formats = _numbered(sql)
-    transformer = Transformer(raw)
-    values = transformer.dump_sequence(params, formats)
-    query: Any = _Query(text, transformer.types or ())
-    prepare, name = register.get(query, True)
-    new = prepare.name == "SHOULD"
-    if new:
-        pgconn.send_prepare(name, text, param_types=query.types)
-    pgconn.send_query_prepared(name, values, param_formats=transformer.formats)
-    key = register.maybe_add_to_cache(query, prepare, name)
-    return _Sent((key, prepare, name) if key is not None else None, new, [])
+    prepare, name = register.get(cast(Any, query), True)
+    if prepare is Prepare.NO:  # switched off for this connection (prepare_threshold)
+        pgconn.send_query_params(query.query, query.values, param_types=query.types, param_formats=query.formats)
+        return _Sent(None, False, [])
+    if prepare is Prepare.SHOULD:
+        pgconn.send_prepare(name, query.query, param_types=query.types)
+    pgconn.send_query_prepared(name, query.values, param_formats=query.formats)
+    key = register.maybe_add_to_cache(cast(Any, query), prepare, name)
+    return _Sent((key, prepare, name) if key is not None else None, prepare is Prepare.SHOULD, [])
 
 
 def _receive(raw: psycopg.Connection[Any], sent: Sequence[_Sent]) -> Generator[Any, Any, Any]:
@@ -79,12 +88,12 @@ def _receive(raw: psycopg.Connection[Any], sent: Sequence[_Sent]) -> Generator[A
     pgconn, failed = raw.pgconn, None
     for each in sent:
         results = yield from generators.fetch_many(pgconn)
-        if each.new and results and results[0].status == ExecStatus.COMMAND_OK:
-            results = yield from generators.fetch_many(pgconn)  # that was the answer to PREPARE
-        elif each.new:
-            yield from generators.fetch_many(pgconn)  # the statement itself was skipped
-        if each.prepared is not None:
-            raw._prepared.validate(*each.prepared, results)
+        if each.new:
+            answer = yield from generators.fetch_many(pgconn)
+            # After a failed PREPARE the statement itself was skipped: the failure is what there is to tell.
+            results = answer if results[0].status == ExecStatus.COMMAND_OK else results
+        if each.registered is not None:
+            raw._prepared.validate(*each.registered, results)
         (result,) = results
         if result.status == ExecStatus.TUPLES_OK:
             transformer = Transformer(raw)

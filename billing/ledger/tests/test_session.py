@@ -1,13 +1,16 @@
 """Round trips of several statements: errors, transactions, prepared statements that psycopg threw away."""
 
+import psycopg
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
 
 from accounts.models import Workspace
 from billing.ledger import store
+from billing.ledger.book import open_book
 from billing.ledger.roundtrip import run
+from billing.ledger.selectors import balance
 from billing.ledger.session import session
-from billing.ledger.tests.helpers import grant
+from billing.ledger.tests.helpers import assert_clean, draft, grant, spend
 
 INSERT = "INSERT INTO ledger_wallet (workspace_id) VALUES (%s)"
 
@@ -87,3 +90,31 @@ def test_a_block_that_an_inner_failure_spoiled_is_not_committed(ws: int) -> None
         transaction.set_rollback(True)
         tx.finish()
     assert run(connection.connection, [("SELECT count(*) FROM ledger_wallet", ())]) == [[(0,)]]
+
+
+def test_it_works_with_prepared_statements_switched_off(ws: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection.connection._prepared, "prepare_threshold", None)
+    grant(ws, 100)
+    spend(ws, 30)
+    assert_clean(ws)
+    assert run(connection.connection, [("SELECT %s::int", (7,)), ("SELECT 'x'", ())]) == [[(7,)], [("x",)]]
+
+
+def test_a_value_that_cannot_be_sent_is_refused_before_anything_is(db: None) -> None:
+    raw = connection.connection
+    with pytest.raises(psycopg.ProgrammingError):
+        run(raw, [("SELECT 1", ()), ("SELECT %s", (object(),))])
+    assert run(raw, [("SELECT 1", ())]) == [[(1,)]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_connection_is_an_error_once(ws: int) -> None:
+    grant(ws, 100)
+    with pytest.raises(OperationalError), open_book(ws) as book:  # noqa: PT012
+        book.spend(operation=draft(), amount=1, occurred_at=book.now)
+        pid = connection.connection.info.backend_pid
+        with psycopg.connect(connection.connection.info.dsn, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+    spend(ws, 2)
+    assert balance(ws).available == 98
+    assert_clean(ws)
