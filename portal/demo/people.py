@@ -33,18 +33,18 @@ def demo_user(password: str) -> User:
 
 
 def business_plan() -> Plan:
-    """$30 a month for 6,000 credits that stay for one more month."""
+    """$25 a month for 5,000 credits that stay for one more month."""
     plan, created = Plan.objects.get_or_create(key=PLAN, defaults={"name": "Business", "position": 30})
     if created:
         PlanVersion.objects.create(
             plan=plan,
             number=1,
-            monthly_price_cents=3_000,
-            monthly_credits=6_000 * NANO,
+            monthly_price_cents=2_500,
+            monthly_credits=5_000 * NANO,
             rollover_months=1,
             allowances={"input_characters": "20000"},
             request_limits={"input_characters": "10000"},
-            features=["6,000 credits a month", "Unused credits stay for another month", "All qualities"],
+            features=["5,000 credits a month", "Unused credits stay for another month", "All qualities"],
             intended_for="Teams with steady usage",
             published_at=timezone.now(),
         )

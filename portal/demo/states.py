@@ -75,7 +75,7 @@ def _spend_down(workspace: Workspace, key: ApiKey, *, now: datetime, to: Decimal
             if left <= target:
                 break
             events = _some_events(
-                start + (end - start), 4 if left - target < 40 * NANO else 25, rng, f"{number}_{attempt}"
+                start + (end - start), 3 if left - target < 40 * NANO else 9, rng, f"{number}_{attempt}"
             )
             moment = end - timedelta(minutes=40 - attempt) if last_day else end - timedelta(minutes=400 - 10 * attempt)
             placed = [_at(event, moment) for event in events]

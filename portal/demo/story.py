@@ -16,7 +16,6 @@ from billing.metering.events import EventInput, Source
 from billing.metering.record import usage_record_batch
 from billing.metering.selectors.forecast import average_daily_spend
 from billing.plans.calendar import plus_months
-from billing.plans.models import Subscription
 from billing.plans.services import roll_one
 from portal.demo.people import PLAN, add_colleagues, demo_key, demo_project, demo_workspace
 from portal.demo.traffic import Pace, day_events, latest_events
@@ -100,20 +99,29 @@ def _report(
 
 def _money(workspace: Workspace, morning: datetime, end: datetime, *, days_left: int) -> None:
     """What happens on a day besides usage: credits are bought or given, the plan's next period begins."""
-    daily = average_daily_spend(workspace.pk, morning)
-    available = balance(workspace.pk, morning).available
+    if days_left > 9 and days_left % 3 == 0:
+        _buy_when_short(workspace, morning)
     if days_left == 9:
-        missing = Decimal(RUNWAY_DAYS + 9) * daily - available - PROMOTION * NANO
-        if missing > 0:
-            _buy(workspace, morning, int(missing / (500 * NANO) + 1) * 500)
-    elif days_left > 9 and available < 4 * daily:
-        _buy(workspace, morning, 2_500)
+        _buy_for_the_runway(workspace, morning)
     if days_left == 1:
         _promotion(workspace, morning)
-    begins = Subscription.objects.get(workspace=workspace).next_period_at
+    begins = workspace.subscription.next_period_at
     if begins <= end:
         with clock.at(begins):
             roll_one(now=begins)
+        workspace.subscription.refresh_from_db()
+
+
+def _buy_when_short(workspace: Workspace, at: datetime) -> None:
+    if balance(workspace.pk, at).available < 5 * average_daily_spend(workspace.pk, at):
+        _buy(workspace, at, 2_500)
+
+
+def _buy_for_the_runway(workspace: Workspace, at: datetime) -> None:
+    """So that today, nine days later, about RUNWAY_DAYS are left."""
+    daily = average_daily_spend(workspace.pk, at)
+    missing = (RUNWAY_DAYS + 9) * daily - balance(workspace.pk, at).available - PROMOTION * NANO
+    _buy(workspace, at, max(int(missing / (500 * NANO)) + 1, 2) * 500)
 
 
 def _promotion(workspace: Workspace, at: datetime) -> None:
