@@ -20,12 +20,11 @@ SHARE = 10  # a tenth
 DAYS = 3
 
 
-def low_bound_refresh(workspace_id: int) -> int:
-    """Work the bound out and keep it on the wallet, where every spend sees it. Returns nano-credits."""
+def low_bound_refresh(workspace_id: int) -> None:
+    """Work the bound out and keep it on the wallet, where every spend sees it. Subscriber of `credits_granted`."""
     bound = default_low_bound(workspace_id, now=clock.now())
     if not Wallet.objects.filter(pk=workspace_id, low_bound=bound).exists():
         low_bound_set(workspace_id=workspace_id, bound=bound)
-    return bound
 
 
 def default_low_bound(workspace_id: int, *, now: datetime) -> int:

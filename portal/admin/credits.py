@@ -98,15 +98,19 @@ def credits_by_hand(*, workspace: Workspace, data: dict[str, Any], actor: User, 
 
 def _post(workspace: Workspace, data: dict[str, Any], actor: User) -> GrantResult:
     amount = exact_nano(data["amount"])
-    common = {"workspace_id": workspace.pk, "key": f"admin:{data['key']}", "actor": actor.email}
+    key = f"admin:{data['key']}"
     if data["what"] == TAKE:
-        return credits_adjust(amount=-amount, reason=data["reason"], **common)
+        return credits_adjust(
+            workspace_id=workspace.pk, key=key, amount=-amount, reason=data["reason"], actor=actor.email
+        )
     day = data["expires_on"]
     return credits_grant(
+        workspace_id=workspace.pk,
+        key=key,
         amount=amount,
         source=data["source"],
         label=data["label"],
         expires_at=datetime.combine(day + timedelta(days=1), time(), UTC) if day else None,
+        actor=actor.email,
         reason=data["reason"],
-        **common,
     )

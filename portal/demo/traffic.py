@@ -108,7 +108,7 @@ class Pace:
     last: float
 
     def on(self, day: date, progress: float, rng: Random) -> int:
-        base = self.first + (self.last - self.first) * progress**1.4
+        base = self.first + (self.last - self.first) * float(progress**1.4)
         if day.weekday() >= 5:
             base *= WEEKEND
         return max(1, round(base * rng.gauss(1.0, 0.13)))
