@@ -75,12 +75,10 @@ class Expiring:
 
 
 def balance(workspace_id: int, now: datetime | None = None) -> Balance:
-    """The balance exactly at `now`. Two queries at most, one when nothing is due."""
+    """The balance exactly at `now`. One query when nothing is due."""
     as_of = now or clock.now()
-    wallet = Wallet.objects.filter(pk=workspace_id).first() or Wallet(workspace_id=workspace_id, digest=GENESIS)
-    available, debt = wallet.available, wallet.debt
-    if wallet.next_due_at is not None and wallet.next_due_at <= as_of:
-        available, debt = _with_due_posted(wallet, as_of)
+    wallet, due_lots = _wallet_and_due_lots(workspace_id, as_of)
+    available, debt = _with_due_posted(wallet, due_lots, as_of)
     state = balance_state(
         available=available,
         held=wallet.held,
@@ -108,10 +106,23 @@ def balance(workspace_id: int, now: datetime | None = None) -> Balance:
     )
 
 
-def _with_due_posted(wallet: Wallet, as_of: datetime) -> tuple[int, int]:
+def _wallet_and_due_lots(workspace_id: int, as_of: datetime) -> tuple[Wallet, list[LotState]]:
+    """The wallet, and its open lots when any of them is due; both of one moment."""
+    while True:
+        wallet = Wallet.objects.filter(pk=workspace_id).first()
+        if wallet is None:
+            return Wallet(workspace_id=workspace_id, digest=GENESIS), []
+        if wallet.next_due_at is None or wallet.next_due_at > as_of:
+            return wallet, []
+        lots = _open_lots(workspace_id)
+        # Something was posted between the two statements: read again. What is due is posted by then.
+        if Wallet.objects.filter(pk=workspace_id, seq=wallet.seq).exists():
+            return wallet, lots
+
+
+def _with_due_posted(wallet: Wallet, lots: list[LotState], as_of: datetime) -> tuple[int, int]:
     """(available, debt) as if the due starts and expiries had been posted, in the order of their instants."""
     available, debt = wallet.available, wallet.debt
-    lots = _open_lots(wallet.workspace_id)
     while due := min(
         (lot for lot in lots if lot.due_at is not None and lot.due_at <= as_of),
         key=lambda lot: (lot.due_at, lot.id),

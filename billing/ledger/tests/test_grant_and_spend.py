@@ -185,6 +185,14 @@ def test_amounts_beyond_64_bits_are_refused(ws: int) -> None:
     assert_clean(ws)
 
 
+def test_an_explanation_that_is_too_long_does_not_undo_a_grant(ws: int) -> None:
+    long = "because\x00 " * 300
+    result = credits_grant(workspace_id=ws, key="a", amount=100, label=long, actor=long, reason=long)
+    lot = Lot.objects.get(pk=result.lot_id)
+    assert (len(lot.label), len(lot.operation.actor), len(lot.operation.reason)) == (120, 200, 500)
+    assert_clean(ws)
+
+
 @pytest.mark.parametrize("amount", [0, -1])
 def test_a_grant_is_more_than_nothing(ws: int, amount: int) -> None:
     with pytest.raises(AmountOutOfRange):

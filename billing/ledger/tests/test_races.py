@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Barrier
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from billing.ledger.jobs import expire_lots
 from billing.ledger.models import Lot, Operation, Transfer, Wallet
 from billing.ledger.records import GrantResult
 from billing.ledger.selectors import balance
-from billing.ledger.services import credits_grant
+from billing.ledger.services import credits_grant, wallet_settle
 from billing.ledger.tests.helpers import DAY, NOON, assert_clean, draft, grant, spend
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,6 +120,36 @@ def test_a_batch_book_waits_for_the_one_before_it(ws: int) -> None:
 
     together(work)
     assert balance(ws).available == 10_000 - THREADS * 25
+    assert_clean(ws)
+
+
+def test_verifying_beside_writers_finds_nothing_wrong(ws: int) -> None:
+    grant(ws, 100)
+
+    def work(number: int) -> None:
+        for _ in range(12):
+            if number == 0:
+                assert_clean(ws)
+            elif number == 1:
+                grant(ws, 20)
+            else:
+                spend(ws, 3)
+
+    together(work)
+    assert_clean(ws)
+
+
+def test_a_read_beside_the_posting_of_an_expiry_never_sees_expired_credits(ws: int) -> None:
+    for day in range(10):
+        grant(ws, 50, expires=NOON + (day + 1) * DAY, now=NOON + day * DAY)
+        at = NOON + (day + 1) * DAY
+
+        def work(number: int, at: datetime = at) -> int:
+            if number == 0:
+                wallet_settle(workspace_id=ws, now=at)
+            return balance(ws, at).available
+
+        assert together(work) == [0] * THREADS
     assert_clean(ws)
 
 
