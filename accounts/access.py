@@ -19,6 +19,14 @@ from accounts.roles import Permission
 
 SEEN_EVERY = timedelta(minutes=5)
 
+DOING = {
+    Permission.VIEW: "see this",
+    Permission.MANAGE_BILLING: "manage billing",
+    Permission.MANAGE_KEYS: "manage keys and projects",
+    Permission.MANAGE_TEAM: "manage the team",
+    Permission.MANAGE_WORKSPACE: "change the workspace",
+}
+
 P = ParamSpec("P")
 
 
@@ -75,7 +83,7 @@ def may(request: HttpRequest, permission: Permission) -> bool:
 def forbidden(request: HttpRequest, permission: Permission) -> HttpResponse:
     """The page that says which roles could do it."""
     able = [roles.Role(role).label for role in roles.Role.values if roles.may(role, permission)]
-    return render(request, "accounts/forbidden.html", {"permission": permission, "able": able}, status=403)
+    return render(request, "accounts/forbidden.html", {"doing": DOING[permission], "able": able}, status=403)
 
 
 def _to_login(request: WorkspaceRequest) -> HttpResponseBase:

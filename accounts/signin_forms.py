@@ -5,6 +5,8 @@ from typing import Any
 from allauth.account import forms as allauth_forms
 from django import forms
 
+SHORTEST = 10  # as in settings.AUTH_PASSWORD_VALIDATORS
+
 
 class _PlainWords(forms.BaseForm):
     """One spelling of e-mail, no placeholders that repeat the label."""
@@ -15,6 +17,8 @@ class _PlainWords(forms.BaseForm):
             field.widget.attrs.pop("placeholder", None)
             if name in ("login", "email"):
                 field.label = "E-mail"
+            if name == "password1":
+                field.help_text = f"At least {SHORTEST} characters, and not one that is easy to guess."
             if name == "code":
                 field.widget.attrs |= {"autofocus": True, "autocapitalize": "characters", "spellcheck": "false"}
 
@@ -46,6 +50,10 @@ class ResetPasswordKeyForm(_PlainWords, allauth_forms.ResetPasswordKeyForm):  # 
 
 
 class ChangePasswordForm(_PlainWords, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+    pass
+
+
+class SetPasswordForm(_PlainWords, allauth_forms.SetPasswordForm):  # type: ignore[misc]
     pass
 
 

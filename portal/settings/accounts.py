@@ -34,6 +34,7 @@ ACCOUNT_FORMS = {
     "request_login_code": "accounts.signin_forms.RequestLoginCodeForm",
     "reset_password": "accounts.signin_forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.signin_forms.ResetPasswordKeyForm",
+    "set_password": "accounts.signin_forms.SetPasswordForm",
     "signup": "accounts.signin_forms.SignupForm",
 }
 ACCOUNT_MAX_EMAIL_ADDRESSES = 5
