@@ -33,7 +33,12 @@ def _refuse_constant(name: str) -> NoReturn:
 def dumps(value: Any) -> str:
     """`value` as JSON text. Raises TypeError for a type that has no exact form here."""
     text: str = simplejson.dumps(
-        value, default=_default, use_decimal=False, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+        value,
+        default=_default,
+        use_decimal=False,
+        allow_nan=False,
+        ensure_ascii=True,  # so that what a client sent in half a surrogate pair can be told back to it
+        separators=(",", ":"),
     )
     return text
 

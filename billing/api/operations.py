@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
-from ninja.constants import NOT_SET
 from pydantic import BaseModel
 
 from accounts.models import ApiKey
@@ -36,7 +35,7 @@ def declared(
         "openapi_extra": {
             "x-purser": {"scope": scope.value, "body": body, "query": query, "csv": csv, "metered": True}
         },
-        "throttle": NOT_SET,
+        "by_alias": True,
     }
 
 

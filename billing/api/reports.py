@@ -86,6 +86,8 @@ def _event_rows(
 
 def receipt(workspace: Workspace, key: ApiKey, event_id: str) -> dict[str, Any]:
     """The receipt of an event. The same id may exist once per class of key: the caller's own comes first."""
+    if "\0" in event_id:  # no id has one, and PostgreSQL refuses to look
+        raise Problem("not_found")
     found = receipts.receipt(workspace.pk, event_id=event_id, prefer_origin=KeyKind(key.kind).value)
     if found is None:
         raise Problem("not_found", "No event with this id was recorded for this workspace.")

@@ -62,7 +62,7 @@ def record_batch(request: HttpRequest) -> HttpResponse:
         {200: Estimated},
         problems=(402, 422),
         body=EstimateBody,
-        body_limit=bodies.SINGLE_LIMIT,
+        body_limit=bodies.BATCH_LIMIT,  # of a text
     ),
     operation_id="usage_estimate",
     summary="What a request would cost",

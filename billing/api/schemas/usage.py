@@ -139,4 +139,5 @@ class Estimated(Described):
     balance_after_request_nano: Nano
     sufficient: bool
     basis: Literal["given", "tokenizer", "history", "default"]
+    note: str = Field(description="What was assumed, in words.")
     lines: list[Line]

@@ -1,0 +1,180 @@
+"""The served document describes what is answered: statuses, headers, shapes."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from accounts.models import Workspace
+from billing.api.calls import METERED_HEADERS
+from billing.api.openapi import document
+from billing.api.schemas.base import ProblemDocument
+from billing.api.schemas.examples import BODIES
+from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, Models, ReceiptDocument, Summary
+from billing.api.schemas.usage import BatchRecorded, Estimated, UsageRecorded
+from billing.api.tests.conftest import Answer, Api, key_of, usage_event
+
+REF = re.compile(r'"\$ref": ?"([^"]+)"')
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, op) for path, methods in document()["paths"].items() for method, op in methods.items()]
+
+
+def conforms(value: Any, schema: dict[str, Any], where: str = "") -> list[str]:
+    """Where `value` differs from a JSON schema of the kinds this document uses."""
+    if "$ref" in schema:
+        return conforms(value, document()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]], where)
+    if "anyOf" in schema:
+        found = [conforms(value, option, where) for option in schema["anyOf"]]
+        return [] if [] in found else found[0]
+    if "enum" in schema or "const" in schema:
+        return [] if value in schema.get("enum", [schema.get("const")]) else [f"{where}: {value!r} not in {schema}"]
+    kinds: dict[str, Any] = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+    kind = schema.get("type")
+    if kind == "null":
+        return [] if value is None else [f"{where}: {value!r} is not null"]
+    if kind == "number":
+        return [] if isinstance(value, int | Decimal) else [f"{where}: {value!r} is no number"]
+    if kind and not isinstance(value, kinds[kind]):
+        return [f"{where}: {value!r} is no {kind}"]
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        return [f"{where}: {value!r} is not like {schema['pattern']}"]
+    if kind == "array":
+        return [fault for n, item in enumerate(value) for fault in conforms(item, schema["items"], f"{where}/{n}")]
+    if kind == "object":
+        return _object(value, schema, where)
+    return []
+
+
+def _object(value: dict[str, Any], schema: dict[str, Any], where: str) -> list[str]:
+    known, rest = schema.get("properties", {}), schema.get("additionalProperties", True)
+    faults = [f"{where}: {name} is missing" for name in schema.get("required", []) if name not in value]
+    for name, item in value.items():
+        if name in known:
+            faults += conforms(item, known[name], f"{where}/{name}")
+        elif rest is False:
+            faults.append(f"{where}: {name} is not described")
+        elif isinstance(rest, dict):
+            faults += conforms(item, rest, f"{where}/{name}")
+    return faults
+
+
+def check(answer: Answer, path: str, method: str) -> None:
+    """`answer` is one that the document declares for the operation."""
+    declared = document()["paths"][path][method]["responses"]
+    assert str(answer.status) in declared, (path, method, answer.status, answer.content)
+    response = declared[str(answer.status)]
+    kind = answer.kind.split(";")[0]
+    assert kind in response["content"]
+    if answer.json is not None:
+        assert conforms(answer.json, response["content"][kind]["schema"]) == []
+    for name, header in response["headers"].items():
+        if header.get("required"):
+            assert name in answer.headers, (path, answer.status, name)
+        if name in answer.headers:
+            assert conforms(answer.headers[name], header["schema"]) == []
+
+
+def test_the_document_is_served_and_whole(client: Any) -> None:
+    response = client.get("/api/v1/openapi.json")
+    assert response.status_code == 200
+    served = response.json()
+    assert served["openapi"].startswith("3.1")
+    assert set(served["paths"]) == {
+        "/api/v1/usage",
+        "/api/v1/usage/batch",
+        "/api/v1/usage/estimate",
+        "/v1/usage/estimate",
+        "/api/v1/usage/events",
+        "/api/v1/usage/events/{event_id}",
+        "/api/v1/usage/breakdown",
+        "/api/v1/credits/summary",
+        "/api/v1/credits/lots",
+        "/api/v1/credits/ledger",
+        "/api/v1/pricing/models",
+        "/api/v1/openapi.json",
+    }
+    for reference in REF.findall(response.content.decode()):
+        assert reference.rsplit("/", 1)[-1] in served["components"]["schemas"]
+    names = [op["operationId"] for _, _, op in operations()]
+    assert len(names) == len(set(names))
+    assert "x-purser" not in response.content.decode()
+
+
+def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
+    for path, _, operation in operations():
+        if path == "/api/v1/openapi.json":
+            continue
+        assert operation["security"] == [{"BearerKey": []}]
+        assert {"400", "401", "403", "404", "429", "503"} <= set(operation["responses"])
+        for status, response in operation["responses"].items():
+            assert set(METERED_HEADERS) <= set(response["headers"])
+            kinds = set(response["content"])
+            assert kinds == {"application/problem+json"} if status >= "400" else "application/json" in kinds
+
+
+@pytest.mark.parametrize(
+    "model",
+    [UsageRecorded, BatchRecorded, Estimated, Summary, Lots, Ledger, Models, Events, ReceiptDocument, Breakdown],
+)
+def test_every_answer_is_described(model: type[BaseModel]) -> None:
+    assert model.__name__ in document()["components"]["schemas"]
+
+
+def test_answers_are_as_described(api: Api) -> None:
+    usage = "/api/v1/usage"
+    check(api.post(usage, BODIES["usage_record"] | {"metadata": {"a": [1]}}), usage, "post")
+    check(api.post(usage, usage_event("late", occurred_at="2020-01-01T00:00:00Z")), usage, "post")
+    check(api.post(usage, usage_event("unrated", model="x/y")), usage, "post")
+    check(api.post(usage, usage_event("late", usage={"input_tokens": 1})), usage, "post")
+    check(api.post(usage, {}), usage, "post")
+    check(api.post(usage, {}, content_type="text/plain"), usage, "post")
+    check(api.post(usage, b" " * 70_000), usage, "post")
+    batch = BODIES["usage_record_batch"]["events"] + [{"event_id": "bad"}, usage_event("u", model="x/y"), 5]
+    check(api.post(f"{usage}/batch", {"events": batch}), f"{usage}/batch", "post")
+    check(api.post(f"{usage}/batch", {}), f"{usage}/batch", "post")
+    for path in (f"{usage}/estimate", "/v1/usage/estimate"):
+        check(api.post(path, BODIES["usage_estimate"]), path, "post")
+        check(api.post(path, BODIES["usage_estimate"] | {"model": "x/y"}), path, "post")
+    check(api.get(f"{usage}/events"), f"{usage}/events", "get")
+    check(api.get(f"{usage}/events", {"limit": "x"}), f"{usage}/events", "get")
+    check(api.get(f"{usage}/events", Accept="text/csv"), f"{usage}/events", "get")
+    for event_id in ("req_8f", "unrated", "nobody"):
+        check(api.get(f"{usage}/events/{event_id}"), f"{usage}/events/{{event_id}}", "get")
+    for by in ("model", "key", "day"):
+        check(api.get(f"{usage}/breakdown", {"by": by}), f"{usage}/breakdown", "get")
+    for path in ("/api/v1/credits/summary", "/api/v1/credits/lots", "/api/v1/credits/ledger", "/api/v1/pricing/models"):
+        check(api.get(path), path, "get")
+
+
+def test_refusals_are_as_described(funded: Workspace) -> None:
+    strangers = [Api(), Api(key_of(None)), Api(key_of(funded, "billing:write"))]
+    limited = Api(key_of(funded, rate_limit=1))
+    for path, method, _ in operations():
+        if path == "/api/v1/openapi.json":
+            continue
+        url = path.replace("{event_id}", "x")
+        for api in [*strangers, limited, limited]:
+            answer = api.get(url) if method == "get" else api.post(url, usage_event())
+            check(answer, path, method)
+            if answer.status >= 400:
+                ProblemDocument.model_validate(answer.json)
+
+
+def test_the_reference_page_shows_every_endpoint_and_code(client: Any, db: None) -> None:
+    response = client.get("/api/v1/docs")
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    for path, _, operation in operations():
+        if path not in ("/api/v1/openapi.json", "/v1/usage/estimate"):
+            assert path in page
+            assert operation["summary"] in page
+    assert 'id="problem-idempotency_conflict"' in page
+    assert "<style" not in page
+    assert " style=" not in page
+    assert not re.search(r"<script(?![^>]*\ssrc=)", page)
+    assert "curl http://localhost:8000/api/v1/usage" in page
