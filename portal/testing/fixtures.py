@@ -5,11 +5,17 @@ from collections.abc import Callable, Iterable
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
+from hypothesis import settings
 
 from accounts.models import ApiKey, Membership, User, Workspace
 from accounts.roles import Role
 from accounts.scopes import KeyKind, Scope
 from accounts.services.keys import api_key_create
+
+# Property tests: the same examples on every machine, and no failure only because the machine is busy.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("full", deadline=None, max_examples=1_000)  # --hypothesis-profile=full
+settings.load_profile("suite")
 
 
 def person(email: str, password: str, name: str) -> User:
