@@ -17,6 +17,6 @@ def trust() -> None:
     """
     now = time.monotonic()
     if connection.connection is not None and now - getattr(_checked, "at", 0.0) < TRUSTED_SECONDS:
-        connection.health_check_done = True
+        connection.health_check_done = True  # type: ignore[attr-defined]
     else:
         _checked.at = now
