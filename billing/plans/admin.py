@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
 
 from accounts.models import User
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
@@ -30,9 +31,16 @@ class PlanAdmin(ModelAdmin):  # type: ignore[misc]
 class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
     """Amounts are entered in credits."""
 
-    monthly_credits = forms.DecimalField(min_value=0, max_digits=19, decimal_places=9, initial=0)
+    monthly_credits = forms.DecimalField(
+        min_value=0, max_digits=19, decimal_places=9, initial=0, widget=UnfoldAdminDecimalFieldWidget
+    )
     overdraft = forms.DecimalField(
-        min_value=0, max_digits=19, decimal_places=9, initial=0, help_text="Credits that requests may go below zero."
+        min_value=0,
+        max_digits=19,
+        decimal_places=9,
+        initial=0,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Credits that requests may go below zero.",
     )
 
     class Meta:
@@ -49,6 +57,18 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
             "features",
             "intended_for",
         )
+        help_texts = {
+            "monthly_price_cents": "US cents.",
+            "rollover_months": "How many periods longer than their own unused credits stay.",
+            "allowances": 'Included per period before credits are used: {"input_characters": "1000"}',
+            "request_limits": 'Most per request: {"input_characters": "500"}',
+            "qualities": "Allowed qualities, separated by commas. Empty: all.",
+            "features": "What the plan's card lists, separated by commas.",
+        }
+        widgets = {
+            "allowances": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "request_limits": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        }
 
     def clean_monthly_credits(self) -> int:
         return self._nano("monthly_credits")

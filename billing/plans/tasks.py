@@ -10,7 +10,7 @@ from billing.plans.services import PeriodFailed, roll_one
 log = logging.getLogger(__name__)
 
 
-@due_job("plan-periods", every=timedelta(minutes=1))
+@due_job("plan_periods", every=timedelta(minutes=1))
 def plan_periods(*, now: datetime, limit: int) -> int:
     """Open the periods that have begun, missed ones one by one.
 
@@ -32,7 +32,7 @@ def plan_periods(*, now: datetime, limit: int) -> int:
     return done
 
 
-@due_job("low-bounds", every=timedelta(hours=1))
+@due_job("low_bounds", every=timedelta(hours=1))
 def low_bounds(*, now: datetime, limit: int) -> int:
     """Follow the pace of usage with the bound below which a balance is low. Idempotent, so nothing is claimed."""
     for workspace_id in workspaces_in_use(now):

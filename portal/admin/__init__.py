@@ -1,5 +1,9 @@
 """Admin pages that read across packages. Imported last by Django's admin, when every package has registered its own."""
 
+from django.contrib import admin
+
 from portal.admin import sitesettings, workspaces
 
 __all__ = ["sitesettings", "workspaces"]
+
+admin.site.index_title = "Operations"

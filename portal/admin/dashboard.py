@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Sum
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import Workspace
@@ -50,7 +51,13 @@ def _money(now: datetime) -> list[Tile]:
     return [
         Tile("Workspaces", f"{Workspace.objects.count():,}", "customers", _changelist("accounts_workspace")),
         Tile("Outstanding", _amount(outstanding), f"{site().credit_name_plural}, {_usd(outstanding)}", wallets_url),
-        Tile("Debt", _amount(debt), f"{in_debt:,} workspaces, {_usd(debt)}", wallets_url, alarm=debt > 0),
+        Tile(
+            "Debt",
+            _amount(debt),
+            f"{in_debt:,} workspace{pluralize(in_debt)}, {_usd(debt)}",
+            wallets_url,
+            alarm=debt > 0,
+        ),
         Tile(
             "Used today (UTC)",
             _amount(int(today["nano"] or 0)),

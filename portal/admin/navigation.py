@@ -68,8 +68,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if settings.DEMO:
         first["items"].append({"title": "Local outbox", "icon": "inbox", "link": reverse("foundation:outbox")})
     groups = (
-        {"title": title, "separator": True, "collapsible": True, "items": list(filter(None, map(_item, items)))}
-        for title, items in GROUPS
+        {"title": title, "separator": True, "items": list(filter(None, map(_item, items)))} for title, items in GROUPS
     )
     return [first, *(group for group in groups if group["items"])]
 

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from accounts.models import User, Workspace
 from billing.credits.units import credits
@@ -19,6 +19,20 @@ class CreditsActions:
     """Mixed in front of the admin that accounts registered."""
 
     actions_detail = ("credits",)
+    list_select_related = ("wallet", "subscription__version__plan")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return ["name", "balance", "plan", *super().get_list_display(request)[1:]]  # type: ignore[misc]
+
+    @display(description="Balance")  # type: ignore[untyped-decorator]
+    def balance(self, workspace: Workspace) -> str:
+        wallet = getattr(workspace, "wallet", None)
+        return f"{credits(wallet.available - wallet.debt):,.2f}" if wallet else "0.00"
+
+    @display(description="Plan")  # type: ignore[untyped-decorator]
+    def plan(self, workspace: Workspace) -> str:
+        subscription = getattr(workspace, "subscription", None)
+        return subscription.version.plan.name if subscription else "none"
 
     def has_credits_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("ledger.add_operation")
@@ -39,8 +53,8 @@ class CreditsActions:
             title=f"Credits of {workspace}",
             facts=[
                 ("Workspace", f"{workspace} ({workspace.public_id})"),
-                ("Available", f"{credits(found.available):f}"),
-                ("Debt", f"{credits(found.debt):f}"),
+                ("Available", f"{credits(found.available):,f}"),
+                ("Debt", f"{credits(found.debt):,f}"),
                 ("State", "new" if found.is_new else found.state),
             ],
             apply=lambda data: credits_by_hand(

@@ -7,6 +7,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from accounts.roles import Role
 from accounts.scopes import KeyKind, Scope
+from accounts.services.invitations import invitation_create
 from accounts.services.keys import api_key_create
 from accounts.services.people import person_create
 from billing.credits.units import NANO
@@ -65,6 +66,11 @@ def add_colleagues(workspace: Workspace, since: datetime) -> None:
     for email, name, role in COLLEAGUES:
         user = User.objects.filter(email=email).first() or person_create(email=email, name=name, verified=True)
         Membership.objects.create(workspace=workspace, user=user, role=role, created_at=since)
+
+
+def invite_somebody(workspace: Workspace, owner: User) -> None:
+    """So that the team page has an open invitation, and the outbox a message."""
+    invitation_create(workspace=workspace, email="sam@example.com", role=Role.MEMBER, by=owner)
 
 
 def demo_project(workspace: Workspace, name: str, since: datetime) -> Project:

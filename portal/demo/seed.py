@@ -73,8 +73,11 @@ def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> tuple[W
     states.new_story(owner=owner, now=now)
     states.stopped_story(owner=owner, now=now, rng=rng)
     states.low_story(owner=owner, now=now, rng=rng)
-    # Last, so that it is the workspace one lands in.
-    return story.main_story(owner=owner, now=now, scale=scale, rng=rng, progress=progress)
+    workspace, plain = story.main_story(owner=owner, now=now, scale=scale, rng=rng, progress=progress)
+    people.invite_somebody(workspace, owner)
+    # One lands in the workspace that one saw last.
+    workspace.memberships.filter(user=owner).update(last_seen_at=now)
+    return workspace, plain
 
 
 def _working_password(password: str) -> str:

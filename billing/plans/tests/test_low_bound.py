@@ -78,6 +78,6 @@ def test_the_due_job_follows_the_pace(customer: Workspace) -> None:
         grant(customer, 100)
         low_bound_refresh(customer.pk)
         HourTotal.objects.create(workspace=customer, hour=NOW - timedelta(hours=1), amount=50 * CREDIT, requests=1)
-        [run] = run_due(only="low-bounds")
+        [run] = run_due(only="low_bounds")
         assert run.error == ""
         assert Wallet.objects.get(pk=customer.pk).low_bound == 150 * CREDIT

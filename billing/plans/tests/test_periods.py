@@ -38,7 +38,7 @@ def team_workspace(alice: User, *, rollover: int = 0, name: str = "Team") -> Wor
 
 def roll(at: datetime) -> int:
     with clock.at(at):
-        [run] = run_due(only="plan-periods")
+        [run] = run_due(only="plan_periods")
     assert run.error == ""
     return run.items
 
@@ -128,7 +128,7 @@ def test_one_broken_subscription_keeps_nobody_else_waiting(alice: User) -> None:
         workspace_id=broken.pk, namespace="plan", key=f"plan:{subscription.pk}:1", amount=1, label="odd"
     )
     with clock.at(datetime(2026, 3, 1, tzinfo=UTC)):
-        [run] = run_due(only="plan-periods")
+        [run] = run_due(only="plan_periods")
     assert f"[{subscription.pk}]" in run.error
     assert Subscription.objects.get(workspace=fine).period == 1
     assert Subscription.objects.get(workspace=broken).period == 0
