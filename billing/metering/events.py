@@ -38,6 +38,9 @@ class Source:
 
 def plain(quantity: Decimal) -> str:
     """The one spelling of a number: no exponent, no trailing zeros."""
+    text = str(quantity)
+    if text.isdigit():
+        return text
     text = format(quantity, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

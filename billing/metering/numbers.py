@@ -14,8 +14,8 @@ _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 def quantity(value: object, pointer: str) -> Decimal:
     """`value` as an exact Decimal: finite, 0 to 10^12, at most 9 decimals; or EventRejected with the broken rule."""
     if type(value) is int:
-        number = Decimal(value) if -LARGEST <= value <= LARGEST else _out_of_range(pointer, negative=value < 0)
-    elif isinstance(value, Decimal):
+        return Decimal(value) if 0 <= value <= LARGEST else _out_of_range(pointer, negative=value < 0)
+    if isinstance(value, Decimal):
         number = value
     elif isinstance(value, float):  # from a parser that made floats of JSON numbers: what was written, not its bits
         number = Decimal(repr(value))

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from billing.credits.units import NANO, AmountOutOfRange
 from billing.foundation.site.models import SiteSettings
@@ -17,7 +18,6 @@ from billing.pricing.meters import ANCESTORS, STANDS_FOR
 from billing.pricing.rating import Line, rate
 
 CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
-_escape = json.dumps
 
 
 @dataclass(slots=True)
@@ -39,18 +39,36 @@ class RatedEvent:
 
     @property
     def usage_json(self) -> str:
-        pairs = (f'{_escape(meter)}: "{plain(quantity)}"' for meter, quantity in self.event.usage.items())
+        pairs = [f'{quoted(meter)}: "{plain(quantity)}"' for meter, quantity in self.event.usage.items()]
         return "{" + ", ".join(pairs) + "}"
 
     @property
     def lines_json(self) -> str:
-        lines = (
-            f'{{"meter": {_escape(line.meter)}, "quantity": "{plain(line.quantity)}", "price_id": {line.price_id},'
-            f' "price": "{plain(line.price_usd)}", "per": {line.per}, "markup": "{plain(line.markup_percent)}",'
-            f' "from_allowance": "{plain(line.from_allowance)}", "nano": {share}}}'
-            for line, share in zip(self.lines, self.shares, strict=True)
+        return "[" + ", ".join(map(_line_json, self.lines, self.shares)) + "]"
+
+
+@lru_cache(maxsize=4_096)
+def quoted(name: str) -> str:
+    """A name as a JSON string."""
+    return json.dumps(name)
+
+
+# What the lines of one price have in common, by its id: price, markup, per, and the text they make.
+_terms: dict[int, tuple[Decimal, Decimal, int, str]] = {}
+
+
+def _line_json(line: Line, share: int) -> str:
+    known = _terms.get(line.price_id)
+    if known is None or known[:3] != (line.price_usd, line.markup_percent, line.per):
+        if len(_terms) > 20_000:
+            _terms.clear()
+        text = (
+            f'"meter": {quoted(line.meter)}, "price_id": {line.price_id}, "price": "{plain(line.price_usd)}",'
+            f' "per": {line.per}, "markup": "{plain(line.markup_percent)}"'
         )
-        return "[" + ", ".join(lines) + "]"
+        known = _terms[line.price_id] = line.price_usd, line.markup_percent, line.per, text
+    free = plain(line.from_allowance) if line.from_allowance else "0"
+    return f'{{{known[3]}, "quantity": "{plain(line.quantity)}", "from_allowance": "{free}", "nano": {share}}}'
 
 
 def not_in_future(event: EventInput, now: datetime) -> None:

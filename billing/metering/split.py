@@ -1,11 +1,12 @@
 """Sharing a charge that was rounded once among its lines. Pure."""
 
 from collections.abc import Sequence
-from decimal import ROUND_FLOOR, Context, Decimal
+from decimal import Context, Decimal
 
 from billing.credits.units import NANO
 
 _CONTEXT = Context(prec=60)
+_NANO = Decimal(NANO)
 
 
 def largest_remainder(nano: int, exact: Sequence[Decimal]) -> list[int]:
@@ -15,8 +16,8 @@ def largest_remainder(nano: int, exact: Sequence[Decimal]) -> list[int]:
     """
     if len(exact) < 2:
         return [nano] * len(exact)
-    scaled = [_CONTEXT.multiply(credits, Decimal(NANO)) for credits in exact]
-    floors = [int(share.to_integral_value(ROUND_FLOOR, _CONTEXT)) for share in scaled]
+    scaled = [_CONTEXT.multiply(credits, _NANO) for credits in exact]
+    floors = [int(share) for share in scaled]  # amounts are never negative
     missing = nano - sum(floors)
     if missing:
         fraction = [_CONTEXT.subtract(share, Decimal(floor)) for share, floor in zip(scaled, floors, strict=True)]

@@ -127,8 +127,8 @@ def event_values(
         event.task,
         event.end_user,
         metadata_json(event.metadata),
-        recorded if rated.occurred_at == now else rated.occurred_at.isoformat(),
-        recorded if rated.booked_at == now else rated.booked_at.isoformat(),
+        recorded if rated.occurred_at is now else rated.occurred_at.isoformat(),
+        recorded if rated.booked_at is now else rated.booked_at.isoformat(),
         recorded,
         "t" if rated.late else "f",
         rated.problem,
@@ -141,22 +141,24 @@ def event_values(
     )
 
 
+_HASH = COLUMNS.split(", ").index("request_hash")
 _SPECIAL = re.compile(r"[\\\n\r\t]")
 _ESCAPES = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 
 
 def copy_events(rows: Iterable[Sequence[Any]]) -> None:
     """COPY rows of `event_values` into the table, inside the open transaction."""
-    text = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
+    text = "".join(map(_copied, rows))
     cursor = psycopg.Cursor(connection.connection)
     with connection.wrap_database_errors, cursor.copy(f"COPY metering_usageevent ({COLUMNS}) FROM STDIN") as copy:
         copy.write(text)
 
 
-def _copied(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    if isinstance(value, bytes):
-        return "\\\\x" + value.hex()
-    text: str = value
-    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+def _copied(row: Sequence[Any]) -> str:
+    """A row in COPY's text format."""
+    cells = ["\\N" if value is None else value for value in row]
+    cells[_HASH] = "\\\\x" + row[_HASH].hex()
+    if _SPECIAL.search("".join([value for value in row if value.__class__ is str])):
+        texts = enumerate(row)
+        cells = [value.translate(_ESCAPES) if isinstance(value, str) else cells[index] for index, value in texts]
+    return "\t".join(cells) + "\n"

@@ -9,7 +9,7 @@ from typing import Any
 from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, metadata_json
 from billing.metering.numbers import quantity
-from billing.pricing.normalise import FORMATS, UsageError, normalise
+from billing.pricing.normalise import FORMATS, OWN, UsageError, normalise
 
 FIELDS = frozenset(
     {"event_id", "model", "usage", "usage_format", "variant", "occurred_at", "hold", "project", "agent", "app", "task"}
@@ -48,7 +48,12 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
         name = min((str(key) for key in raw.keys() - FIELDS), key=str)
         raise EventRejected("invalid_request", f"Unknown field “{_shown(name)}”.", _pointer("", name))
     get = raw.get
-    event_id = text(get("event_id"), "/event_id", 200)
+
+    def named(field: str, longest: int = 120) -> str:
+        value = get(field)
+        return "" if value is None else text(value, f"/{field}", longest)
+
+    event_id = named("event_id", 200)
     if not event_id:
         raise EventRejected("invalid_request", "event_id is required: your own id of this request.", "/event_id")
     if get("hold") is not None:
@@ -57,15 +62,15 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
     variant, metadata = get("variant"), get("metadata")
     return EventInput(
         event_id=event_id,
-        model=text(get("model"), "/model", 200),
+        model=named("model", 200),
         usage=parse_usage(get("usage"), get("usage_format")),
         variant=parse_variant(variant) if variant else _empty(variant, "/variant"),
         occurred_at=None if at is None else instant(at, "/occurred_at"),
-        project=text(get("project"), "/project", 120),
-        agent=text(get("agent"), "/agent", 120),
-        app=text(get("app"), "/app", 120),
-        task=text(get("task"), "/task", 120),
-        end_user=text(get("end_user"), "/end_user", 200),
+        project=named("project"),
+        agent=named("agent"),
+        app=named("app"),
+        task=named("task"),
+        end_user=named("end_user", 200),
         metadata=_metadata(metadata) if metadata else _empty(metadata, "/metadata"),
     )
 
@@ -94,6 +99,8 @@ def parse_usage(raw: object, usage_format: object = None) -> dict[str, Decimal]:
         raise EventRejected("invalid_request", f"usage_format is one of {', '.join(FORMATS)}.", "/usage_format")
     if not isinstance(raw, Mapping) or not raw:
         raise EventRejected("invalid_request", "usage is an object with at least one meter.", "/usage")
+    if usage_format is None and raw.keys() <= OWN and all(type(number) is int for number in raw.values()):
+        return {meter: quantity(number, f"/usage/{meter}") for meter, number in raw.items()}
     if len(raw) > 5 * MAX_METERS:
         raise EventRejected("invalid_request", f"An event has at most {MAX_METERS} meters.", "/usage")
     spelled = {name: quantity(v, _pointer("/usage", name)) if type(v) is str and not usage_format else v
