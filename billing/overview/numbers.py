@@ -1,6 +1,6 @@
 """Counts and measures as people read them. Amounts of credits and dollars: billing.credits.format."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from billing.credits.format import credits_text
 from billing.credits.units import NANO
@@ -52,3 +52,10 @@ def days_text(days: Decimal) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def plain_text(value: Decimal | int) -> str:
+    """For machines: no separators, no exponent, no trailing zeros."""
+    with localcontext() as context:
+        context.prec = 60
+        return f"{Decimal(value).normalize():f}"

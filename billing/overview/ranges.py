@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 PRESETS = {"7": "7 days", "30": "30 days", "90": "90 days"}
 MOST_DAYS = 366
+EARLIEST = date(2000, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,7 @@ def day_range(query: Mapping[str, str], *, today: date, default: str = "30") -> 
         first = date.fromisoformat(start) if start else last - timedelta(days=29)
     except ValueError:
         return _preset("", today, default, problem="These dates could not be read; showing the last days instead.")
-    if first > last:
-        first, last = last, first
+    first, last = sorted((_within(first, today), _within(last, today)))
     problem = ""
     if (last - first).days >= MOST_DAYS:
         first = last - timedelta(days=MOST_DAYS - 1)
@@ -51,3 +51,8 @@ def day_range(query: Mapping[str, str], *, today: date, default: str = "30") -> 
 def _preset(name: str, today: date, default: str, problem: str = "") -> DayRange:
     name = name if name in PRESETS else default
     return DayRange(first=today - timedelta(days=int(name) - 1), last=today, preset=name, problem=problem)
+
+
+def _within(day: date, today: date) -> date:
+    """Nothing is counted before EARLIEST nor after today, and calendars end somewhere."""
+    return min(max(day, EARLIEST), today)

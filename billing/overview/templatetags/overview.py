@@ -62,7 +62,7 @@ def days_left(at: datetime | None) -> int | None:
 @register.filter
 def count_plain(value: Decimal) -> str:
     """For attributes that machines read."""
-    return f"{value.normalize():f}"
+    return numbers.plain_text(value)
 
 
 @register.filter

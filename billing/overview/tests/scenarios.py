@@ -8,6 +8,7 @@ from decimal import Decimal
 from accounts.models import Project, User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, low_bound_set
 from billing.metering.events import EventInput, Source
 from billing.metering.record import usage_record_batch
@@ -35,9 +36,8 @@ def healthy(owner: User, *, days: int = 30) -> Workspace:
         _grant(workspace, "first", 4_000, "bought", "Top-up, first", None, unit_price=Decimal("0.005"))
     _use(workspace, now, days)
     _grant(workspace, "second", 12_000, "bought", "Top-up, second", now + timedelta(days=353))
-    _grant(
-        workspace, "spring", 500, "promotion", "Spring promotion", now + timedelta(days=90), now + timedelta(days=12)
-    )
+    starts, ends = now + timedelta(days=12), now + timedelta(days=90)
+    _grant(workspace, "spring", 500, "promotion", "Spring promotion", ends, starts)
     credits_adjust(
         workspace_id=workspace.pk, key="fix", amount=-120 * NANO, reason="Duplicate grant taken back", actor="operator"
     )
@@ -71,17 +71,9 @@ def _spent_down(owner: User, name: str) -> Workspace:
         workspace = workspace_open(name=name, owner=owner)
         _grant(workspace, "start", 20_000, "bought", "Top-up", None)
     _use(workspace, now, days)
-    left = _available(workspace)
-    credits_adjust(
-        workspace_id=workspace.pk, key="moved", amount=-left, reason="Moved to another workspace", actor="operator"
-    )
+    left, reason = balance(workspace.pk).available, "Moved to another workspace"
+    credits_adjust(workspace_id=workspace.pk, key="moved", amount=-left, reason=reason, actor="operator")
     return workspace
-
-
-def _available(workspace: Workspace) -> int:
-    from billing.ledger.selectors import balance
-
-    return balance(workspace.pk).available
 
 
 def _grant(

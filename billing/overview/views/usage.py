@@ -16,6 +16,7 @@ from billing.metering.selectors import days
 from billing.metering.selectors.breakdown import BreakdownRow
 from billing.metering.selectors.grouping import names
 from billing.overview.labels import DIMENSIONS, value_name
+from billing.overview.numbers import plain_text
 from billing.overview.page import page
 from billing.overview.ranges import PRESETS, DayRange, day_range
 from billing.overview.spending import usage_chart, usage_rows
@@ -101,7 +102,7 @@ def usage_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         amount = credits(row.nano)
         shown = value_name(asked.by, row.key, row.name)
         numbers = (amount, amount * face, row.requests, row.tokens, row.quantity)
-        writer.writerow([_cell(row.key), _cell(shown), *(f"{number:f}" if number else "0" for number in numbers)])
+        writer.writerow([_cell(row.key), _cell(shown), *map(plain_text, numbers)])
     return response
 
 

@@ -1,0 +1,65 @@
+"""Every page of this package: works, refuses other methods, is hidden from strangers, and a viewer may read it."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import Workspace
+from accounts.tests.quartet import asks_to_sign_in, hides_from_strangers, refuses_other_methods
+from billing.ledger.models import Transfer
+from billing.metering.models import UsageEvent
+
+
+def event_page(workspace: Workspace) -> str:
+    event = UsageEvent.objects.filter(workspace=workspace, amount__gt=0).order_by("pk").first()
+    assert event is not None
+    return f"activity/requests/{event.pk}"
+
+
+def entry_page(workspace: Workspace) -> str:
+    transfer = Transfer.objects.filter(workspace=workspace, kind="usage.spend").first()
+    assert transfer is not None
+    return f"activity/{transfer.seq}"
+
+
+def hour_page(workspace: Workspace) -> str:
+    event = UsageEvent.objects.filter(workspace=workspace).first()
+    assert event is not None
+    return f"activity/hours/{event.booked_at:%Y-%m-%dT%H}"
+
+
+PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
+    "overview": (lambda _: "", "Available balance"),
+    "live": (lambda _: "live", "balance-pill"),
+    "usage": (lambda _: "usage", "Spend by model"),
+    "usage csv": (lambda _: "usage.csv", "model,name,credits"),
+    "activity": (lambda _: "activity", "Every change of the balance"),
+    "entries": (lambda _: "activity?show=entries", "Available after"),
+    "hour": (hour_page, "Requests"),
+    "entry": (entry_page, "The digest covers this entry"),
+    "event": (event_page, "What was counted"),
+    "models": (lambda _: "models", "gpt 4o mini"),
+    "credits": (lambda _: "credits", "Which credits are spent first"),
+}
+
+
+@pytest.fixture(params=PAGES)
+def asked(request: pytest.FixtureRequest, northwind: Workspace) -> tuple[str, str]:
+    path, text = PAGES[request.param]
+    return f"/w/{northwind.public_id}/{path(northwind)}", text
+
+
+def test_works_for_everybody_with_a_role(asked: tuple[str, str], alice_client: Client, bob_client: Client) -> None:
+    url, text = asked
+    for client in (alice_client, bob_client):
+        response = client.get(url)
+        assert response.status_code == 200
+        assert text in response.content.decode()
+
+
+def test_lets_nobody_else_in(asked: tuple[str, str], alice_client: Client, charlie_client: Client) -> None:
+    url, _text = asked
+    refuses_other_methods(alice_client, url, "get")
+    hides_from_strangers(charlie_client, url)
+    asks_to_sign_in(url)

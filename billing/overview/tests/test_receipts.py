@@ -1,0 +1,90 @@
+from datetime import timedelta
+from decimal import Decimal
+
+from django.test import Client
+
+from accounts.models import User, Workspace
+from billing.credits import clock
+from billing.credits.units import NANO
+from billing.ledger.services import credits_grant
+from billing.metering.events import EventInput, Source
+from billing.metering.models import UsageEvent
+from billing.metering.record import usage_record, usage_record_batch
+from billing.overview.receipt import event_receipt
+from billing.plans.services import workspace_open
+
+SERVICE = Source("service")
+LINE = 300_000_000  # nano-credits of 10,000 input tokens of gpt-4o-mini
+
+
+def event(event_id: str, model: str = "openai/gpt-4o-mini", **usage: int) -> EventInput:
+    quantities = {meter: Decimal(quantity) for meter, quantity in (usage or {"input_tokens": 10_000}).items()}
+    return EventInput(event_id, model, quantities)
+
+
+def two_lots(alice: User) -> Workspace:
+    """0.5 credits that expire first, then plenty."""
+    workspace = workspace_open(name="Two lots", owner=alice)
+    soon = clock.now() + timedelta(days=1)
+    credits_grant(workspace_id=workspace.pk, key="a", amount=NANO // 2, label="First", expires_at=soon)
+    credits_grant(workspace_id=workspace.pk, key="b", amount=NANO, label="Second", source="bought")
+    return workspace
+
+
+def paid(event_id: str) -> list[tuple[str, int]]:
+    return [(part.label, part.amount) for part in event_receipt(UsageEvent.objects.get(event_id=event_id)).paid_from]
+
+
+def test_each_request_of_a_batch_names_the_lots_that_paid_for_it(prices: None, alice: User) -> None:
+    workspace = two_lots(alice)
+    usage_record_batch(workspace_id=workspace.pk, source=SERVICE, events=[event("one"), event("two"), event("three")])
+    assert paid("one") == [("First", LINE)]
+    assert paid("two") == [("First", NANO // 2 - LINE), ("Second", 2 * LINE - NANO // 2)]
+    assert paid("three") == [("Second", LINE)]
+
+
+def test_what_no_lot_covered_is_shown_as_owed(prices: None, alice: User) -> None:
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("big", input_tokens=100_000))
+    receipt = event_receipt(UsageEvent.objects.get(event_id="big"))
+    assert sum(part.amount for part in receipt.paid_from) == NANO + NANO // 2
+    assert receipt.debt == 10 * LINE - NANO - NANO // 2
+
+
+def test_lines_add_up_to_the_charge_and_parts_are_named(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = two_lots(alice)
+    usage_record(
+        workspace_id=workspace.pk,
+        source=SERVICE,
+        event=event("mixed", input_tokens=1200, cached_input_tokens=200, output_tokens=300, reasoning_tokens=50),
+    )
+    found = UsageEvent.objects.get(event_id="mixed")
+    receipt = event_receipt(found)
+    assert sum(line.nano for line in receipt.lines) == found.amount
+    assert [entry.meter for entry in receipt.unpriced] == ["reasoning_tokens"]
+    assert receipt.head is not None
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert "Cached input tokens" in text
+    assert bytes(receipt.head.digest).hex() in text
+
+
+def test_an_unknown_model_says_that_nothing_was_charged(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("odd", model="nobody/knows-me"))
+    found = UsageEvent.objects.get(event_id="odd")
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert "no price for this model yet" in text
+    assert "Nothing was taken" in text
+
+
+def test_a_receipt_of_another_workspace_does_not_exist(
+    prices: None, alice: User, alice_client: Client, northwind: Workspace
+) -> None:
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("mine"))
+    found = UsageEvent.objects.get(event_id="mine")
+    assert alice_client.get(f"/w/{northwind.public_id}/activity/requests/{found.pk}").status_code == 404
+    for made_up in ("activity/requests/99999999999999999999999", "activity/999999", "activity/99999999999999999999999"):
+        assert alice_client.get(f"/w/{workspace.public_id}/{made_up}").status_code == 404
+    for hour in ("2026-13-01T00", "x", "0001-01-01T00", "9999-12-31T23"):
+        assert alice_client.get(f"/w/{workspace.public_id}/activity/hours/{hour}").status_code in (200, 404)
