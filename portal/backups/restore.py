@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from portal.backups.write import FORMAT, backup_write
 from portal.home import own_directory
 from portal.settings.env import HOME
 
-# pg_restore sets it for its own session; servers before 17 do not know it.
-NEW_SETTING = b"SET transaction_timeout"
-HEADER_LINES = 40  # where settings stand; further down such a line could be data
+# What one server writes and another one does not know, without any meaning for the data: a setting of the session
+# (known from 17 on), and a counter that late releases of older servers keep in the options of columns.
+FOREIGN = re.compile(rb"SET transaction_timeout|ALTER TABLE ONLY \S+ ALTER COLUMN .+ SET \(pg_attver=\d+\);$")
 
 
 def backup_restore(source: Path) -> Path | None:
@@ -89,17 +90,29 @@ def _replace_database(dump: Path) -> None:
         )
         assert process.stdin is not None  # noqa: S101 - as asked for
         try:
-            process.stdin.write(b"DROP SCHEMA public CASCADE;\n")
-            for number, line in enumerate(lines):
-                if number > HEADER_LINES or not line.startswith(NEW_SETTING):
-                    process.stdin.write(line)
+            process.stdin.write(b"SET client_min_messages = warning;\nDROP SCHEMA public CASCADE;\n")
+            process.stdin.writelines(portable(lines))
             process.stdin.close()
         except BrokenPipeError:
             pass  # psql has ended with an error, told below
         if process.wait():
             messages.seek(0)
-            reason = messages.read().decode(errors="replace").strip().splitlines()
-            raise BackupError(f"nothing was changed: {reason[0] if reason else 'psql failed'}")
+            told = messages.read().decode(errors="replace").strip().splitlines()
+            reason = next((line for line in told if "ERROR" in line), told[-1] if told else "psql failed")
+            raise BackupError(f"nothing was changed: {reason}")
+
+
+def portable(script: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a dump that every supported server understands; rows of data are never looked at."""
+    in_data = False
+    for line in script:
+        if in_data:
+            in_data = line.rstrip(b"\n") != b"\\."
+        elif FOREIGN.match(line):
+            continue
+        else:
+            in_data = line.startswith(b"COPY ") and line.endswith(b"FROM stdin;\n")
+        yield line
 
 
 def _replace_secrets(directory: Path) -> None:

@@ -58,11 +58,15 @@ def one_line(text: str) -> str:
 @dataclass
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: dict[str, str]  # names in lower case
     text: str
 
     def json(self) -> Any:
         return json.loads(self.text)
+
+
+def _answer(status: int, response: Any) -> Answer:
+    return Answer(status, {name.lower(): value for name, value in response.headers.items()}, response.read().decode())
 
 
 class RunningPortal:
@@ -111,9 +115,9 @@ class RunningPortal:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, names)
         try:
             with urllib.request.urlopen(request, timeout=20) as response:
-                return Answer(response.status, dict(response.headers), response.read().decode())
+                return _answer(response.status, response)
         except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), error.read().decode())
+            return _answer(error.code, error)
 
     def family(self) -> list[psutil.Process]:
         """The supervisor, all it started, and the embedded server of this home."""

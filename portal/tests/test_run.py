@@ -74,7 +74,7 @@ def test_pages_come_with_hashed_compressed_styles(portal: RunningPortal) -> None
     assert styles
     answer = portal.fetch(styles[0], Accept_Encoding="identity")
     assert answer.status == 200
-    assert "immutable" in answer.headers["Cache-Control"]
+    assert "immutable" in answer.headers["cache-control"]
     assert re.search(r"\.[0-9a-f]{12}\.css$", styles[0])
 
 
