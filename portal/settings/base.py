@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "billing.api.middleware.ApiMiddleware",  # answers /api/ itself: nothing below is for it
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",  # for browsers that do not know the policy below
     "csp.middleware.CSPMiddleware",
     "portal.middleware.AdminCSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,7 +98,10 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half of the work of compressing
 if DEBUG:
     STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
-SILENCED_SYSTEM_CHECKS: list[str] = []
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains and
+    "security.W021",  # preloading: the domain is not ours to decide about
+]
 
 # Django's own default keeps errors silent when DEBUG is off; here they go to standard error, for whoever runs us.
 LOGGING = {
