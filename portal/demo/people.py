@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Project, User, Workspace
@@ -16,6 +17,8 @@ from billing.plans.services import workspace_open
 from portal.demo.access import EMAIL
 
 PLAN = "business"
+# Workspaces have this before their external id until the whole demo is there.
+UNFINISHED = "unfinished-"
 COLLEAGUES = (
     ("maya@example.com", "Maya Lindqvist", Role.ADMIN),
     ("tom@example.com", "Tom Okafor", Role.BILLING),
@@ -33,6 +36,7 @@ def demo_user(password: str) -> User:
     return user
 
 
+@transaction.atomic
 def business_plan() -> Plan:
     """$25 a month for 5,000 credits that stay for one more month."""
     plan, created = Plan.objects.get_or_create(key=PLAN, defaults={"name": "Business", "position": 30})
@@ -54,12 +58,16 @@ def business_plan() -> Plan:
 
 def demo_workspace(*, owner: User, name: str, external_id: str, since: datetime, plan_key: str) -> Workspace:
     """A workspace that looks as if it had been made at `since` (which the clock says already)."""
-    workspace = workspace_open(name=name, owner=owner, external_id=external_id, plan_key=plan_key)
+    workspace = workspace_open(name=name, owner=owner, external_id=UNFINISHED + external_id, plan_key=plan_key)
     workspace.usage_write_allowed = True
     workspace.created_at = since
     workspace.save(update_fields=["usage_write_allowed", "created_at"])
     Membership.objects.filter(workspace=workspace).update(created_at=since)
     return workspace
+
+
+def unfinished() -> list[Workspace]:
+    return list(Workspace.objects.filter(external_id__startswith=UNFINISHED))
 
 
 def add_colleagues(workspace: Workspace, since: datetime) -> None:

@@ -9,7 +9,6 @@ from django.db import transaction
 
 from accounts.models import ApiKey, User, Workspace
 from billing.credits import clock
-from billing.foundation.cache import clear_all
 from billing.plans.low import low_bound_refresh
 from billing.pricing.models import PriceLine
 from billing.pricing.services import prices_import
@@ -30,10 +29,7 @@ class NotADemo(Exception):
 
 
 def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access.Access:
-    """Make the demo people and workspaces unless they are there, and return the way in. Raises NotADemo.
-
-    One transaction: an interrupted start leaves nothing behind, and the next one begins anew.
-    """
+    """Make the demo people and workspaces unless they are there, and return the way in. Raises NotADemo."""
     if not settings.DEMO:
         raise NotADemo("Demo data is for demo installations only: set PURSER_DEMO=1 if this really is one.")
     password = access.kept("demo-password", access.new_password)
@@ -42,11 +38,8 @@ def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access
         if not PriceLine.objects.exists():
             say("importing prices")
             prices_import()
-        clear_all()
-        with transaction.atomic():
-            workspace, plain = _tell(password, scale or story.Scale(), clock.now(), say)
-            access.keep("demo-key", plain)
-        low_bound_refresh(workspace.pk)
+        _put_unfinished_away()
+        workspace = _tell(password, scale or story.Scale(), clock.now(), say)
     way_in = access.Access(
         url=settings.SITE_URL,
         email=access.EMAIL,
@@ -58,7 +51,7 @@ def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access
     return way_in
 
 
-def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> tuple[Workspace, str]:
+def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> Workspace:
     rng = Random(SEED)  # noqa: S311 - the same story every time is the point
     people.business_plan()
     owner = people.demo_user(password)
@@ -74,10 +67,27 @@ def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> tuple[W
     states.stopped_story(owner=owner, now=now, rng=rng)
     states.low_story(owner=owner, now=now, rng=rng)
     workspace, plain = story.main_story(owner=owner, now=now, scale=scale, rng=rng, progress=progress)
-    people.invite_somebody(workspace, owner)
-    # One lands in the workspace that one saw last.
-    workspace.memberships.filter(user=owner).update(last_seen_at=now)
-    return workspace, plain
+    low_bound_refresh(workspace.pk)
+    with transaction.atomic():
+        people.invite_somebody(workspace, owner)
+        # One lands in the workspace that one saw last.
+        workspace.memberships.filter(user=owner).update(last_seen_at=now)
+        for made in people.unfinished():
+            made.external_id = (made.external_id or "").removeprefix(people.UNFINISHED)
+            made.save(update_fields=["external_id"])
+        access.keep("demo-key", plain)
+    return workspace
+
+
+def _put_unfinished_away() -> None:
+    """What an interrupted start left: its ledger stays, as every ledger does, but nobody sees it any more."""
+    with transaction.atomic():
+        for workspace in people.unfinished():
+            workspace.memberships.all().delete()
+            workspace.api_keys.update(revoked_at=clock.now())
+            workspace.invitations.update(revoked_at=clock.now())
+            workspace.name, workspace.external_id = f"{workspace.name} (unfinished)", None
+            workspace.save(update_fields=["name", "external_id"])
 
 
 def _working_password(password: str) -> str:

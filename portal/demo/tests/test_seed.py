@@ -123,6 +123,23 @@ def lost_secrets_are_replaced(demo: access.Access, home: Path) -> None:
 
 
 @pytest.mark.django_db
+def test_an_interrupted_start_begins_anew(home: Path) -> None:
+    def stop(words: str) -> None:
+        if "50 %" in words:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        seed.demo_seed(scale=SMALL, say=stop)
+    assert not Workspace.objects.filter(external_id=seed.MAIN).exists()
+    seed.demo_seed(scale=SMALL)
+    owner = User.objects.get(email=access.EMAIL)
+    assert sorted(states()) == ["Fjord Voice", "Harbor Studio", "Kite Labs", "Northwind AI"]
+    assert owner.memberships.count() == 4  # the half-told ones are out of sight
+    assert Workspace.objects.filter(name="Northwind AI (unfinished)", external_id=None).count() == 1
+    assert verify().problems == []
+
+
+@pytest.mark.django_db
 def test_a_real_installation_gets_no_demo(home: Path, settings: Settings) -> None:
     settings.DEMO = False
     with pytest.raises(CommandError, match="demo installations only"):
