@@ -116,12 +116,16 @@ def main() -> None:
     cpu = time.process_time()
     took = singles(options.posts, who)
     cpu = time.process_time() - cpu
-    print(f"single posts   {options.posts / took:8,.0f} /s   {took / options.posts * 1e6:6.0f} µs each, {cpu / options.posts * 1e6:.0f} µs in Python")
+    print(
+        f"single posts   {options.posts / took:8,.0f} /s   {took / options.posts * 1e6:6.0f} µs each, {cpu / options.posts * 1e6:.0f} µs in Python"
+    )
     cpu = time.process_time()
     took = batches(options.batches, who)
     cpu = time.process_time() - cpu
     events = options.batches * BATCH
-    print(f"batch events   {events / took:8,.0f} /s   {took / events * 1e6:6.1f} µs each, {cpu / events * 1e6:.1f} µs in Python")
+    print(
+        f"batch events   {events / took:8,.0f} /s   {took / events * 1e6:6.1f} µs each, {cpu / events * 1e6:.1f} µs in Python"
+    )
     if options.threads > 1:
         took = together(options.threads, lambda: singles(options.posts, who))
         print(f"{options.threads} threads      {options.threads * options.posts / took:8,.0f} posts/s")

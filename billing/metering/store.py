@@ -25,10 +25,10 @@ COLUMNS = (
 
 _FIND = "SELECT id, request_hash FROM metering_usageevent WHERE workspace_id = %s AND origin = %s AND event_id = %s"
 
-_FIND_MANY = (
-    "SELECT event_id, request_hash FROM metering_usageevent"
-    " WHERE workspace_id = %s AND origin = %s AND event_id = ANY(%s::text[])"
-)
+# LIMIT keeps the planner from reading all events of the workspace and comparing each with the whole list.
+_FIND_MANY = """SELECT wanted.event_id, found.request_hash FROM unnest(%s::text[]) wanted(event_id)
+    CROSS JOIN LATERAL (SELECT request_hash FROM metering_usageevent
+        WHERE workspace_id = %s AND origin = %s AND event_id = wanted.event_id LIMIT 1) found"""
 
 _TOTALS = """ INSERT INTO metering_hourtotal (workspace_id, hour, amount, requests)
     SELECT %s, total.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[]) total(hour, amount, requests)
@@ -57,7 +57,7 @@ def find(workspace_id: int, origin: str, event_id: str) -> Statement:
 
 
 def find_many(workspace_id: int, origin: str, event_ids: list[str]) -> Statement:
-    return _FIND_MANY, (str(workspace_id), origin, event_ids)
+    return _FIND_MANY, (event_ids, str(workspace_id), origin)
 
 
 def write_one(values: Sequence[Any], rollups: Rollups, series: dict[SeriesKey, int]) -> Statement:

@@ -75,7 +75,7 @@ def sized(wanted: Wanted, prices: ModelPrices, *, workspace_id: int, now: dateti
     characters = Decimal(len(wanted.text))
     if "input_characters" in billed:
         return Sized({"input_characters": characters}, "given")
-    tokens = -(-characters // CHARACTERS_PER_TOKEN)
+    tokens = (characters + CHARACTERS_PER_TOKEN - 1) // CHARACTERS_PER_TOKEN
     counted = f"A token is taken as {CHARACTERS_PER_TOKEN} characters."
     if "output_tokens" in billed:
         output, basis, why = _output(wanted, prices, workspace_id, now)

@@ -4,9 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Workspace
 from billing.ledger.models import Operation, Transfer, Wallet
+from billing.metering import store
 from billing.metering.errors import EventRejected
 from billing.metering.keys import items_digest
 from billing.metering.models import HourTotal, HourUsage, UsageEvent
@@ -162,3 +164,14 @@ def test_a_batch_over_several_lots_names_who_paid(batch: Record, workspace: Work
     assert paid("m1") == ([(first, 300_000_000), (second, 400_000_000)], 0)
     assert paid("m2") == ([(second, 600_000_000)], 100_000_000)
     assert paid("m3") == ([], 700_000_000)
+
+
+def test_looking_for_duplicates_reads_only_their_own_index_entries(workspace: Workspace) -> None:
+    sql, params = store.find_many(workspace.pk, "service", ["a", "b"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + sql, params)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    condition = plan[plan.index("Index Cond") :]
+    assert all(column in condition for column in ("workspace_id", "origin", "event_id"))
+    assert "Filter" not in plan
