@@ -74,7 +74,6 @@ def _create() -> None:
 
 def _install(requirements: str) -> None:
     """pip's own output, boiled down to a count of packages."""
-    total = sum(1 for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     process = subprocess.Popen(
         [*command, "-r", str(ROOT / requirements)],
@@ -84,15 +83,17 @@ def _install(requirements: str) -> None:
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     started = shown = time.monotonic()
-    count, lines = 0, []
+    count, stage, lines = 0, "found", []
     print("Installing packages (the first time this takes about a minute) …", flush=True)
     for line in process.stdout or ():
         lines.append(line.rstrip())
         count += line.startswith(("Collecting ", "Requirement already"))
+        if line.startswith("Installing collected"):
+            stage = "being unpacked"
         now = time.monotonic()
         if now - shown > 3:
             shown = now
-            print(f"  {min(count, total)} of at most {total} packages, {now - started:.0f} s", flush=True)
+            print(f"  {count} packages {stage}, {now - started:.0f} s", flush=True)
     if process.wait():
         print("\n".join(lines[-15:]), file=sys.stderr)
         raise Failed(f"the packages of {requirements} could not be installed: {_last_error(lines)}")
