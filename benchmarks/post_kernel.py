@@ -105,6 +105,15 @@ def profiled(work: Callable[[], float]) -> None:
     pstats.Stats(profile).sort_stats("tottime").print_stats(25)
 
 
+def report(name: str, count: int, work: Callable[[], float]) -> None:
+    """Rate, time and this process's own processor time per item."""
+    cpu = time.process_time()
+    took = work()
+    cpu = time.process_time() - cpu
+    each, own = took / count * 1e6, cpu / count * 1e6
+    print(f"{name:14} {count / took:8,.0f} /s  {each:7.1f} µs each, {own:6.1f} µs of it in Python")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--posts", type=int, default=2_000)
@@ -113,19 +122,8 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     who = source()
-    cpu = time.process_time()
-    took = singles(options.posts, who)
-    cpu = time.process_time() - cpu
-    print(
-        f"single posts   {options.posts / took:8,.0f} /s   {took / options.posts * 1e6:6.0f} µs each, {cpu / options.posts * 1e6:.0f} µs in Python"
-    )
-    cpu = time.process_time()
-    took = batches(options.batches, who)
-    cpu = time.process_time() - cpu
-    events = options.batches * BATCH
-    print(
-        f"batch events   {events / took:8,.0f} /s   {took / events * 1e6:6.1f} µs each, {cpu / events * 1e6:.1f} µs in Python"
-    )
+    report("single posts", options.posts, lambda: singles(options.posts, who))
+    report("batch events", options.batches * BATCH, lambda: batches(options.batches, who))
     if options.threads > 1:
         took = together(options.threads, lambda: singles(options.posts, who))
         print(f"{options.threads} threads      {options.threads * options.posts / took:8,.0f} posts/s")
