@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import DataError, IntegrityError
+from psycopg.errors import NumericValueOutOfRange
 
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
@@ -50,8 +51,8 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
     except IntegrityError:  # an id we remembered is gone: a deleted project, a restored backup
         forget_everything()
         return _record(workspace_id, source, event, now, settings)
-    except (AmountOutOfRange, DataError):
-        raise does_not_fit(event.event_id) from None
+    except (AmountOutOfRange, DataError) as error:
+        raise does_not_fit(event.event_id) from _overflow(error)
 
 
 def _record(
@@ -116,8 +117,16 @@ def usage_record_batch(
     except IntegrityError:
         forget_everything()
         return record_batch(workspace_id, source, checked, refused, now, settings)
-    except (AmountOutOfRange, DataError):  # together more than a column can hold: one by one then
+    except (AmountOutOfRange, DataError) as error:  # together more than a column can hold: one by one then
+        _overflow(error)
         return _singly(workspace_id, source, checked, refused, now)
+
+
+def _overflow(error: Exception) -> Exception:
+    """`error` if a number did not fit; any other fault of data is a fault of ours and goes on."""
+    if isinstance(error, DataError) and not isinstance(error.__cause__, NumericValueOutOfRange):
+        raise error
+    return error
 
 
 def _singly(

@@ -258,22 +258,36 @@ def test_embedding_tokens_reported_as_input_are_counted_once(record: Record, wor
     )
 
 
-def test_a_warm_post_takes_two_round_trips(
-    record: Record,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each round trip of the ledger's session carried. What was found is remembered at once."""
+    counted: list[int] = []
+    send = Session._send
+
+    def counting(session: Session, statements: Any) -> Any:
+        counted.append(len(statements))
+        return send(session, statements)
+
+    monkeypatch.setattr(Session, "_send", counting)
+    monkeypatch.setattr("billing.metering.known.transaction.on_commit", lambda call: call())
+    return counted
+
+
+def test_a_warm_post_takes_two_round_trips(record: Record, workspace: Workspace, trips: list[int]) -> None:
     fund(workspace)
     record(event("warm", project="p"))
-    trips = []
-    send = Session._send
-    monkeypatch.setattr(
-        Session, "_send", lambda self, statements: trips.append(len(statements)) or send(self, statements)
-    )
-    monkeypatch.setattr("billing.metering.known.transaction.on_commit", lambda call: call())
-    record(event("first", project="p"))
     trips.clear()
-    with CaptureQueriesContext(connection) as django_queries:
+    with CaptureQueriesContext(connection) as queries:
         record(event("second", project="p"))
     assert len(trips) == 2
-    assert [query["sql"] for query in django_queries if "SAVEPOINT" not in query["sql"]] == []
+    assert [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]] == []
+
+
+def test_a_warm_batch_takes_two_round_trips_and_a_copy(batch: Record, workspace: Workspace, trips: list[int]) -> None:
+    fund(workspace)
+    batch([event(f"warm{index}", project="p") for index in range(3)])
+    trips.clear()
+    with CaptureQueriesContext(connection) as queries:
+        batch([event(f"e{index}", project="p", occurred_at=None) for index in range(100)])
+    assert len(trips) == 2
+    assert [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]] == []
