@@ -32,7 +32,7 @@ class ApiMiddleware:
         call_of(request).write_headers(response)
         response.setdefault("Content-Security-Policy", POLICY)
         response.setdefault("Cache-Control", "no-store")
-        if isinstance(response, HttpResponse):
+        if isinstance(response, HttpResponse) and response.status_code != 204:
             response.setdefault("Content-Length", str(len(response.content)))
         return response
 

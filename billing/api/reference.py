@@ -128,5 +128,17 @@ def _example(method: str, path: str, name: str) -> str:
     lines = [f"curl {settings.SITE_URL}{path}{QUERIES.get(name, '')}", '-H "Authorization: Bearer $PURSER_KEY"']
     lines[0] = lines[0].replace("{event_id}", "req_8f")
     if method == "POST":
-        lines += ["-H 'Content-Type: application/json'", f"-d '{jsontext.dumps(BODIES[name])}'"]
+        lines += ["-H 'Content-Type: application/json'", f"-d '{_shown(BODIES[name])}'"]
     return " \\\n  ".join(lines)
+
+
+def _shown(body: dict[str, Any]) -> str:
+    """A body with a line per field, and per item of a list."""
+    lines = []
+    for name, value in body.items():
+        if isinstance(value, list):
+            items = ",\n    ".join(jsontext.dumps(item) for item in value)
+            lines.append(f'"{name}": [\n    {items}\n  ]')
+        else:
+            lines.append(f'"{name}": {jsontext.dumps(value)}')
+    return "{\n  " + ",\n  ".join(lines) + "\n}"
