@@ -66,7 +66,7 @@ def new(owner: User) -> Workspace:
 
 
 def _spent_down(owner: User, name: str) -> Workspace:
-    now, days = clock.now(), 10
+    now, days = clock.now(), 6
     with clock.at(now - timedelta(days=days, hours=2)):
         workspace = workspace_open(name=name, owner=owner)
         _grant(workspace, "start", 20_000, "bought", "Top-up", None)

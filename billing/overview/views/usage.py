@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -101,7 +102,7 @@ def usage_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     for row in rows:
         amount = credits(row.nano)
         shown = value_name(asked.by, row.key, row.name)
-        numbers = (amount, amount * face, row.requests, row.tokens, row.quantity)
+        numbers: list[Decimal | int] = [amount, amount * face, row.requests, row.tokens, row.quantity]
         writer.writerow([_cell(row.key), _cell(shown), *map(plain_text, numbers)])
     return response
 

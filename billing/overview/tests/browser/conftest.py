@@ -1,0 +1,126 @@
+"""A real Chromium against a live server. Every page also fails on any console, script or policy error."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import User, Workspace
+from billing.overview.tests import scenarios
+from billing.pricing.testing import import_demo_prices
+from portal.testing.fixtures import client_of
+
+# Playwright's sync API runs an event loop in this thread, in which Django would refuse the database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM")
+    assert path, "the page tests need Chromium: apt-get install chromium, or set CHROMIUM"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A signed-in tab."""
+
+    page: Page
+    base: str
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.base + path)
+        return self.page
+
+    def violations(self, within: str = "html") -> list[str]:
+        """What axe finds, one line each."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [within, RULES])
+        return [
+            f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def width(self) -> int:
+        width: int = self.page.evaluate("document.documentElement.scrollWidth")
+        return width
+
+
+Visiting = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, alice: User) -> Iterator[Visiting]:
+    """`visit(width=390, theme="dark", …)`: alice's tab; any console error fails the test."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def make(*, width: int = 1280, theme: str = "light", **options: Any) -> Visit:
+        phone = {"is_mobile": True, "has_touch": True} if width < 500 else {}
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            locale="en-GB",
+            **phone,
+            **options,
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": _session(alice), "url": live_server.url}])
+        found = Visit(context.new_page(), live_server.url)
+        found.page.on("console", lambda message: _note(found, message.type, message.text))
+        found.page.on("pageerror", lambda error: found.problems.append(str(error)))
+        visits.append(found)
+        return found
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [problem for found in visits for problem in found.problems] == []
+
+
+def _note(found: Visit, kind: str, text: str) -> None:
+    if kind in ("error", "warning"):
+        found.problems.append(text)
+
+
+def _session(user: User) -> str:
+    client: Client = client_of(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+@pytest.fixture
+def four_states(transactional_db: None, alice: User) -> dict[str, Workspace]:
+    """The same person's workspaces: healthy, low, stopped, new."""
+    import_demo_prices()
+    return {
+        "healthy": scenarios.healthy(alice, days=5),
+        "low": scenarios.low(alice),
+        "stopped": scenarios.stopped(alice),
+        "new": scenarios.new(alice),
+    }

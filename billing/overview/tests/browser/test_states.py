@@ -1,0 +1,88 @@
+"""The four billing states and every other page, on two sizes and in two themes: no error, no sideways scrolling, no
+accessibility violation."""
+
+import pytest
+
+from accounts.models import Workspace
+from billing.ledger.models import Transfer
+from billing.metering.models import UsageEvent
+from billing.overview.tests.browser.conftest import Visit, Visiting
+
+LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+TEXT = {
+    "healthy": "Spends next",
+    "low": "is running low on credits",
+    "stopped": "Requests are paused",
+    "new": "Two steps to your first request",
+}
+
+
+def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
+    """Address and a text of every page but the overview, with and without data."""
+    healthy, fresh = (f"/w/{states[state].public_id}" for state in ("healthy", "new"))
+    event = UsageEvent.objects.filter(workspace=states["healthy"], amount__gt=0).latest("pk")
+    entry = Transfer.objects.filter(workspace=states["healthy"], kind="usage.spend").latest("pk")
+    return [
+        (f"{healthy}/usage", "Spend by model"),
+        (f"{fresh}/usage", "No usage in these days"),
+        (f"{healthy}/usage?by=meter&metric=quantity", "Choose one meter"),
+        (f"{healthy}/activity", "Credits bought"),
+        (f"{fresh}/activity", "Nothing here yet"),
+        (f"{healthy}/activity?show=entries", "Available after"),
+        (f"{healthy}/activity/hours/{event.booked_at:%Y-%m-%dT%H}", "Requests"),
+        (f"{healthy}/activity/requests/{event.pk}", "What was counted"),
+        (f"{healthy}/activity/{entry.seq}", "The digest covers"),
+        (f"{healthy}/models", "own services"),
+        (f"{healthy}/models?q=zzz", "No model matches"),
+        (f"{healthy}/credits", "Which credits are spent first"),
+        (f"{fresh}/credits", "No credits yet"),
+    ]
+
+
+def wrong_with(tab: Visit, path: str, text: str, width: int) -> list[str]:
+    page = tab.open(path)
+    found = [] if text in page.inner_text("body") else [f"{path}: “{text}” is missing"]
+    if tab.width() > width:
+        found.append(f"{path}: {tab.width()} px wide")
+    return [*found, *(f"{path}: {violation}" for violation in tab.violations())]
+
+
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
+def test_the_four_states_are_clean(four_states: dict[str, Workspace], visit: Visiting, width: int, theme: str) -> None:
+    tab = visit(width=width, theme=theme)
+    wrong = []
+    for state, workspace in four_states.items():
+        wrong += wrong_with(tab, f"/w/{workspace.public_id}/", TEXT[state], width)
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("width", "theme"), [LOOKS[0], LOOKS[3]])
+def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Visiting, width: int, theme: str) -> None:
+    tab = visit(width=width, theme=theme)
+    wrong = []
+    for path, text in pages(four_states):
+        wrong += wrong_with(tab, path, text, width)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_menus_open_without_a_script_and_are_clean(
+    four_states: dict[str, Workspace], visit: Visiting, width: int
+) -> None:
+    tab = visit(width=width)
+    page = tab.open(f"/w/{four_states['healthy'].public_id}/")
+    if width < 500:
+        page.get_by_role("button", name="Open menu").click()
+    page.get_by_role("button", name="Switch workspace").click()
+    assert page.get_by_role("link", name="Low Tide Labs").is_visible()
+    assert tab.violations("#workspace-menu") == []  # what it covers cannot be hit meanwhile
+    page.get_by_role("link", name="Low Tide Labs").click()
+    page.wait_for_url(f"**/{four_states['low'].public_id}/")
+
+
+def test_the_error_page_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
+    tab = visit(width=390)
+    page = tab.open("/w/ws_nobody/")
+    assert "This page does not exist" in page.inner_text("h1")
+    assert tab.violations() == []
+    assert tab.problems.pop().startswith("Failed to load resource: the server responded with a status of 404")
