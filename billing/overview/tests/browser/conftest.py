@@ -33,8 +33,9 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One for all tests here; closed after them, because a thread runs one Playwright at a time."""
     path = os.environ.get("CHROMIUM")
     assert path, "the page tests need Chromium: apt-get install chromium, or set CHROMIUM"
     with sync_playwright() as playwright:
