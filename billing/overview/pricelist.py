@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from urllib.parse import urlencode
+
+from django.db.models import Q
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.foundation.site.selectors import site
 from billing.metering.selectors.breakdown import breakdown
+from billing.pricing.book import prices_for
 from billing.pricing.display import Price
+from billing.pricing.models import CatalogModel
 from billing.pricing.selectors import (
     ModelListing,
     last_refreshed,
+    listings,
     modalities,
-    model_listing,
     models_list,
     providers,
 )
@@ -149,13 +156,13 @@ def price_list(
     found = models_list(
         search=search, provider=provider, modality=modality, limit=limit, cursor=query.get("cursor", "")
     )
-    listings = found.rows
+    rows = found.rows
     if own and not (search or provider or modality):
-        used = _used_lately(workspace)
+        used = _used_or_common(workspace, limit)
         taken = {listing.ref for listing in used}
-        listings = (*used, *(listing for listing in listings if listing.ref not in taken))[:limit]
+        rows = (*used, *(listing for listing in rows if listing.ref not in taken))[:limit]
     return PriceList(
-        rows=tuple(_row(listing, available, SCALES[scale]) for listing in listings),
+        rows=tuple(_row(listing, available, SCALES[scale]) for listing in rows),
         search=search,
         provider=provider,
         modality=modality,
@@ -200,9 +207,12 @@ def _left(available: int, cost: Decimal | None) -> int | None:
     return int(Decimal(max(available, 0)) / (cost * NANO)) if cost else None
 
 
-def _used_lately(workspace: Workspace) -> list[ModelListing]:
+def _used_or_common(workspace: Workspace, limit: int) -> tuple[ModelListing, ...]:
     now = clock.now()
     rows = breakdown(workspace, by="model", since=now - timedelta(days=30), until=now + timedelta(hours=1))
     refs = [row.key for row in rows if row.key]
-    listings = (model_listing(ref) for ref in dict.fromkeys((*refs[:MODELS_OF_OWN], *COMMON)))
-    return list({listing.ref: listing for listing in listings if listing}.values())
+    prices = (prices_for(ref) for ref in (*refs[:MODELS_OF_OWN], *COMMON))
+    keys = list(dict.fromkeys((found.provider, found.model) for found in prices if found))[:limit]
+    wanted = reduce(or_, (Q(provider=provider, model=model) for provider, model in keys), Q(pk=None))
+    models = {(model.provider, model.model): model for model in CatalogModel.objects.filter(wanted)}
+    return listings([models[key] for key in keys if key in models], now=now, usd_per_credit=site().usd_per_credit)
