@@ -10,9 +10,12 @@ from unittest import mock
 import psycopg
 from load import event, loop
 
+from billing.ledger import roundtrip  # knows psycopg, not Django: the sender of the floor is that of the post
+
 FIRST_SEQ = 8_300_000_000
 FIRST_OPERATION = 8_400_000_000
 EVENT_ID = "floor-event-id"
+LOCK = "FOR NO KEY UPDATE"
 
 Statement = tuple[str, list[Any]]
 
@@ -54,6 +57,8 @@ def record(*, key: str, workspace: tuple[int, str], warm: tuple[int, str]) -> Re
         (lot,) = cursor.fetchone()
     with _kept() as trips:
         _post(client, workspace[1], EVENT_ID)
+    if not any(LOCK in query for trip in trips for query, _ in trip):
+        raise SystemExit("bench: the recorded post did not lock a wallet: something is sent past this recorder")
     return Recording(trips, workspace[0], lot, FIRST_OPERATION + 1, FIRST_SEQ + 1)
 
 
@@ -67,30 +72,19 @@ def _post(client: Any, workspace: str, event_id: str) -> None:
 
 @contextmanager
 def _kept() -> Iterator[list[list[Statement]]]:
-    """Everything that reaches psycopg's cursors, in round trips: a pipeline is one."""
+    """Everything that is sent to the database, in round trips."""
     trips: list[list[Statement]] = []
-    pipelines: list[list[Statement]] = []
-    execute, pipeline = psycopg.Cursor.execute, psycopg.Connection.pipeline
+    execute, run = psycopg.Cursor.execute, roundtrip.run
 
     def kept_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
-        statement = (query, list(params) if params else [])
-        if pipelines:
-            pipelines[-1].append(statement)
-        else:
-            trips.append([statement])
+        trips.append([(query, list(params) if params else [])])
         return execute(cursor, query, params, **options)
 
-    @contextmanager
-    def kept_pipeline(connection: Any) -> Iterator[Any]:
-        pipelines.append([])
-        with pipeline(connection) as opened:
-            yield opened
-        trips.append(pipelines.pop())
+    def kept_run(raw: Any, statements: Sequence[Any]) -> Any:
+        trips.append([(query, list(params)) for query, params in statements])
+        return run(raw, statements)
 
-    with (
-        mock.patch.object(psycopg.Cursor, "execute", kept_execute),
-        mock.patch.object(psycopg.Connection, "pipeline", kept_pipeline),
-    ):
+    with mock.patch.object(psycopg.Cursor, "execute", kept_execute), mock.patch.object(roundtrip, "run", kept_run):
         yield trips
 
 
@@ -126,21 +120,9 @@ def _send(
     connection: psycopg.Connection[Any], statements: Sequence[Statement], replaced: dict[str, str]
 ) -> list[tuple[Any, ...]]:
     """One round trip. Returns the row of the locked wallet, if it is in this one."""
-    if len(statements) == 1:
-        query, params = statements[0]
-        cursors = [connection.execute(query, [_fill(param, replaced) for param in params])]
-    else:
-        with connection.pipeline():
-            cursors = [
-                connection.execute(query, [_fill(param, replaced) for param in params], prepare=True)
-                for query, params in statements
-            ]
-    found = []
-    for (query, _), cursor in zip(statements, cursors, strict=True):
-        rows = cursor.fetchall() if cursor.description else []
-        if "FOR NO KEY UPDATE" in query:
-            found += rows
-    return found
+    filled = [(query, [_fill(param, replaced) for param in params]) for query, params in statements]
+    answers = roundtrip.run(connection, filled)
+    return [row for (query, _), rows in zip(statements, answers, strict=True) if LOCK in query for row in rows]
 
 
 def _fill(param: Any, replaced: dict[str, str]) -> Any:

@@ -74,7 +74,7 @@ def count(call: Call, key: ApiKey) -> None:
     """Count the request against the key's minute. Raises Problem 429."""
     settings = site()
     default = settings.rate_limit_service if key.kind == KeyKind.SERVICE else settings.rate_limit_workspace
-    rate = call.rate = limiter.take(key_id=key.pk, limit=key.rate_limit or default)
+    rate = call.rate = limiter.take(key=key.prefix, limit=key.rate_limit or default)
     if not rate.allowed:
         raise Problem(
             "rate_limited",

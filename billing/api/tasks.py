@@ -15,7 +15,7 @@ def forget_rate_windows(*, now: datetime, limit: int) -> int:
     oldest = int(now.timestamp() // 60) - KEEP_MINUTES
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM api_rate_window WHERE (key_id, minute) IN (SELECT key_id, minute FROM api_rate_window"
+            "DELETE FROM api_rate_window WHERE (key, minute) IN (SELECT key, minute FROM api_rate_window"
             " WHERE minute < %s LIMIT %s FOR UPDATE SKIP LOCKED)",
             [oldest, limit],
         )

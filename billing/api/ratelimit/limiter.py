@@ -31,18 +31,18 @@ class _Window:
 class Limiter:
     def __init__(self, store: Store | None = None) -> None:
         self._store = store
-        self._windows: dict[int, _Window] = {}
+        self._windows: dict[str, _Window] = {}
         self._lock = threading.Lock()
 
-    def take(self, *, key_id: int, limit: int, at: float | None = None) -> Rate:
+    def take(self, *, key: str, limit: int, at: float | None = None) -> Rate:
         """Count one request of the key in the minute of `at` (seconds since the epoch)."""
         at = time.time() if at is None else at
         minute = int(at // 60)
         reset = max(1, 60 - int(at % 60))
         with self._lock:
-            window = self._windows.get(key_id)
+            window = self._windows.get(key)
             if window is None or window.minute != minute:
-                window = self._open(key_id, minute)
+                window = self._open(key, minute)
             if window.left > 0:
                 window.left -= 1
                 return Rate(True, limit, max(0, limit - window.taken) + window.left, reset)
@@ -50,7 +50,7 @@ class Limiter:
                 return Rate(False, limit, 0, reset)
             wanted = slice_size(limit, window.taken)
         # The lock is not held while the store answers: other keys and slices go on meanwhile.
-        count, taken = self._shared().take(key_id=key_id, minute=minute, wanted=wanted, limit=limit)
+        count, taken = self._shared().take(key=key, minute=minute, wanted=wanted, limit=limit)
         with self._lock:
             window.taken = max(window.taken, taken)
             window.left += max(0, count - 1)
@@ -63,10 +63,10 @@ class Limiter:
         with self._lock:
             self._windows.clear()
 
-    def _open(self, key_id: int, minute: int) -> _Window:
+    def _open(self, key: str, minute: int) -> _Window:
         if len(self._windows) > 10_000:
-            self._windows = {key: window for key, window in self._windows.items() if window.minute == minute}
-        window = self._windows[key_id] = _Window(minute)
+            self._windows = {name: window for name, window in self._windows.items() if window.minute == minute}
+        window = self._windows[key] = _Window(minute)
         return window
 
     def _shared(self) -> Store:

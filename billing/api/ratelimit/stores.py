@@ -14,18 +14,18 @@ logger = logging.getLogger(__name__)
 
 
 class Store(Protocol):
-    def take(self, *, key_id: int, minute: int, wanted: int, limit: int) -> tuple[int, int]:
+    def take(self, *, key: str, minute: int, wanted: int, limit: int) -> tuple[int, int]:
         """(how many of `wanted` were granted, how many are taken in this minute by all)."""
 
 
 class PostgresStore:
-    def take(self, *, key_id: int, minute: int, wanted: int, limit: int) -> tuple[int, int]:
+    def take(self, *, key: str, minute: int, wanted: int, limit: int) -> tuple[int, int]:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO api_rate_window AS w (key_id, minute, used) VALUES (%s, %s, %s) "
-                "ON CONFLICT (key_id, minute) DO UPDATE SET used = w.used + excluded.used WHERE w.used < %s "
+                "INSERT INTO api_rate_window AS w (key, minute, used) VALUES (%s, %s, %s) "
+                "ON CONFLICT (key, minute) DO UPDATE SET used = w.used + excluded.used WHERE w.used < %s "
                 "RETURNING used",
-                [key_id, minute, wanted, limit],
+                [key, minute, wanted, limit],
             )
             row = cursor.fetchone()
         return granted(used=row[0], wanted=wanted, limit=limit) if row else (0, limit)
@@ -36,8 +36,8 @@ class RedisStore:
         self._redis = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
         self._fallback = PostgresStore()
 
-    def take(self, *, key_id: int, minute: int, wanted: int, limit: int) -> tuple[int, int]:
-        name = f"purser:rate:{key_id}:{minute}"
+    def take(self, *, key: str, minute: int, wanted: int, limit: int) -> tuple[int, int]:
+        name = f"purser:rate:{key}:{minute}"
         try:
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.incrby(name, wanted)
@@ -46,7 +46,7 @@ class RedisStore:
         except redis.RedisError:
             # Usage that happened must not be lost because the counter is: the database counts instead.
             logger.warning("Redis does not answer; rate limits are counted in the database", exc_info=True)
-            return self._fallback.take(key_id=key_id, minute=minute, wanted=wanted, limit=limit)
+            return self._fallback.take(key=key, minute=minute, wanted=wanted, limit=limit)
         return granted(used=used, wanted=wanted, limit=limit)
 
 
