@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import floor
@@ -46,6 +47,7 @@ def main() -> int:
     with scratch.database() as url:
         os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"}
         os.environ.setdefault("PURSER_HOME", str(scratch.ROOT / "var" / "bench"))
+        (Path(os.environ["PURSER_HOME"]) / "static").mkdir(parents=True, exist_ok=True)  # the web server looks for it
         figures = _measure(url, options)
     if options.json:
         print(json.dumps({"figures": [figure.as_dict() for figure in figures]}, indent=2))

@@ -94,7 +94,7 @@ def require_scope(key: ApiKey, scope: Scope) -> None:
 
 def workspace_of(request: HttpRequest, key: ApiKey, *, required: bool = True) -> Workspace | None:
     """The workspace this request is about. Raises Problem 400 or 404."""
-    named = request.headers.get(WORKSPACE_HEADER, "").strip()
+    named = _decoded(request.headers.get(WORKSPACE_HEADER, "").strip())
     if key.workspace is not None:
         if named and named not in (key.workspace.public_id, key.workspace.external_id):
             raise Problem("not_found", "This key belongs to another workspace.")
@@ -113,6 +113,16 @@ def workspace_named(name: str) -> Workspace:
         _workspaces.forget(name)  # it may be created a moment later
         raise Problem("not_found", f"There is no workspace {name[:130]!r}.")
     return workspace
+
+
+def _decoded(text: str) -> str:
+    """WSGI hands headers over as Latin-1; clients send ids as UTF-8."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _plausible(name: Any) -> bool:

@@ -46,6 +46,8 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
 
 def cell(value: Any) -> Any:
     """Numbers without exponent; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, Decimal):
         return jsontext.fixed(value)
     if isinstance(value, datetime):

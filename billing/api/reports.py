@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from accounts.models import ApiKey, Workspace
 from accounts.scopes import KeyKind
-from billing.api import csvtext
+from billing.api import csvtext, jsontext
 from billing.api.operations import answer
 from billing.api.parameters import moment
 from billing.api.present import amount, line, quantities
@@ -64,7 +64,7 @@ def events(request: HttpRequest, workspace: Workspace, query: EventsQuery) -> Ht
 
 EVENT_COLUMNS = (
     *("event_id", "occurred_at", "model", "project", "key", "agent", "app", "task", "end_user"),
-    *("input_tokens", "output_tokens", "credits", "cost_usd", "unrated", "late"),
+    *("input_tokens", "output_tokens", "usage", "credits", "cost_usd", "unrated", "late"),
 )
 
 
@@ -78,6 +78,7 @@ def _event_rows(
         for row in page.events:
             shown = event(row)
             shown |= {name: shown["usage"].get(name) for name in ("input_tokens", "output_tokens")}
+            shown["usage"] = jsontext.dumps(shown["usage"])
             yield [shown[column] for column in EVENT_COLUMNS]
         if page.next_cursor is None:
             return

@@ -74,6 +74,13 @@ def test_a_service_key_names_the_workspace_by_either_id(funded: Workspace) -> No
     assert missing.json["errors"][0]["parameter"] == "Purser-Workspace"
 
 
+def test_an_external_id_may_have_any_letters(db: None) -> None:
+    Workspace.objects.create(name="Müller", external_id="müller-17")
+    key = key_of(None)
+    for header in ("müller-17".encode().decode("latin-1"), "müller-17"):
+        assert Api(key, **{"Purser-Workspace": header}).get("/api/v1/credits/lots").status == 200
+
+
 def test_a_new_workspace_is_found_at_once(db: None) -> None:
     service = Api(key_of(None), **{"Purser-Workspace": "crm-18"})
     assert service.get("/api/v1/credits/lots").status == 404

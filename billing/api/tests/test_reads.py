@@ -59,6 +59,8 @@ def test_events_as_csv_are_whole_and_harmless(used: Api) -> None:
     assert found[0]["agent"] == '\'=HYPERLINK("x")'
     assert found[0]["credits"] == "0.00003"
     assert found[1]["input_tokens"] == "1200"
+    assert found[1]["usage"] == '{"input_tokens":1200,"output_tokens":300}'
+    assert found[1]["late"] == "false"
 
 
 def test_a_receipt_says_what_paid(used: Api, funded: Workspace) -> None:
