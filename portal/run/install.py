@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
 
 
 def make(kind: str) -> None:
-    if _stamp("dev").exists() or _stamp(kind).exists():  # everything that runs is in the developers' set, too
+    # Everything that runs is in the developers' set, too. A removed Python leaves a dangling link.
+    if PYTHON.exists() and (_stamp("dev").exists() or _stamp(kind).exists()):
         return
     if not _works():
         _create()
