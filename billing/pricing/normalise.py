@@ -39,9 +39,11 @@ OWN = {
     *("requests", "pages", "searches", "web_searches"),
 }
 
+LARGEST = 10**12  # checked before anything is added up: 1e999999999 is a Decimal, but no sum can hold it
+
 
 class UsageError(ValueError):
-    """A quantity that is no number ≥ 0. `meter` names it."""
+    """A quantity that is no number from 0 to 10^12. `meter` names it."""
 
     def __init__(self, meter: str, problem: str) -> None:
         super().__init__(f"{meter} {problem}")
@@ -49,7 +51,7 @@ class UsageError(ValueError):
 
 
 def number(meter: str, value: object) -> Decimal:
-    """`value` as an exact, finite Decimal ≥ 0; raises UsageError."""
+    """`value` as an exact Decimal from 0 to 10^12; raises UsageError."""
     if isinstance(value, bool) or not isinstance(value, int | str | float | Decimal):
         raise UsageError(meter, "is not a number")
     try:
@@ -60,6 +62,8 @@ def number(meter: str, value: object) -> Decimal:
         raise UsageError(meter, "is not finite")
     if quantity < 0:
         raise UsageError(meter, "is negative")
+    if quantity > LARGEST:
+        raise UsageError(meter, "must not exceed 10^12")
     return quantity
 
 

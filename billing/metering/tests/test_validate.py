@@ -141,9 +141,10 @@ def test_a_hold_that_does_not_exist_is_not_found() -> None:
 
 
 def test_a_batch_keeps_its_order_and_names_what_is_refused() -> None:
-    parsed = parse_batch([GOOD, 7, GOOD | {"usage": {"input_tokens": -1}}, GOOD])
-    assert [type(one) for one in parsed] == [EventInput, EventRejected, EventRejected, EventInput]
-    assert [one.event_id for one in parsed] == ["req_1", "", "req_1", "req_1"]
+    endless = GOOD | {"usage": {"prompt_tokens": Decimal("1e999999999")}}
+    parsed = parse_batch([GOOD, 7, GOOD | {"usage": {"input_tokens": -1}}, endless, GOOD])
+    assert [type(one) for one in parsed] == [EventInput, *[EventRejected] * 3, EventInput]
+    assert [one.event_id for one in parsed] == ["req_1", "", "req_1", "req_1", "req_1"]
 
 
 def test_a_provider_usage_object_is_translated() -> None:

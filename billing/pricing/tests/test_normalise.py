@@ -163,5 +163,12 @@ def test_what_is_no_quantity_is_named(value: object, fmt: str | None) -> None:
         normalise({"input_tokens": 1, "output_tokens": value}, fmt)
 
 
+@pytest.mark.parametrize("fmt", [None, "openai"])
+@pytest.mark.parametrize("value", ["1e999999999", Decimal("1e999999999"), 10**12 + 1])
+def test_a_number_that_no_sum_can_hold_is_named(value: object, fmt: str | None) -> None:
+    with pytest.raises(UsageError, match="completion_tokens must not exceed"):
+        normalise({"prompt_tokens": 1, "completion_tokens": value}, fmt)
+
+
 def test_floats_mean_what_they_print() -> None:
     assert normalise({"audio_input_seconds": 0.1})["audio_input_seconds"] == Decimal("0.1")
