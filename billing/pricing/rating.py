@@ -83,6 +83,8 @@ def rate(
     lines, usd, credits = [], ZERO, ZERO
     for price, quantity in billed:
         line = _line(price, quantity, allowances, usd_per_credit)
+        if line.from_allowance:  # two lines may be priced by one meter, which is included once
+            allowances = {**allowances, line.meter: allowances[line.meter] - line.from_allowance}
         lines.append(line)
         usd = EXACT.add(usd, line.usd)
         credits = EXACT.add(credits, line.credits)

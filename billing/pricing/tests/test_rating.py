@@ -114,6 +114,14 @@ def test_allowances_are_used_before_credits() -> None:
     assert (covered.nano, covered.lines[0].from_allowance) == (0, 10)
 
 
+def test_what_is_included_is_used_once_by_two_lines_of_one_meter() -> None:
+    prices = model(point("embedding_tokens", "0.02", M), modality="embedding")
+    usage = {"embedding_tokens": 100, "cached_input_tokens": 10}
+    rating = rated(prices, usage, allowances={"embedding_tokens": 105})
+    assert [line.meter for line in rating.lines] == ["embedding_tokens", "embedding_tokens"]
+    assert sum(line.from_allowance for line in rating.lines) == 105
+
+
 class TestParts:
     def test_cached_tokens_are_taken_out_of_the_input(self) -> None:
         rating = rated(MINI, {"input_tokens": 1000, "cached_input_tokens": 400, "output_tokens": 10})
