@@ -10,7 +10,7 @@ from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit import services as audit
 from billing.pricing.models import Markup, PriceLine
-from billing.pricing.services import NOTICE, changed
+from billing.pricing.services import NOTICE, changed, overruled_by
 
 Status = PriceLine.Status
 
@@ -33,7 +33,14 @@ def price_approve(*, line_id: int, by: User | str, now: datetime | None = None) 
             dims_key=line.dims_key, upstream_from=line.upstream_from, effective_to=None
         ).first()
         # The first price of a meter holds since ever: what was used meanwhile waits to be charged.
-        if same_meter.exists():
+        known = PriceLine.objects.filter(
+            source__in=overruled_by(line.source),
+            provider=line.provider,
+            model=line.model,
+            meter=line.meter,
+            status=Status.ACTIVE,
+        )
+        if known.exists():
             line.effective_from = now + NOTICE
         if replaced is not None:
             if replaced.effective_from and line.effective_from and replaced.effective_from >= line.effective_from:

@@ -2,6 +2,7 @@
 
 A price never changes: its line is closed and a new one opened, a minute after the import, so that every process has
 heard of it before it counts. The first line of a meter holds since ever: what was used before it waited for a price.
+First is first of all: a better source that begins to price a meter changes the price it had.
 """
 
 from collections.abc import Iterable, Mapping
@@ -163,7 +164,7 @@ def _apply(
     _close([lines[key][1] for key in vanished], when, "vanished upstream")
     _close([lines[key][1] for key in replaced], when, "replaced")
     priced = set(
-        PriceLine.objects.filter(source=record.source, status=PriceLine.Status.ACTIVE)
+        PriceLine.objects.filter(source__in=overruled_by(record.source), status=PriceLine.Status.ACTIVE)
         .values_list("provider", "model", "meter")
         .distinct()
     )
@@ -172,6 +173,15 @@ def _apply(
     new = [_line(row, record, None) for row in first]
     new += [_line(row, record, when) for row in later + [row for _, row in decided.changed]]
     PriceLine.objects.bulk_create(new + _pending(decided.held, record), batch_size=2000)
+
+
+def overruled_by(source: str) -> list[str]:
+    """The sources whose price of a meter counts no more once `source` has one, `source` itself among them.
+
+    Where one of them has a price, the first one of `source` is a change like any other: it must not reach back.
+    """
+    rank = book.RANKS.get(source, 0)
+    return [source, *(other for other, lower in book.RANKS.items() if lower < rank)]
 
 
 def _close(ids: list[int], when: datetime, reason: str) -> None:

@@ -14,6 +14,8 @@ from billing.foundation.audit.models import AuditEntry
 from billing.pricing.approvals import NotWaiting, approve_all, markup_add, price_approve, price_reject
 from billing.pricing.book import prices_for
 from billing.pricing.models import Markup, Meter, PriceLine
+from billing.pricing.services import import_reading
+from billing.pricing.sources.rows import ModelRow, Reading
 from billing.pricing.tests.builders import rated
 from billing.pricing.tests.test_import import DAY1, DAY2, MINUTE, cost, read, row
 
@@ -37,6 +39,14 @@ def test_an_approved_price_counts_a_minute_later() -> None:
     assert [cost(at) for at in (DAY2, later + MINUTE - timedelta(seconds=1), later + MINUTE)] == [2, 2, 3]
     entry = AuditEntry.objects.get(action="price.approve")
     assert (entry.before["price"], entry.after["price"]) == ("2", "3")
+
+
+def test_an_approved_price_of_a_better_source_does_not_reach_back() -> None:
+    described = [ModelRow("acme", "m1", "M1", "text")]
+    import_reading(Reading("bundled", "1", [row("input_tokens", "2")], described), now=DAY1)
+    read(row("input_tokens", "0"), at=DAY2)
+    price_approve(line_id=pending().pk, by="a test", now=DAY2)
+    assert [cost(at) for at in (DAY1, DAY2, DAY2 + MINUTE)] == [2, 2, 0]
 
 
 @pytest.mark.usefixtures("_waiting")

@@ -65,6 +65,22 @@ def test_a_change_at_noon_splits_events_whatever_order_they_arrive_in() -> None:
     assert [cost(at) for at in (after, before, after)] == [Decimal("2.4"), 2, Decimal("2.4")]
 
 
+def test_a_better_source_that_begins_to_price_a_meter_does_not_reach_back() -> None:
+    described = [ModelRow("acme", "m1", "M1", "text")]
+    import_reading(Reading("bundled", "1", [row("input_tokens", "2")], described), now=DAY1)
+    read(row("input_tokens", "4"), row("output_tokens", "8"), at=DAY2)
+    assert [cost(at) for at in (DAY1, DAY2 + MINUTE - timedelta(seconds=1), DAY2 + MINUTE)] == [2, 2, 4]
+    assert cost(DAY1, meter="output_tokens") == 8  # nobody had priced it
+
+
+def test_a_lesser_source_changes_nothing_and_holds_since_ever() -> None:
+    described = [ModelRow("acme", "m1", "M1", "text")]
+    read(row("input_tokens", "4"))
+    import_reading(Reading("bundled", "1", [row("input_tokens", "2")], described), now=DAY2)
+    assert [cost(at) for at in (DAY1, DAY2 + 2 * MINUTE)] == [4, 4]
+    assert PriceLine.objects.get(source="bundled").effective_from is None
+
+
 def test_upstreams_own_date_is_waited_for() -> None:
     read(row("input_tokens", "2"), row("input_tokens", "1", upstream_from=date(2026, 12, 1)))
     assert cost(DAY1) == 2
