@@ -21,6 +21,8 @@ ZERO = Decimal(0)
 RULES = frozenset({"context_over", "utc_window", "minimum"})
 # When two lines match equally many dimensions, the earlier dimension decides.
 WEIGHT = ("tier", "resolution", "quality", "size", "audio")
+# What may say the tier; the earlier one counts, in whatever order they were sent.
+TIER = ("tier", "batch", "processing", "service_tier", "speed")
 TRUE, FALSE = {"true", "yes", "1", "on", "with"}, {"false", "no", "0", "off", "without"}
 
 
@@ -94,17 +96,13 @@ def variant_value(key: str, value: object) -> str:
 
 def clean_variant(variant: Mapping[str, object]) -> dict[str, str]:
     """A variant with canonical keys: batch, processing, service tier and speed are all the dimension `tier`."""
-    cleaned: dict[str, str] = {}
-    for key, value in variant.items():
-        if value is None or value == "":
-            continue
-        if key == "batch":
-            if str(value).strip().lower() in TRUE:
-                cleaned["tier"] = "batch"
-        elif key in ("processing", "service_tier", "speed"):
-            cleaned.setdefault("tier", variant_value("tier", value))
-        else:
-            cleaned[key] = variant_value(key, value)
+    said = {key: value for key, value in variant.items() if value is not None and value != ""}
+    cleaned = {key: variant_value(key, value) for key, value in said.items() if key not in TIER}
+    for key in TIER:
+        if key == "batch" and str(said.get(key, "")).strip().lower() in TRUE:
+            cleaned.setdefault("tier", "batch")
+        elif key != "batch" and key in said:
+            cleaned.setdefault("tier", variant_value("tier", said[key]))
     return cleaned
 
 

@@ -60,6 +60,13 @@ def test_batch_and_service_tiers_are_one_dimension() -> None:
     assert rated(prices, {"input_tokens": M}, {"service_tier": "priority"}).usd == 4
     assert rated(prices, {"input_tokens": M}, {"batch": "false"}).usd == 2
     assert clean_variant({"batch": True, "size": "1K"}) == {"tier": "batch", "size": "1k"}
+    # A provider says "default" of a batch's request, too; and the order of a JSON object means nothing.
+    for said, tier in (
+        ({"tier": "priority", "batch": True}, "priority"),
+        ({"batch": True, "service_tier": "default"}, "batch"),
+        ({"batch": False, "service_tier": "flex", "speed": "fast"}, "flex"),
+    ):
+        assert clean_variant(said) == clean_variant(dict(reversed(said.items()))) == {"tier": tier}
 
 
 def test_above_a_context_threshold_every_token_pays_the_higher_price() -> None:
