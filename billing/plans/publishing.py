@@ -24,7 +24,7 @@ def check_quantities(quantities: Any) -> dict[str, str]:
             number = Decimal(str(quantity))
         except InvalidOperation:
             number = Decimal("NaN")
-        if isinstance(quantity, bool) or not number.is_finite() or not 0 <= number <= 10**12:
+        if isinstance(quantity, bool) or not number.is_finite() or not 0 <= number < 10**12:
             raise ValidationError(f"{quantity!r} is not a quantity of {meter}.")
         if number != round(number, 9):
             raise ValidationError(f"The quantity of {meter} has more than 9 decimals.")
