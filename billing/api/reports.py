@@ -1,7 +1,7 @@
 """Answers of the reading usage endpoints."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -113,6 +113,8 @@ def breakdown(request: HttpRequest, workspace: Workspace, query: BreakdownQuery)
     zone = days.zone(workspace.time_zone)
     until = until or now
     since = since or days.starts(days.month_of(days.local_day(min(until, now), zone)), zone)
+    if until.year == MAXYEAR:  # the day after it could not be told
+        raise invalid("`to` lies too far in the future.", parameter="to")
     if until - since > LONGEST:
         raise invalid(f"At most {LONGEST.days} days can be asked for at once.", parameter="from")
     rows = [] if until <= since else breakdowns.breakdown(workspace, by=query.by, since=since, until=until)

@@ -143,7 +143,8 @@ class PriceList:
 def price_list(
     query: Mapping[str, str], *, workspace: Workspace, available: int, limit: int, scale: str = "1k", own: bool = False
 ) -> PriceList:
-    """Models that match the query. `own`: without a search, what the workspace used lately, then common models.
+    """Models that match the query. `own`: the beginning of the list only, and without a search what the workspace
+    used lately, then common models.
 
     Raises pricing.selectors.BadCursor.
     """
@@ -153,9 +154,8 @@ def price_list(
     provider = asked_provider if asked_provider in known_providers else ""
     modality = asked_modality if asked_modality in known_modalities else ""
     scale = query.get("per", scale) if query.get("per") in SCALES else scale
-    found = models_list(
-        search=search, provider=provider, modality=modality, limit=limit, cursor=query.get("cursor", "")
-    )
+    cursor = "" if own else query.get("cursor", "")
+    found = models_list(search=search, provider=provider, modality=modality, limit=limit, cursor=cursor)
     rows = found.rows
     if own and not (search or provider or modality):
         used = _used_or_common(workspace, limit)

@@ -38,7 +38,7 @@ def day_range(query: Mapping[str, str], *, today: date, default: str = "30") -> 
     try:
         last = date.fromisoformat(end) if end else today
         first = date.fromisoformat(start) if start else last - timedelta(days=29)
-    except ValueError:
+    except (ValueError, OverflowError):
         return _preset("", today, default, problem="These dates could not be read; showing the last days instead.")
     first, last = sorted((_within(first, today), _within(last, today)))
     problem = ""

@@ -103,6 +103,14 @@ def test_every_breakdown_adds_up(used: Api, by: str) -> None:
     assert sum(Decimal(row["credits"]) for row in table) == Decimal("0.504")
 
 
+@pytest.mark.parametrize("by", ["day", "month", "model"])
+def test_a_breakdown_to_the_end_of_all_calendars_is_refused(used: Api, workspace: Workspace, by: str) -> None:
+    Workspace.objects.filter(pk=workspace.pk).update(time_zone="Pacific/Auckland")
+    until = "9999-12-31T23:59:59Z"
+    answer = used.get("/api/v1/usage/breakdown", {"by": by, "from": "9995-01-01", "to": until})
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+
+
 def test_a_breakdown_by_agent_names_them(used: Api) -> None:
     found = used.get("/api/v1/usage/breakdown", {"by": "agent"}).json["data"]
     assert [(row["name"], row["requests"], row["tokens"]) for row in found] == [

@@ -24,6 +24,10 @@ def test_healthy_shows_plan_balance_average_and_no_banner(alice_client: Client, 
     assert "Spring promotion" not in text.split('id="models"')[0]  # it has not started yet
 
 
+def test_a_page_of_the_price_list_is_not_asked_of_the_overview(alice_client: Client, northwind: Workspace) -> None:
+    assert "Launch credits" in page(alice_client, northwind, "?cursor=nonsense")
+
+
 def test_low_says_how_many_requests_are_left_and_what_happens_at_zero(
     alice_client: Client, alice: User, prices: None
 ) -> None:

@@ -37,6 +37,10 @@ def test_dates_that_cannot_be_read_say_so() -> None:
     assert "could not be read" in found.problem
 
 
+def test_the_beginning_of_all_calendars_has_no_month_before_it() -> None:
+    assert "could not be read" in day_range({"to": "0001-01-01"}, today=TODAY).problem
+
+
 def test_a_page_holds_at_most_a_year() -> None:
     found = day_range({"from": "2020-01-01", "to": "2026-01-31"}, today=TODAY)
     assert found.days == 366
