@@ -89,7 +89,7 @@ def rate_event(
 ) -> RatedEvent:
     """Price `event` as it happened, using up what is included.
 
-    Priced at `occurred_at`; booked at the same instant, or at `now` when it comes later than the operator's window.
+    Priced at `occurred_at`, or at `now` when a reporter's clock is ahead; booked at the same instant, or at `now` when it comes later than the operator's window.
     Raises EventRejected when the ledger could not hold the charge.
     """
     occurred_at = event.occurred_at or now
@@ -101,7 +101,7 @@ def rate_event(
             prices,
             usage=event.usage,
             variant=event.variant,
-            at=occurred_at,
+            at=min(occurred_at, now),  # a price that is still to come is not every process's yet
             allowances=allowances.left(booked_at),
             usd_per_credit=site.usd_per_credit,
         )

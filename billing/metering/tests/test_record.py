@@ -8,13 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project, Workspace
+from billing.credits import clock
 from billing.ledger.models import Operation, Transfer, Wallet
 from billing.ledger.session import Session
 from billing.metering.errors import EventConflict, EventRejected
 from billing.metering.events import Source
 from billing.metering.models import HourTotal, HourUsage, UsageEvent
 from billing.metering.receipts import UsageTotals
-from billing.metering.tests.conftest import HOUR, event, fund
+from billing.metering.tests.conftest import HOUR, NOW, event, fund
+from billing.pricing.approvals import markup_add
 from billing.pricing.book import invalidate
 from billing.pricing.models import Markup
 
@@ -291,3 +293,12 @@ def test_a_warm_batch_takes_two_round_trips_and_a_copy(batch: Record, workspace:
         batch([event(f"e{index}", project="p", occurred_at=None) for index in range(100)])
     assert len(trips) == 2
     assert [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]] == []
+
+
+def test_a_clock_that_is_ahead_does_not_reach_prices_to_come(record: Record) -> None:
+    with clock.at(NOW):
+        markup_add(percent=Decimal(50), by="a test")  # from a minute later on
+        ahead = record(event("ahead", occurred_at=NOW + timedelta(minutes=4)))
+    with clock.at(NOW + timedelta(minutes=4)):
+        on_time = record(event("on time"))
+    assert (ahead.nano, on_time.nano) == (72_000_000, 108_000_000)
