@@ -89,7 +89,8 @@ def rate_event(
 ) -> RatedEvent:
     """Price `event` as it happened, using up what is included.
 
-    Priced at `occurred_at`, or at `now` when a reporter's clock is ahead; booked at the same instant, or at `now` when it comes later than the operator's window.
+    Priced at `occurred_at`, or at `now` when a reporter's clock is ahead; booked at the same instant, or at `now` when
+    it comes later than the operator's window.
     Raises EventRejected when the ledger could not hold the charge.
     """
     occurred_at = event.occurred_at or now
