@@ -38,8 +38,8 @@ class Supervisor:
         with contextlib.ExitStack() as ending:
             try:
                 self._run(ending)
-            except Stopped:
-                say("Stopping …")
+            except Stopped as stopped:
+                say(f"Stopping ({stopped}) …")
             finally:
                 for number in SIGNALS:
                     signal.signal(number, self._hurry)
@@ -127,7 +127,7 @@ class Supervisor:
 
 
 def _raise_stopped(number: int, frame: FrameType | None) -> None:
-    raise Stopped
+    raise Stopped(signal.Signals(number).name)
 
 
 def _embedded(config: Config) -> contextlib.AbstractContextManager[object]:
