@@ -143,7 +143,16 @@ class RunningPortal:
         return self.process.wait(30)
 
 
-def alive(processes: list[psutil.Process], *, within: float = 5) -> list[psutil.Process]:
+def alive(processes: list[psutil.Process], *, within: float = 10) -> list[psutil.Process]:
     """Those that still run after a moment; dead ones that nobody collected do not count."""
-    _, left = psutil.wait_procs(processes, timeout=within)
-    return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    until = time.monotonic() + within
+    while (left := [process for process in processes if _runs(process)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
