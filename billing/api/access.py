@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from pydantic import BaseModel
 
 from accounts.models import ApiKey, Workspace
 from accounts.scopes import KeyKind, Scope
 from accounts.selectors.keys import api_key_authenticate, touch
+from accounts.selectors.lookup import workspace_by_either_id
 from billing.api import bodies
 from billing.api.calls import Call, call_of
 from billing.api.problems import Problem, invalid
@@ -106,12 +106,13 @@ def workspace_of(request: HttpRequest, key: ApiKey, *, required: bool = True) ->
     return None
 
 
-def workspace_named(name: str) -> Workspace:
+def workspace_named(name: Any) -> Workspace:
     """The workspace with this id or external id. Raises Problem 404."""
-    workspace = _workspaces.get(name) if _plausible(name) else None
+    if not _plausible(name):
+        raise Problem("not_found", f"There is no workspace {str(name)[:130]!r}.")
+    workspace = _workspaces.get(name)
     if workspace is None:
-        _workspaces.forget(name)  # it may be created a moment later
-        raise Problem("not_found", f"There is no workspace {name[:130]!r}.")
+        raise Problem("not_found", f"There is no workspace {name!r}.")
     return workspace
 
 
@@ -129,10 +130,9 @@ def _plausible(name: Any) -> bool:
     return isinstance(name, str) and 0 < len(name) <= 120 and "\0" not in name and name.isprintable()
 
 
-def _load_workspace(name: str) -> Workspace | None:
-    found = list(Workspace.objects.filter(Q(public_id=name) | Q(external_id=name)))
-    # Were an external id ever equal to another workspace's own id, the own id wins.
-    return next((w for w in found if w.public_id == name), found[0] if found else None)
+def _own_id(name: str, workspace: Workspace | None) -> bool:
+    return workspace is not None and workspace.public_id == name
 
 
-_workspaces: TimedCache[str, Workspace | None] = TimedCache(_load_workspace, seconds=5)
+# Own ids never change hands. External ids do, and what follows must be billed to the new customer: read every time.
+_workspaces: TimedCache[str, Workspace | None] = TimedCache(workspace_by_either_id, seconds=5, worth_keeping=_own_id)

@@ -86,6 +86,14 @@ class Outcome:
     rejected: list[Issue] = field(default_factory=list)
 
 
+class Named(dict[str, Workspace]):
+    """The workspaces that the events of one batch name, each looked up once."""
+
+    def __missing__(self, name: str) -> Workspace:
+        workspace = self[name] = workspace_named(name)
+        return workspace
+
+
 def events_of(raw: object) -> list[Any]:
     """The list in a batch body. Raises Problem 400."""
     if not isinstance(raw, dict) or set(raw) != {"events"} or not isinstance(raw["events"], list):
@@ -136,10 +144,11 @@ def batch_recorded(outcome: Outcome) -> dict[str, Any]:
 
 def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
     shares: dict[int, Share] = {}
+    named = Named()
     outcome = Outcome([])
     for index, raw in enumerate(raws):
         try:
-            workspace, body = _workspace_of(call, key, raw)
+            workspace, body = _workspace_of(call, key, raw, named)
         except EventRejected as error:
             outcome.rejected.append(Issue(index, error.event_id, error.code, error.detail, error.pointer))
             continue
@@ -157,7 +166,7 @@ def _parsed(raw: object) -> EventInput | EventRejected:
         return error
 
 
-def _workspace_of(call: Call, key: ApiKey, raw: Any) -> tuple[Workspace, Any]:
+def _workspace_of(call: Call, key: ApiKey, raw: Any, named: Named) -> tuple[Workspace, Any]:
     """The event's workspace and the event without that field. Raises EventRejected."""
     if not isinstance(raw, dict) or raw.get("workspace") is None:
         if call.known_workspace is None:
@@ -171,7 +180,7 @@ def _workspace_of(call: Call, key: ApiKey, raw: Any) -> tuple[Workspace, Any]:
     if key.kind != KeyKind.SERVICE and name not in (call.workspace.public_id, call.workspace.external_id):
         raise EventRejected("not_found", "This key belongs to another workspace.", "/workspace", event_id=_named(raw))
     try:
-        return workspace_named(name), body
+        return named[name] if isinstance(name, str) else workspace_named(name), body
     except Problem as error:
         raise EventRejected("not_found", error.detail, "/workspace", event_id=_named(raw)) from error
 

@@ -8,6 +8,7 @@ from accounts.scopes import Scope
 from accounts.services.keys import api_key_revoke
 from billing.api.calls import METERED_HEADERS
 from billing.api.tests.conftest import Api, key_of, usage_event
+from billing.metering.models import UsageEvent
 
 USAGE = "/api/v1/usage"
 READS = [
@@ -86,6 +87,35 @@ def test_a_new_workspace_is_found_at_once(db: None) -> None:
     assert service.get("/api/v1/credits/lots").status == 404
     Workspace.objects.create(name="Late", external_id="crm-18")
     assert service.get("/api/v1/credits/lots").status == 200
+
+
+def test_an_external_id_that_moves_to_another_customer_bills_that_one_at_once(funded: Workspace) -> None:
+    Workspace.objects.update(external_id="crm-17")
+    service, named = Api(key_of(None)), {"Purser-Workspace": "crm-17"}
+    assert service.post(USAGE, usage_event("before"), **named).status == 201
+    assert service.post(f"{USAGE}/batch", {"events": [usage_event("b") | {"workspace": "crm-17"}]}).status == 200
+    Workspace.objects.update(external_id=None)
+    assert service.get("/api/v1/credits/lots", **named).status == 404
+    heir = Workspace.objects.create(name="Heir", external_id="crm-17")
+    assert service.post(USAGE, usage_event("after"), **named).status == 201
+    assert service.post(f"{USAGE}/batch", {"events": [usage_event("c") | {"workspace": "crm-17"}]}).status == 200
+    owners = dict(UsageEvent.objects.values_list("event_id", "workspace"))
+    assert owners == {"before": funded.pk, "b": funded.pk, "after": heir.pk, "c": heir.pk}
+
+
+def test_a_workspaces_own_id_wins_over_the_same_external_id(funded: Workspace) -> None:
+    Workspace.objects.create(name="Impostor", external_id=funded.public_id)
+    service = Api(key_of(None), **{"Purser-Workspace": funded.public_id})
+    for _ in range(2):
+        assert service.get("/api/v1/credits/summary").json["balance"] == 12_404
+
+
+@pytest.mark.parametrize("name", [7, ["crm-17"], {"id": "crm-17"}, True, "", "x" * 121])
+def test_an_event_that_names_no_possible_workspace_is_rejected_alone(funded: Workspace, name: object) -> None:
+    events = [usage_event("odd") | {"workspace": name}, usage_event("good") | {"workspace": funded.public_id}]
+    answer = Api(key_of(None)).post(f"{USAGE}/batch", {"events": events})
+    assert (answer.status, answer.json["accepted"]) == (200, 1)
+    assert [(issue["event_id"], issue["code"]) for issue in answer.json["rejected"]] == [("odd", "not_found")]
 
 
 def test_a_workspace_key_cannot_reach_another_workspace(funded: Workspace) -> None:
