@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +20,23 @@ from accounts.services.projects import project_archive, project_create
 MakeKey = Callable[..., tuple[ApiKey, str]]
 
 
+@pytest.fixture
+def statements(db: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that reaches psycopg, also those that Django's own query log never sees."""
+    seen: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def noting(cursor: Any, query: Any, *args: Any, **options: Any) -> Any:
+        seen.append(str(query))
+        return execute(cursor, query, *args, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noting)
+    ApiKey.objects.exists()
+    assert len(seen) == 1  # Django's statements pass here too
+    seen.clear()
+    return seen
+
+
 def test_a_key_has_the_promised_shape_and_only_its_hash_is_kept(workspace_key: MakeKey) -> None:
     key, plain = workspace_key()
     assert plain.startswith(key.prefix + "_")
@@ -30,27 +49,33 @@ def test_a_key_has_the_promised_shape_and_only_its_hash_is_kept(workspace_key: M
         assert plain not in str(cursor.fetchall())
 
 
-def test_authentication_is_one_query_with_workspace_and_project(workspace: Workspace, alice: User) -> None:
+def test_authentication_is_one_query_with_workspace_and_project(
+    workspace: Workspace, alice: User, statements: list[str]
+) -> None:
     project = project_create(workspace=workspace, name="Voice app", by=alice)
     _, plain = api_key_create(
         kind=KeyKind.WORKSPACE, workspace=workspace, name="k", scopes=["usage:read"], project=project, created_by=alice
     )
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        key = api_key_authenticate(plain)
-        assert key is not None
-        assert (key.workspace, key.project) == (workspace, project)
-    assert len(queries) == 0  # its one query goes to psycopg directly, and nothing is asked after it
+    statements.clear()
+    key = api_key_authenticate(plain)
+    assert key is not None
+    assert (key.workspace, key.project) == (workspace, project)
+    assert (key.workspace.name, key.project.name) == ("Northwind AI", "Voice app")
+    assert len(statements) == 1
+    assert "accounts_apikey" in statements[0]
+
+
+def test_an_unknown_key_of_the_right_shape_is_asked_for_once(statements: list[str]) -> None:
+    assert api_key_authenticate("pws_abcdefgh_" + "x" * 40) is None
+    assert len(statements) == 1
 
 
 @pytest.mark.parametrize(
     "plain", ["", "pws_", "x" * 53, "pws_abcdefgh_\x00" + "a" * 39, "pws_" + "é" * 49, "pws_%" * 11]
 )
-def test_nonsense_is_no_key_and_asks_the_database_nothing(db: None, plain: str) -> None:
-    with CaptureQueriesContext(connection) as queries:
-        assert api_key_authenticate(plain) is None
-    assert len(queries) == 0
+def test_nonsense_is_no_key_and_asks_the_database_nothing(statements: list[str], plain: str) -> None:
+    assert api_key_authenticate(plain) is None
+    assert statements == []
 
 
 def test_the_right_prefix_with_another_secret_is_refused(workspace_key: MakeKey) -> None:
