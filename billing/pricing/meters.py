@@ -64,15 +64,26 @@ SAME_THING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def without_repeats(
-    usage: Mapping[str, Decimal], same_thing: Mapping[str, tuple[str, ...]], priced: Container[str]
+    usage: Mapping[str, Decimal],
+    same_thing: Mapping[str, tuple[str, ...]],
+    priced: Container[str],
+    ancestors: Ancestors,
 ) -> Mapping[str, Decimal]:
-    """`usage` without the meters that repeat what a priced meter of it has counted."""
+    """`usage` without the meters that repeat what a priced meter of it has counted, and without their parts.
+
+    A part that is priced itself, or inside another whole, stays.
+    """
     repeats = {
         meter for meter, others in same_thing.items() if any(usage.get(other) and other in priced for other in others)
     }
-    if not repeats & usage.keys():
+    if not repeats:
         return usage
-    return {meter: quantity for meter, quantity in usage.items() if meter not in repeats}
+
+    def counts(meter: str) -> bool:
+        wholes = ancestors.get(meter, frozenset())
+        return meter in priced or repeats.isdisjoint(wholes) or any(whole in priced for whole in wholes - repeats)
+
+    return {meter: quantity for meter, quantity in usage.items() if meter not in repeats and counts(meter)}
 
 
 def with_custom(parents: Iterable[tuple[str, str | None]]) -> Ancestors:

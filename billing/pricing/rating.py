@@ -71,7 +71,7 @@ def rate(
     nested = not parts.isdisjoint(usage)
     tariff = prices.tariff(at=at, variant=variant, context=_context(prices, usage))
     if prices.same_thing:
-        usage = meters.without_repeats(usage, prices.same_thing, tariff.lines)
+        usage = meters.without_repeats(usage, prices.same_thing, tariff.lines, prices.ancestors)
     if nested:
         billed, missing = _nested_quantities(tariff, usage, prices)
     else:

@@ -115,7 +115,7 @@ def test_allowances_are_used_before_credits() -> None:
 
 
 def test_what_is_included_is_used_once_by_two_lines_of_one_meter() -> None:
-    prices = model(point("embedding_tokens", "0.02", M), modality="embedding")
+    prices = model(point("embedding_tokens", "0.02", M))
     usage = {"embedding_tokens": 100, "cached_input_tokens": 10}
     rating = rated(prices, usage, allowances={"embedding_tokens": 105})
     assert [line.meter for line in rating.lines] == ["embedding_tokens", "embedding_tokens"]
@@ -172,6 +172,24 @@ class TestParts:
             assert [(line.meter, line.quantity) for line in rated(embedding, usage).lines] == [
                 ("embedding_tokens", 500)
             ]
+
+    def test_parts_of_a_repeat_repeat_as_well_unless_they_have_a_price(self) -> None:
+        embedding = model(point("embedding_tokens", "0.02", M), modality="embedding")
+        for parts in (
+            {"cached_input_tokens": M},
+            {"input_tokens": M, "cached_input_tokens": M},
+            {"cached_input_tokens": M, "cache_audio_read_tokens": M, "input_text_tokens": M},
+        ):
+            rating = rated(embedding, {"embedding_tokens": M, **parts})
+            assert [(line.meter, line.quantity) for line in rating.lines] == [("embedding_tokens", M)]
+            assert rating.nano == 4_000_000_000
+        assert rated(embedding, {"cached_input_tokens": M}).nano == 4_000_000_000  # nothing else counted them
+        pictures = model(point("embedding_tokens", "0.02", M), point("input_image_tokens", "1", M), modality="embedding")
+        usage = {"embedding_tokens": 500, "cached_input_tokens": 500, "cache_image_read_tokens": 20}
+        assert {line.meter: line.quantity for line in rated(pictures, usage).lines} == {
+            "embedding_tokens": 500,
+            "input_image_tokens": 20,
+        }
 
     def test_one_thing_counted_twice_is_billed_once(self) -> None:
         speech = model(point("input_characters", "40", M), modality="speech")
