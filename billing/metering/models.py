@@ -9,15 +9,23 @@ from billing.ledger.models import Operation
 
 
 class UsageEvent(models.Model):
-    """One completed request as it was reported, with how it was priced and paid."""
+    """One completed request as it was reported, with how it was priced and paid.
 
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    Workspace, key and project are checked in the database by the event's Series, not here: a foreign key locks the
+    row it names, and one service key reports for all workspaces at once.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     # Whose ids: "workspace" or "service" key class, "ce:<source>" for CloudEvents. A customer's id never blocks ours.
     origin = models.CharField(max_length=200)
     event_id = models.CharField(max_length=200)
     request_hash = models.BinaryField(max_length=32)
-    api_key = models.ForeignKey(ApiKey, models.PROTECT, null=True, related_name="+", db_index=False)
-    project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="+", db_index=False)
+    api_key = models.ForeignKey(
+        ApiKey, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    project = models.ForeignKey(
+        Project, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     provider = models.CharField(max_length=80, blank=True)
     model = models.CharField(max_length=200, blank=True)  # without the provider
     usage = models.JSONField()  # meter -> quantity as decimal string, canonical meters
