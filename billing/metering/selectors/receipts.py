@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accounts.scopes import KeyKind
 from billing.ledger.models import LotTake, Transfer
 from billing.metering.models import UsageEvent
 from billing.metering.receipts import ReceiptLine
@@ -33,10 +34,10 @@ class EventReceipt:
 
 def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> EventReceipt | None:
     """The receipt of the event, or None. An id may exist once per origin; `prefer_origin` comes first."""
-    found = UsageEvent.objects.filter(workspace_id=workspace_id, event_id=event_id)
-    # The unique index begins with the origin: naming the usual ones keeps this a look-up.
-    rows = list(found.filter(origin__in={"workspace", "service", prefer_origin}).select_related("project", "api_key"))
-    rows = rows or list(found.select_related("project", "api_key")[:1])
+    # The unique index begins with the origin: only naming every origin keeps an unknown id a look-up too.
+    origins = {*KeyKind.values, prefer_origin} - {""}
+    found = UsageEvent.objects.filter(workspace_id=workspace_id, origin__in=origins, event_id=event_id)
+    rows = list(found.select_related("project", "api_key"))
     if not rows:
         return None
     return receipt_of(min(rows, key=lambda row: (row.origin != prefer_origin, row.pk)))

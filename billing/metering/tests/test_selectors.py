@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -229,7 +230,6 @@ def test_a_receipt_of_free_and_of_charged_usage(record: Record, workspace: Works
     record(event("paid"))
     record(event("paid", agent="customer"), Source("workspace"))
     record(event("free", model="", usage={"static_messages": 1}))
-    record(event("from elsewhere"), Source("ce:service:/x"))
     found = receipt(workspace.pk, event_id="paid", prefer_origin="workspace")
     assert found is not None
     assert found.event.agent == "customer"
@@ -239,8 +239,29 @@ def test_a_receipt_of_free_and_of_charged_usage(record: Record, workspace: Works
     free = receipt(workspace.pk, event_id="free")
     assert free is not None
     assert (free.paid, free.debt, free.seq, free.head) == ((), 0, None, b"")
-    assert receipt(workspace.pk, event_id="from elsewhere", prefer_origin="service") is not None
-    assert receipt(workspace.pk, event_id="nothing") is None
+    record(event("from elsewhere"), Source("ce:/x"))
+    assert receipt(workspace.pk, event_id="from elsewhere", prefer_origin="ce:/x") is not None
+
+
+def test_a_receipt_is_looked_up_in_the_index_also_when_there_is_none(batch: Record, workspace: Workspace) -> None:
+    batch([event(f"e{index}", model="", usage={"static_messages": 1}) for index in range(1000)])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE metering_usageevent")
+    for prefer in ("", "service"):
+        with CaptureQueriesContext(connection) as queries:
+            assert receipt(workspace.pk, event_id="nothing", prefer_origin=prefer) is None
+        for query in queries:
+            with connection.cursor() as cursor:
+                cursor.execute("EXPLAIN (ANALYZE, BUFFERS) " + query["sql"])
+                plan = "\n".join(line for (line,) in cursor.fetchall())
+            condition = re.search(r"usage_event_once.*\n\s+Index Cond: (.*)", plan)
+            assert condition, plan
+            assert all(
+                part in condition[1] for part in ("workspace_id = ", "(origin)::text = ", "(event_id)::text = ")
+            ), plan
+            blocks = re.search(r"shared hit=(\d+)", plan)
+            assert blocks is not None
+            assert int(blocks[1]) < 20, plan
 
 
 def test_the_median_of_charged_requests(batch: Record, workspace: Workspace, noon: datetime) -> None:
