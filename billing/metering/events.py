@@ -70,8 +70,10 @@ def request_hash(event: EventInput) -> bytes:
     ]
     for meter in sorted(event.usage):
         parts += (meter, plain(event.usage[meter]))
+    if event.variant or event.metadata:
+        parts.append(str(len(event.variant)))  # where the variant ends, so that it never reads as metadata
     for name in sorted(event.variant):
         parts += (name, event.variant[name])
     if event.metadata:
-        parts += ("", metadata_json(event.metadata))
+        parts.append(metadata_json(event.metadata))
     return sha256("\0".join(parts).encode()).digest()

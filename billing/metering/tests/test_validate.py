@@ -197,3 +197,16 @@ def test_spelling_makes_no_difference_to_the_fingerprint() -> None:
 )
 def test_any_other_content_has_another_fingerprint(change: dict[str, Any]) -> None:
     assert request_hash(parse_event(GOOD)) != request_hash(parse_event(GOOD | change))
+
+
+def test_a_variant_never_looks_like_metadata_to_the_fingerprint() -> None:
+    metadata, variant = {"a": "1"}, {"": '{"a": "1"}'}
+    said = [
+        {"metadata": metadata},
+        {"variant": variant},
+        {"variant": variant, "metadata": metadata},
+        {"variant": variant | {"quality": "hd"}},
+        {"variant": {"quality": "hd"}, "metadata": metadata},
+        {"variant": {"0": "1"}},
+    ]
+    assert len({request_hash(parse_event(GOOD | more)) for more in said}) == len(said)
