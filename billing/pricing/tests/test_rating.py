@@ -184,7 +184,8 @@ class TestParts:
             assert [(line.meter, line.quantity) for line in rating.lines] == [("embedding_tokens", M)]
             assert rating.nano == 4_000_000_000
         assert rated(embedding, {"cached_input_tokens": M}).nano == 4_000_000_000  # nothing else counted them
-        pictures = model(point("embedding_tokens", "0.02", M), point("input_image_tokens", "1", M), modality="embedding")
+        points = (point("embedding_tokens", "0.02", M), point("input_image_tokens", "1", M))
+        pictures = model(*points, modality="embedding")
         usage = {"embedding_tokens": 500, "cached_input_tokens": 500, "cache_image_read_tokens": 20}
         assert {line.meter: line.quantity for line in rated(pictures, usage).lines} == {
             "embedding_tokens": 500,
