@@ -13,6 +13,11 @@ def now() -> datetime:
     return _travelled.get() or datetime.now(UTC)
 
 
+def travelled() -> bool:
+    """Whether `at` has set the time."""
+    return _travelled.get() is not None
+
+
 @contextmanager
 def at(instant: datetime) -> Iterator[None]:
     """Everything inside happens at `instant` (demo history, `run_due --at`, tests)."""

@@ -13,12 +13,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, in_range
+from billing.foundation import hostclock
 from billing.ledger import burn, store
 from billing.ledger.accounts import ADJUSTED, AVAILABLE, DEBT, EXPIRED, ISSUED, SCHEDULED, SPENT
 from billing.ledger.burn import Take
-from billing.ledger.chain import lot_terms
+from billing.ledger.chain import lot_terms, unit_price
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError
 from billing.ledger.journal import Journal
 from billing.ledger.pending import NewLot
@@ -66,11 +66,14 @@ class Book(Journal):
         debit: str = ISSUED,
     ) -> LotState:
         """Bring in a lot. Debt is repaid from it first; one that starts later waits as scheduled; one that has
-        expired already repays debt and expires. Raises AmountOutOfRange, ValueError for dates that contradict.
+        expired already repays debt and expires. `unit_price_usd` is kept with twelve decimals, half-even. Raises
+        AmountOutOfRange, ValueError for dates that contradict.
         """
         effective_at = effective_at or self.now
         if expires_at is not None and expires_at <= effective_at:
             raise ValueError("a lot cannot expire before it starts")
+        if unit_price_usd is not None:
+            unit_price_usd = unit_price(unit_price_usd)
         self._read_all_lots()
         self._check_room(amount)
         lot = LotState(
@@ -223,7 +226,8 @@ def open_book(workspace_id: int, *, now: datetime | None = None, also: Sequence[
     """The book of a workspace, in one transaction: locked, due lots posted; written and committed on exit.
 
     `also` are the caller's own reading statements: they run after the lock in the same round trip, their rows are
-    in `book.extra`. `now` is for history; the book's stamp is read after the lock and never goes backwards.
+    in `book.extra`. `now` is for history; the book's stamp is read after the lock, is at most a minute from the
+    database's clock, and never goes backwards.
     """
     busy: set[int] = _open.__dict__.setdefault("workspaces", set())
     if workspace_id in busy:
@@ -246,6 +250,8 @@ def _load(tx: Session, workspace_id: int, now: datetime | None, also: Sequence[S
     if not wallet:
         tx.run(store.create(workspace_id))
         wallet, lots, *extra = tx.run(*statements)
-    book = Book(session=tx, workspace_id=workspace_id, wallet=wallet[0], lots=lots, now=now or clock.now())
+    *row, locked_at = wallet[0]
+    now = now or hostclock.checked(locked_at)
+    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, now=now)
     book.extra = extra
     return book

@@ -8,10 +8,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from billing.credits.units import AmountOutOfRange
+
 GENESIS = bytes(32)
+_UNIT_PRICE = Decimal("1e-12")
+_UNIT_PRICE_BOUND = 999_999  # the column has 18 digits
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
@@ -20,6 +24,16 @@ def stamp(at: datetime) -> str:
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     return at.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def unit_price(usd: Decimal) -> Decimal:
+    """USD per credit as the lot's column and the chain both hold it: twelve decimals, half-even.
+
+    PostgreSQL would round a longer value half away from zero, and the chain would not match its own row.
+    """
+    if not 0 <= usd < _UNIT_PRICE_BOUND:
+        raise AmountOutOfRange(f"{usd} USD per credit does not fit the ledger")
+    return usd.quantize(_UNIT_PRICE, ROUND_HALF_EVEN)
 
 
 def lot_terms(

@@ -30,9 +30,10 @@ WALLET_COLUMNS = (
     "debt_since",
 )
 
+# Outside the subquery, so that the time is read when the lock is held and not before waiting for it.
 _LOCK = f"""
-SELECT {", ".join(WALLET_COLUMNS)}, nextval('ledger_operation_id_seq')
-FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE
+SELECT locked.*, nextval('ledger_operation_id_seq'), clock_timestamp()
+FROM (SELECT {", ".join(WALLET_COLUMNS)} FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE) locked
 """  # noqa: S608
 
 _FIRST_LOTS = f"""

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import User, Workspace
 from accounts.services.workspaces import workspace_create
-from billing.credits import clock
+from billing.foundation import hostclock
 from billing.foundation.site.selectors import site
 from billing.ledger.services import credits_grant, overdraft_set
 from billing.metering.allowances import allowance_open
@@ -73,7 +73,7 @@ def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: dateti
 
     Raises UnknownPlan.
     """
-    now = now or clock.now()
+    now = now or hostclock.present()
     key = plan_key or site().default_plan
     with transaction.atomic():
         subscription = Subscription.objects.select_related("version__plan").filter(workspace=workspace).first()

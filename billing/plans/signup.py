@@ -8,8 +8,8 @@ from django.db import transaction
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
-from billing.credits import clock
 from billing.credits.units import rounded_nano
+from billing.foundation import hostclock
 from billing.foundation.site.selectors import site
 from billing.ledger.services import credits_grant
 from billing.plans.models import SignupGrant
@@ -46,7 +46,7 @@ def signup_grant(*, user: User) -> SignupGrant | None:
         first = Membership.objects.filter(user=user, role=Role.OWNER).order_by("created_at", "pk").first()
         if not verified or first is None:
             return None
-        now = clock.now()
+        now = hostclock.present()
         days = settings.signup_grant_days
         grant = SignupGrant.objects.create(user=user, workspace_id=first.workspace_id, granted_at=now)
         credits_grant(

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from django.db import connection
 from django.db.models import F
 
-from billing.credits import clock
+from billing.foundation import hostclock
 from billing.foundation.due.models import DueJob
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def run_due(*, only: str | None = None) -> list[JobRun]:
 def run_job(job: Job, *, batch: int = BATCH) -> JobRun:
     """Run one job until nothing is due; what it did or why it failed is kept in its DueJob row."""
     started = monotonic()
-    DueJob.objects.update_or_create(name=job.name, defaults={"last_started_at": clock.now()})
+    DueJob.objects.update_or_create(name=job.name, defaults={"last_started_at": hostclock.present()})
     items, error = 0, ""
     try:
         items = _to_the_end(job, batch)
@@ -91,14 +91,14 @@ def run_job(job: Job, *, batch: int = BATCH) -> JobRun:
     if error:
         finished.update(last_error=error, failures=F("failures") + 1)
     else:
-        finished.update(last_finished_at=clock.now(), last_items=items, last_error="", failures=0)
+        finished.update(last_finished_at=hostclock.present(), last_items=items, last_error="", failures=0)
     return JobRun(job.name, items, error, monotonic() - started)
 
 
 def _to_the_end(job: Job, batch: int) -> int:
     total = 0
     for _ in range(MOST_BATCHES):
-        done = job.work(now=clock.now(), limit=batch)
+        done = job.work(now=hostclock.present(), limit=batch)
         total += done
         if done < batch:
             return total

@@ -4,7 +4,13 @@ import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
+import pytest
+
+from billing.credits.units import AmountOutOfRange
+from billing.ledger.book import open_book
 from billing.ledger.chain import GENESIS, canonical, link, lot_terms, stamp
+from billing.ledger.models import Lot
+from billing.ledger.tests.helpers import assert_clean, draft
 
 
 def test_times_are_utc_with_microseconds() -> None:
@@ -47,3 +53,30 @@ def test_the_canonical_text_is_a_json_array_in_ascii() -> None:
         b'[9,"bought","Gr\\u00f6\\u00dfe",50,"2026-03-01T12:00:00.000000Z",null,"0.004500000000"]]'
     )
     assert link(GENESIS, text) == hashlib.sha256(bytes(32) + text).digest()
+
+
+@pytest.mark.parametrize(
+    ("paid", "kept"),
+    [
+        ("0.0045000000005", "0.004500000000"),  # half to even; the database would have made it …001
+        ("0.0045000000015", "0.004500000002"),
+        ("1E-3", "0.001000000000"),
+        ("0", "0.000000000000"),
+    ],
+)
+def test_the_chain_and_the_row_hold_the_same_unit_price(ws: int, paid: str, kept: str) -> None:
+    with open_book(ws) as book:
+        book.grant(
+            operation=draft(), amount=5, source="bought", label="Pack", kind="grant.pack", unit_price_usd=Decimal(paid)
+        )
+    assert f"{Lot.objects.get().unit_price_usd:f}" == kept
+    assert_clean(ws)
+
+
+@pytest.mark.parametrize("paid", ["-0.01", "1000000", "Infinity"])
+def test_a_unit_price_that_no_lot_can_hold_is_refused(ws: int, paid: str) -> None:
+    with pytest.raises(AmountOutOfRange), open_book(ws) as book:
+        book.grant(
+            operation=draft(), amount=5, source="bought", label="Pack", kind="grant.pack", unit_price_usd=Decimal(paid)
+        )
+    assert not Lot.objects.exists()
