@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.core.validators import validate_email
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -23,8 +23,11 @@ from accounts.roles import Permission, Role, may
 from accounts.services.members import locked_team, roles_to_give
 
 GOOD_FOR = timedelta(days=7)
-# A workspace is not a way to send mail to strangers: so many may be open, and one is sent again at most this often.
+# A workspace is not a way to send mail to strangers: so many may be open, so many be sent within a day, those revoked
+# since and those sent again included, and an address is written to at most this often.
 MOST_OPEN = 50
+MOST_A_DAY = 50
+DAY = timedelta(days=1)
 RESEND_AFTER = timedelta(minutes=1)
 
 
@@ -35,7 +38,10 @@ def token_digest(token: str) -> str:
 def invitation_create(
     *, workspace: Workspace, email: str, role: str, by: User | None, request: HttpRequest | None = None
 ) -> Invitation:
-    """Invite an address. One that ran out is replaced; raises `Refused` for a member or an address already invited."""
+    """Invite an address. One that ran out is replaced.
+
+    Raises `Refused` for a member, an address already invited, and more invitations than a workspace may send.
+    """
     email = _checked_email(email)
     with locked_team(workspace, by=by) as acting:
         _check_may_invite(acting, Role(role))
@@ -48,6 +54,7 @@ def invitation_create(
         same.update(revoked_at=timezone.now())
         if waiting.count() >= MOST_OPEN:
             raise Refused(f"At most {MOST_OPEN} invitations can be open. Revoke some that are no longer needed.")
+        _check_pace(workspace, email)
         invitation = Invitation(workspace=workspace, email=email, role=role, invited_by=by)
         _issue(invitation)
         hooks.emit(
@@ -66,8 +73,7 @@ def invitation_resend(*, invitation: Invitation, by: User | None, request: HttpR
     with locked_team(invitation.workspace, by=by) as acting:
         current = _open(invitation)
         _check_may_invite(acting, Role(current.role))
-        if current.sent_at > timezone.now() - RESEND_AFTER:
-            raise Refused("It was sent a moment ago. Wait a minute before sending it again.")
+        _check_pace(current.workspace, current.email)
         _issue(current)
         hooks.emit(
             action="member.invited_again",
@@ -147,6 +153,8 @@ def _issue(invitation: Invitation) -> None:
     """Give the invitation a fresh link and send it. The outbox sends after commit, and drops it on rollback."""
     token = secrets.token_urlsafe(32)
     now = timezone.now()
+    again = invitation.pk is not None and invitation.sent_at > now - DAY
+    invitation.recent_sends = invitation.recent_sends + 1 if again else 1
     invitation.token_digest = token_digest(token)
     invitation.sent_at, invitation.expires_at = now, now + GOOD_FOR
     invitation.save()
@@ -179,6 +187,21 @@ def _checked_email(email: str) -> str:
     except ValidationError as error:
         raise Refused("Enter a valid e-mail address.", field="email") from error
     return email
+
+
+def _check_pace(workspace: Workspace, email: str) -> None:
+    """Raises `Refused` when the address or the workspace was just sent too much. Call it under the team's lock."""
+    now = timezone.now()
+    sent = Invitation.objects.filter(workspace=workspace)
+    same = sent.annotate(address=Lower("email")).filter(address=email.lower())
+    if same.filter(sent_at__gt=now - RESEND_AFTER).exists():
+        raise Refused(
+            f"An invitation was sent to {email} a moment ago. Wait a minute before sending it again.", field="email"
+        )
+    if (sent.filter(sent_at__gt=now - DAY).aggregate(total=Sum("recent_sends"))["total"] or 0) >= MOST_A_DAY:
+        raise Refused(
+            f"A workspace sends at most {MOST_A_DAY} invitations in 24 hours. This one was not sent; try tomorrow."
+        )
 
 
 def _check_may_invite(acting: Role | None, role: Role) -> None:

@@ -9,6 +9,7 @@ from accounts.errors import NotAllowed, Refused
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.roles import Role
 from accounts.services.invitations import (
+    MOST_A_DAY,
     MOST_OPEN,
     invitation_accept,
     invitation_create,
@@ -137,7 +138,7 @@ def test_members_and_invited_addresses_are_not_invited_again(
     for address in ("bob@example.com", "charlie@example.com", "CHARLIE@example.com"):
         with pytest.raises(Refused):
             invitation_create(workspace=workspace, email=address, role=Role.VIEWER, by=alice)
-    Invitation.objects.update(expires_at=timezone.now())
+    Invitation.objects.update(expires_at=timezone.now(), sent_at=timezone.now() - timedelta(days=7))
     renewed = invitation_create(workspace=workspace, email="charlie@example.com", role=Role.VIEWER, by=alice)
     assert renewed.pk != invitation.pk
 
@@ -150,6 +151,48 @@ def test_open_invitations_are_limited(workspace: Workspace, alice: User) -> None
     )
     with pytest.raises(Refused, match="At most"):
         invitation_create(workspace=workspace, email="one.more@example.com", role=Role.VIEWER, by=alice)
+
+
+def test_revoking_does_not_make_room_for_more_mail(workspace: Workspace, alice: User) -> None:
+    for number in range(MOST_A_DAY):
+        address = f"p{number}@example.com"
+        sent = invitation_create(workspace=workspace, email=address, role=Role.VIEWER, by=alice)
+        invitation_revoke(invitation=sent, by=alice)
+    with pytest.raises(Refused, match="at most 50 invitations in 24 hours"):
+        invitation_create(workspace=workspace, email="one.more@example.com", role=Role.VIEWER, by=alice)
+    assert len(mails()) == MOST_A_DAY
+    other = Workspace.objects.create(name="Other")
+    invitation_create(workspace=other, email="one.more@example.com", role=Role.VIEWER, by=None)
+    Invitation.objects.update(sent_at=timezone.now() - timedelta(days=1, minutes=1))
+    invitation_create(workspace=workspace, email="one.more@example.com", role=Role.VIEWER, by=alice)
+
+
+def test_sending_again_counts_as_well(invitation: Invitation, workspace: Workspace, alice: User) -> None:
+    def wait(pause: timedelta) -> None:
+        Invitation.objects.update(sent_at=timezone.now() - pause)
+
+    for _ in range(MOST_A_DAY - 1):
+        wait(timedelta(minutes=2))
+        invitation_resend(invitation=invitation, by=alice)
+    wait(timedelta(minutes=2))
+    with pytest.raises(Refused, match="at most 50"):
+        invitation_resend(invitation=invitation, by=alice)
+    with pytest.raises(Refused, match="at most 50"):
+        invitation_create(workspace=workspace, email="one.more@example.com", role=Role.VIEWER, by=alice)
+    wait(timedelta(days=1, minutes=1))
+    for _ in range(2):
+        invitation_resend(invitation=invitation, by=alice)
+        wait(timedelta(minutes=2))
+
+
+def test_an_address_is_not_written_to_again_at_once(invitation: Invitation, workspace: Workspace, alice: User) -> None:
+    invitation_revoke(invitation=invitation, by=alice)
+    with pytest.raises(Refused, match="a moment ago") as refused:
+        invitation_create(workspace=workspace, email="CHARLIE@example.com", role=Role.VIEWER, by=alice)
+    assert refused.value.field == "email"
+    Invitation.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    invitation_create(workspace=workspace, email="charlie@example.com", role=Role.VIEWER, by=alice)
+    assert len(mails()) == 2
 
 
 def test_an_admin_cannot_invite_an_owner_and_a_viewer_nobody(workspace: Workspace, bob: User) -> None:
