@@ -71,14 +71,19 @@ def deliver(message_id: int) -> Outcome:
 
 
 def _by_smtp(message: OutboxMessage) -> Outcome:
-    connection = smtp_connection()
     try:
+        content = mime_bytes(message)
+    except Exception as error:  # a sender or a text that no mail can have: nothing was offered, and staff must see it
+        _again(message, f"cannot be written as a mail: {str(error) or type(error).__name__}")
+        return Outcome.REFUSED
+    try:
+        connection = smtp_connection()
         smtp = opened(connection)
-    except Exception as error:  # no connection, no TLS, wrong password: nothing was offered yet
+    except Exception as error:  # a wrong EMAIL_URL, no connection, no TLS, wrong password: nothing was offered yet
         _again(message, f"mail server: {error}")
         return Outcome.UNREACHABLE
     try:
-        refused = hand_over(smtp, sender=message.sender, to=message.to, content=mime_bytes(message))
+        refused = hand_over(smtp, sender=message.sender, to=message.to, content=content)
     except NotAccepted as error:
         _again(message, str(error))
         return Outcome.REFUSED

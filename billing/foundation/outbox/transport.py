@@ -102,16 +102,22 @@ def hand_over(smtp: smtplib.SMTP, *, sender: str, to: list[str], content: bytes)
     was taken; that is where a blind retry would send twice.
     """
     refused: dict[str, str] = {}
+    written: dict[str, str] = {}
+    for address in to:
+        try:
+            written[address] = _envelope(address)
+        except ValueError as error:
+            refused[address] = str(error)
     try:
-        _expect(smtp.mail(sanitize_address(sender, "utf-8")))
-        for address in to:
-            code, words = smtp.rcpt(sanitize_address(address, "utf-8"))
+        _expect(smtp.mail(_envelope(sender)))
+        for address, mailbox in written.items():
+            code, words = smtp.rcpt(mailbox)
             if code not in (250, 251):
                 refused[address] = _words(code, words)
-        if len(refused) == len(to):
-            raise NotAccepted("; ".join(f"{address}: {words}" for address, words in refused.items()))
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:
         raise NotAccepted(str(error) or type(error).__name__) from error
+    if len(refused) == len(set(to)):
+        raise NotAccepted("; ".join(f"{address}: {words}" for address, words in refused.items()))
     try:
         code, words = smtp.data(content)
     except smtplib.SMTPDataError as error:  # DATA itself was refused, before the content
@@ -121,6 +127,14 @@ def hand_over(smtp: smtplib.SMTP, *, sender: str, to: list[str], content: bytes)
     if code != 250:
         raise NotAccepted(_words(code, words))
     return refused
+
+
+def _envelope(address: str) -> str:
+    """`address` as SMTP writes it; raises ValueError where it cannot be one."""
+    try:
+        return sanitize_address(address, "utf-8")
+    except Exception as error:  # Django meets half-written ones with all kinds of errors
+        raise ValueError(f"cannot be written as an address ({str(error) or type(error).__name__})") from error
 
 
 def _expect(answer: tuple[int, bytes]) -> None:

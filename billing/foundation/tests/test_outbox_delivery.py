@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -108,6 +109,40 @@ def test_one_refused_recipient_does_not_keep_the_others_waiting(smtp: Behaviour)
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sender": "Purser <a\nb@example.com>"}, "Header values can't contain newlines"),
+        ({"to": ["ann@ä..example.com"]}, "idna"),
+        ({"sender": "Purser <>"}, "cannot be written as an address"),
+        ({"to": ["ann@example.com <ann"]}, "Invalid address"),
+    ],
+)
+def test_a_message_that_cannot_be_a_mail_is_a_failed_attempt(smtp: Behaviour, wrong: dict[str, Any], said: str) -> None:
+    message, other = write(), write()
+    OutboxMessage.objects.filter(pk=message.pk).update(**wrong)
+    assert send_due() == 2  # it does not keep the next one waiting
+    message.refresh_from_db()
+    other.refresh_from_db()
+    assert (message.status, message.attempts, other.status) == ("queued", 1, "sent")
+    assert said in message.last_error
+    OutboxMessage.objects.filter(pk=message.pk).update(attempts=len(BACK_OFF), next_attempt_at=clock.now())
+    send_due()
+    message.refresh_from_db()
+    assert message.status == "failed"
+    assert len(smtp.taken) == 1
+
+
+@pytest.mark.django_db
+def test_one_impossible_recipient_does_not_keep_the_others_waiting(smtp: Behaviour) -> None:
+    message = write(["Nobody <>", "ann@example.com"])
+    send_due()
+    message.refresh_from_db()
+    assert (message.status, smtp.taken[0][0]) == ("sent", ["ann@example.com"])
+    assert message.last_error.startswith("refused Nobody <>: ")
+
+
+@pytest.mark.django_db
 def test_connection_lost_after_the_content_is_left_to_a_person(smtp: Behaviour, alice: User) -> None:
     message = write()
     smtp.drop_after_data = True
@@ -145,6 +180,16 @@ def test_unreachable_server_stops_the_batch(no_mail_server: None) -> None:
         write()
     send_due()
     assert sorted(OutboxMessage.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+
+
+@pytest.mark.django_db
+def test_an_email_url_that_cannot_be_read_is_a_failed_attempt(settings: Settings) -> None:
+    settings.DEMO, settings.EMAIL_URL = False, "mail.example.com"
+    message = write()
+    send_due()
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == ("queued", 1)
+    assert "EMAIL_URL must look like" in message.last_error
 
 
 @pytest.mark.django_db
