@@ -11,7 +11,7 @@ from billing.foundation.site.models import SiteSettings
 from billing.ledger.book import Book, open_book
 from billing.ledger.records import OperationDraft
 from billing.metering import store
-from billing.metering.allowances import Allowances, open_at
+from billing.metering.allowances import Allowances, Due, open_at
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
 from billing.metering.keys import NAMESPACE, batch_key, items_digest
@@ -53,16 +53,18 @@ def record_batch(
     refused: Sequence[Issue],
     now: datetime | None,
     site: SiteSettings,
+    due: Due,
 ) -> BatchResult:
-    """Record what is new in `checked`, in one transaction."""
+    """Record what is new in `checked`, in one transaction. Raises NotOpened."""
     earliest = min((item.event.occurred_at for item in checked if item.event.occurred_at), default=None)
     also = [
         store.find_many(workspace_id, source.origin, [item.event.event_id for item in checked]),
-        open_at(workspace_id, earliest, now=now or clock.now(), site=site),
+        open_at(workspace_id, earliest, now=now or clock.now()),
     ]
     with open_book(workspace_id, now=now, also=also) as book:
         stored, included = book.extra
-        run = _Run(book, source, site, Allowances(included), {event_id: bytes(hash) for event_id, hash in stored})
+        allowances = Allowances(included, workspace_id=workspace_id, due=due)
+        run = _Run(book, source, site, allowances, {event_id: bytes(hash) for event_id, hash in stored})
         run.projects = projects_of(workspace_id, source, (item.event for item in checked))
         for item in checked:
             try:

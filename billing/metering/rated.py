@@ -91,7 +91,7 @@ def rate_event(
 
     Priced at `occurred_at`, or at `now` when a reporter's clock is ahead; booked at the same instant, or at `now` when
     it comes later than the operator's window.
-    Raises EventRejected when the ledger could not hold the charge.
+    Raises EventRejected when the ledger could not hold the charge, NotOpened when what is included is not open yet.
     """
     occurred_at = event.occurred_at or now
     late = occurred_at < now - timedelta(hours=site.late_after_hours)

@@ -20,7 +20,7 @@ from billing.foundation.site.selectors import site
 from billing.ledger.book import open_book
 from billing.ledger.records import OperationDraft, WalletState
 from billing.metering import store
-from billing.metering.allowances import Allowances, open_at
+from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
@@ -46,28 +46,32 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
     not_in_future(event, now or clock.now())
     prices_for(event.model)  # read what may not be in memory yet before others wait for the lock
     settings = site()
+
+    def record(due: Due) -> Receipt:
+        return _record(workspace_id, source, event, now, settings, due)
+
     try:
-        return _record(workspace_id, source, event, now, settings)
+        return with_what_is_due(workspace_id, record)
     except IntegrityError:  # an id we remembered is gone: a deleted project, a restored backup
         forget_everything()
-        return _record(workspace_id, source, event, now, settings)
+        return with_what_is_due(workspace_id, record)
     except (AmountOutOfRange, DataError) as error:
         raise does_not_fit(event.event_id) from _overflow(error)
 
 
 def _record(
-    workspace_id: int, source: Source, event: EventInput, now: datetime | None, settings: SiteSettings
+    workspace_id: int, source: Source, event: EventInput, now: datetime | None, settings: SiteSettings, due: Due
 ) -> Receipt:
     digest = request_hash(event)
     also = [
         store.find(workspace_id, source.origin, event.event_id),
-        open_at(workspace_id, event.occurred_at, now=now or clock.now(), site=settings),
+        open_at(workspace_id, event.occurred_at, now=now or clock.now()),
     ]
     with open_book(workspace_id, now=now, also=also) as book:
         stored, included = book.extra
         if stored:
             return _replayed(stored[0], digest, event, book.state)
-        allowances = Allowances(included)
+        allowances = Allowances(included, workspace_id=workspace_id, due=due)
         project = projects_of(workspace_id, source, [event])[event.project]
         rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
         take_included(rated, allowances)
@@ -112,11 +116,15 @@ def usage_record_batch(
     settings = site()
     for model in {item.event.model for item in checked}:
         prices_for(model)
+
+    def record(due: Due) -> BatchResult:
+        return record_batch(workspace_id, source, checked, refused, now, settings, due)
+
     try:
-        return record_batch(workspace_id, source, checked, refused, now, settings)
+        return with_what_is_due(workspace_id, record)
     except IntegrityError:
         forget_everything()
-        return record_batch(workspace_id, source, checked, refused, now, settings)
+        return with_what_is_due(workspace_id, record)
     except (AmountOutOfRange, DataError) as error:  # together more than a column can hold: one by one then
         _overflow(error)
         return _singly(workspace_id, source, checked, refused, now)

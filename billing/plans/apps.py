@@ -12,6 +12,8 @@ class PlansConfig(AppConfig):
     def ready(self) -> None:
         from accounts import hooks
         from billing.ledger.hooks import credits_granted
+        from billing.metering.hooks import allowances_due
+        from billing.plans.included import included_at
         from billing.plans.low import low_bound_refresh
         from billing.plans.services import start_default_plan
         from billing.plans.signup import person_was_verified, workspace_was_created
@@ -20,6 +22,7 @@ class PlansConfig(AppConfig):
         hooks.workspace_created.append(workspace_was_created)
         hooks.person_verified.append(person_was_verified)
         credits_granted.append(low_bound_refresh)
+        allowances_due.append(included_at)
         post_migrate.connect(_ship, sender=self, dispatch_uid="ship_plans")
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from billing.foundation.cache import TimedCache
+from billing.plans.included import forget_included
 from billing.plans.models import PlanVersion, Subscription
 
 KEEP_SECONDS = 5
@@ -35,7 +36,9 @@ def limits_for(workspace_id: int) -> PlanLimits:
 
 
 def forget_limits(workspace_id: int) -> None:
+    """After the plan of a workspace changed."""
     _cache.forget(workspace_id)
+    forget_included(workspace_id)
 
 
 def _load(workspace_id: int) -> PlanLimits:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import transaction
 
@@ -14,9 +13,10 @@ from accounts.services.workspaces import workspace_create
 from billing.foundation import hostclock
 from billing.foundation.site.selectors import site
 from billing.ledger.services import credits_grant, overdraft_set
-from billing.metering.allowances import allowance_open
+from billing.metering.allowances import terms_open
 from billing.plans import calendar
 from billing.plans.errors import UnknownPlan
+from billing.plans.included import period_terms, periods_ahead
 from billing.plans.models import PlanVersion, Subscription
 from billing.plans.selectors import forget_limits, newest_version
 
@@ -100,19 +100,17 @@ def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: dateti
 
 
 def period_open(subscription: Subscription, period: int, *, now: datetime) -> None:
-    """Give what the plan includes in one period, under keys of that period: opening it twice gives it once."""
+    """Give what the plan includes in one period, under keys of that period: opening it twice gives it once.
+
+    Allowances of the period after it are opened along: they are dated, and no event of that period's first minute
+    has to wait for the job.
+    """
     version, anchor = subscription.version, subscription.anchor
-    starts_at = calendar.period_start(anchor, period)
-    for meter, included in version.allowances.items():
-        allowance_open(
-            workspace_id=subscription.workspace_id,
-            meter=meter,
-            starts_at=starts_at,
-            ends_at=calendar.period_end(anchor, period),
-            included=Decimal(included),
-        )
+    for opened in range(period, period + 1 + periods_ahead(version)):
+        for terms in period_terms(version.allowances, anchor, opened):
+            terms_open(subscription.workspace_id, terms)
     if version.monthly_credits:
-        _grant(subscription, version, period, starts_at=starts_at, now=now)
+        _grant(subscription, version, period, starts_at=calendar.period_start(anchor, period), now=now)
 
 
 def _grant(

@@ -1,10 +1,11 @@
-"""Allowances of the present period."""
+"""Allowances of the present period, also when nobody has opened it yet."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from billing.credits import clock
+from billing.metering.allowances import due_at
 from billing.metering.models import Allowance
 
 
@@ -26,4 +27,8 @@ def allowances(workspace_id: int, now: datetime | None = None) -> list[Included]
     """The allowances that run at `now`, by meter."""
     now = now or clock.now()
     rows = Allowance.objects.filter(workspace_id=workspace_id, starts_at__lte=now, ends_at__gt=now)
-    return [Included(row.meter, row.included, row.used, row.ends_at) for row in rows.order_by("meter", "ends_at")]
+    found = [Included(row.meter, row.included, row.used, row.ends_at) for row in rows.order_by("meter", "ends_at")]
+    if found:
+        return found
+    due = sorted(due_at(workspace_id, now), key=lambda terms: (terms.meter, terms.ends_at))
+    return [Included(terms.meter, terms.included, Decimal(0), terms.ends_at) for terms in due]

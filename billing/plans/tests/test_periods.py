@@ -56,7 +56,7 @@ def test_next_period_opens_on_its_date_and_only_once(alice: User) -> None:
     assert roll(at) == 1
     assert roll(at) == 0
     assert Lot.objects.filter(workspace=workspace).count() == 2
-    assert Allowance.objects.filter(workspace=workspace).count() == 4
+    assert Allowance.objects.filter(workspace=workspace).count() == 6  # one period ahead
     subscription = Subscription.objects.get(workspace=workspace)
     assert (subscription.period, subscription.next_period_at) == (1, datetime(2026, 3, 31, 9, 30, tzinfo=UTC))
 
@@ -159,4 +159,4 @@ def test_workers_at_the_same_moment_open_each_period_once(alice: User) -> None:
     for workspace in workspaces:
         assert Subscription.objects.get(workspace=workspace).period == 2
         assert Lot.objects.filter(workspace=workspace).count() == 3
-        assert Allowance.objects.filter(workspace=workspace).count() == 6
+        assert Allowance.objects.filter(workspace=workspace).count() == 8

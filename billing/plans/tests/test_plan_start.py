@@ -45,9 +45,10 @@ def test_new_workspace_starts_on_the_default_plan_with_its_allowance(alice: User
     subscription = Subscription.objects.get(workspace=workspace)
     assert (subscription.version.plan.key, subscription.anchor) == ("free", START)
     assert subscription.next_period_at == datetime(2026, 2, 28, 9, 30, tzinfo=UTC)
-    allowance = Allowance.objects.get(workspace=workspace)
+    allowance, following = Allowance.objects.filter(workspace=workspace).order_by("starts_at")
     assert (allowance.meter, allowance.included, allowance.starts_at) == ("input_characters", Decimal(1000), START)
-    assert allowance.ends_at == subscription.next_period_at
+    assert allowance.ends_at == following.starts_at == subscription.next_period_at
+    assert following.ends_at == datetime(2026, 3, 31, 9, 30, tzinfo=UTC)
     assert not Lot.objects.filter(workspace=workspace).exists()
 
 
@@ -81,7 +82,7 @@ def test_starting_twice_changes_nothing(alice: User) -> None:
     workspace = workspace_create(name="New", owner=alice)
     first = Subscription.objects.get(workspace=workspace)
     assert plan_start(workspace=workspace, plan_key="pro") == first
-    assert Allowance.objects.filter(workspace=workspace).count() == 1
+    assert Allowance.objects.filter(workspace=workspace).count() == 2
 
 
 def test_credits_and_overdraft_of_the_plan_are_given(alice: User) -> None:
