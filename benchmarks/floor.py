@@ -11,11 +11,13 @@ import psycopg
 from load import event, loop
 
 from billing.ledger import roundtrip  # knows psycopg, not Django: the sender of the floor is that of the post
+from billing.ledger.store import WALLET_COLUMNS
 
 FIRST_SEQ = 8_300_000_000
 FIRST_OPERATION = 8_400_000_000
 EVENT_ID = "floor-event-id"
 LOCK = "FOR NO KEY UPDATE"
+SEQ, OPERATION = WALLET_COLUMNS.index("seq"), len(WALLET_COLUMNS)  # in the row that the lock gives
 
 Statement = tuple[str, list[Any]]
 
@@ -108,9 +110,9 @@ def poster(plan: FloorPlan, number: int, pipe: Any) -> None:
         for statements in recorded.trips:
             rows = _send(connection, statements, replaced)
             for row in rows:  # the wallet's row, locked: its seq and the operation's new id
-                seqs[workspace] = int(row[5]) + 1
+                seqs[workspace] = int(row[SEQ]) + 1
                 replaced[str(recorded.seq)] = str(seqs[workspace])
-                replaced[str(recorded.operation)] = str(row[-1])
+                replaced[str(recorded.operation)] = str(row[OPERATION])
         return 1, ""
 
     loop(pipe, step)
