@@ -41,6 +41,27 @@ document.addEventListener('submit', (event) => {
   }
 })
 
+// A form that changes something is sent once, however often its button is clicked: the first answer is the one shown.
+// The buttons are disabled after the browser has read which one was pressed; a page that is come back to works again.
+const sent = new Map()
+const release = (form) => {
+  for (const button of sent.get(form) ?? []) button.disabled = false
+  sent.delete(form)
+}
+document.addEventListener('submit', (event) => {
+  const form = event.target
+  if (event.defaultPrevented || form.method !== 'post') return
+  if (sent.has(form)) {
+    event.preventDefault()
+    return
+  }
+  const buttons = [...form.elements].filter((field) => field.type === 'submit' && !field.disabled)
+  sent.set(form, buttons)
+  setTimeout(() => { for (const button of buttons) button.disabled = true })
+  setTimeout(release, 10000, form) // the person stopped loading, or the answer was a file
+})
+window.addEventListener('pageshow', () => [...sent.keys()].forEach(release))
+
 // A hidden tab does not poll; coming back it asks at once. (Trigger filters would need eval.)
 document.addEventListener('htmx:beforeRequest', (event) => {
   if (document.hidden && event.detail.requestConfig.triggeringEvent == null) event.preventDefault()
