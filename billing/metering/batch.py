@@ -14,6 +14,7 @@ from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
+from billing.metering.facevalue import charging_site
 from billing.metering.keys import NAMESPACE, batch_key, items_digest
 from billing.metering.projects import projects_of
 from billing.metering.rated import RatedEvent, Rollups, not_in_future, rate_event, take_included
@@ -52,7 +53,6 @@ def record_batch(
     checked: Sequence[Checked],
     refused: Sequence[Issue],
     now: datetime | None,
-    site: SiteSettings,
     due: Due,
 ) -> BatchResult:
     """Record what is new in `checked`, in one transaction. Raises NotOpened."""
@@ -64,7 +64,7 @@ def record_batch(
     with open_book(workspace_id, now=now, also=also) as book:
         stored, included = book.extra
         allowances = Allowances(included, workspace_id=workspace_id, due=due)
-        run = _Run(book, source, site, allowances, {event_id: bytes(hash) for event_id, hash in stored})
+        run = _Run(book, source, charging_site(), allowances, {event_id: bytes(hash) for event_id, hash in stored})
         run.projects = projects_of(workspace_id, source, (item.event for item in checked))
         for item in checked:
             try:

@@ -15,7 +15,6 @@ from psycopg.errors import NumericValueOutOfRange
 
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
-from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import site
 from billing.ledger.book import open_book
 from billing.ledger.records import OperationDraft, WalletState
@@ -24,6 +23,7 @@ from billing.metering.allowances import Allowances, Due, open_at, with_what_is_d
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
+from billing.metering.facevalue import charging_site
 from billing.metering.keys import NAMESPACE, items_digest, operation_key
 from billing.metering.known import forget_everything
 from billing.metering.models import UsageEvent
@@ -45,10 +45,10 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
     """
     not_in_future(event, now or clock.now())
     prices_for(event.model)  # read what may not be in memory yet before others wait for the lock
-    settings = site()
+    site()
 
     def record(due: Due) -> Receipt:
-        return _record(workspace_id, source, event, now, settings, due)
+        return _record(workspace_id, source, event, now, due)
 
     try:
         return with_what_is_due(workspace_id, record)
@@ -59,9 +59,7 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
         raise does_not_fit(event.event_id) from _overflow(error)
 
 
-def _record(
-    workspace_id: int, source: Source, event: EventInput, now: datetime | None, settings: SiteSettings, due: Due
-) -> Receipt:
+def _record(workspace_id: int, source: Source, event: EventInput, now: datetime | None, due: Due) -> Receipt:
     digest = request_hash(event)
     also = [
         store.find(workspace_id, source.origin, event.event_id),
@@ -71,6 +69,7 @@ def _record(
         stored, included = book.extra
         if stored:
             return _replayed(stored[0], digest, event, book.state)
+        settings = charging_site()
         allowances = Allowances(included, workspace_id=workspace_id, due=due)
         project = projects_of(workspace_id, source, [event])[event.project]
         rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
@@ -113,12 +112,12 @@ def usage_record_batch(
     checked, refused = check(events, now or clock.now())
     if not checked:
         return BatchResult(0, 0, [], refused, 0, None)
-    settings = site()
+    site()
     for model in {item.event.model for item in checked}:
         prices_for(model)
 
     def record(due: Due) -> BatchResult:
-        return record_batch(workspace_id, source, checked, refused, now, settings, due)
+        return record_batch(workspace_id, source, checked, refused, now, due)
 
     try:
         return with_what_is_due(workspace_id, record)

@@ -3,6 +3,7 @@
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -85,5 +86,5 @@ def test_the_time_is_read_once_the_lock_is_held(ws: int) -> None:
 
     turns = sorted(together(work))
     assert len(held) == len(turns) == 8
-    for (_, left_at), (locked_at, _) in zip(turns, turns[1:], strict=False):
+    for (_, left_at), (locked_at, _) in pairwise(turns):
         assert locked_at > left_at
