@@ -162,6 +162,19 @@ def test_what_cannot_be_opened_keeps_no_usage_out(
     assert UsageEvent.objects.filter(workspace=free).count() == 1
 
 
+def test_a_machine_whose_clock_runs_ahead_uses_what_is_open_now(
+    alice: User, prices: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = datetime.now(UTC) - 27 * DAY
+    with clock.at(began):
+        workspace = workspace_open(name="Free", owner=alice, plan_key="free")
+    with monkeypatch.context() as there:
+        there.setattr(clock, "now", lambda: datetime.now(UTC) + 5 * DAY)
+        receipt = usage_record(workspace_id=workspace.pk, source=SERVICE, event=speech("a", 100))
+    assert receipt.nano == 0
+    assert Allowance.objects.get(workspace=workspace, starts_at=began).used == 100
+
+
 @pytest.mark.django_db(transaction=True)
 def test_reports_at_the_same_moment_open_a_period_once(free: Workspace) -> None:
     at = datetime(2026, 6, 2, tzinfo=UTC)
