@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import simplejson
 
@@ -13,21 +13,21 @@ class NotJson(ValueError):
 
 
 def loads(body: bytes) -> Any:
-    """The value in `body`; fractions become Decimal. Raises NotJson."""
+    """The value in `body`; fractions become Decimal. Raises NotJson.
+
+    NaN and Infinity, which JSON does not have but many encoders write, become Decimals that are not finite, so that the
+    event they stand in is refused by name and not the whole batch around it.
+    """
     try:
-        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=Decimal)
     except UnicodeDecodeError as error:
         raise NotJson("The body is not valid UTF-8.") from error
     except RecursionError as error:
         raise NotJson("The body is nested too deeply.") from error
     except json.JSONDecodeError as error:
         raise NotJson(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
-    except (ValueError, ArithmeticError) as error:  # NaN, or more digits than Python converts
-        raise NotJson(str(error) if isinstance(error, NotJson) else "The body has a number out of range.") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise NotJson(f"{name} is not a JSON number.")
+    except (ValueError, ArithmeticError) as error:  # more digits than Python converts
+        raise NotJson("The body has a number out of range.") from error
 
 
 def dumps(value: Any) -> str:

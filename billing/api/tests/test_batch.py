@@ -1,5 +1,8 @@
+import json
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from accounts.models import Workspace
 from billing.api.tests.conftest import Api, key_of, usage_event
@@ -48,16 +51,32 @@ def test_each_bad_event_is_named_and_the_good_ones_count_once(api: Api, funded: 
     assert "workspaces" not in answer.json
 
 
-def test_infinite_numbers_are_no_json(api: Api, funded: Workspace) -> None:
-    for number in (b"NaN", b"Infinity", b"-Infinity"):
-        body = b'{"events": [{"event_id": "x", "usage": {"input_tokens": ' + number + b"}}]}"
-        answer = api.post(BATCH, body)
-        assert (answer.status, answer.json["code"]) == (400, "invalid_request")
-    for number in ("NaN", "Infinity"):
-        answer = api.post(BATCH, batch(usage_event("x", usage={"input_tokens": number}), usage_event("y")))
-        assert answer.json["accepted"] + answer.json["duplicates"] == 1
-        assert answer.json["rejected"][0]["index"] == 0
-    assert UsageEvent.objects.filter(workspace=funded).count() == 1
+USAGE, METADATA = '"usage": {"input_tokens": %s}', '"usage": {"images": 1}, "metadata": {"a": [%s]}'
+
+
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [(USAGE, number) for number in ("NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "1e999")]
+    + [(METADATA, number) for number in ("NaN", "-Infinity", "1e999")],
+)
+def test_a_number_that_is_not_finite_rejects_its_event_alone(
+    api: Api, funded: Workspace, part: str, number: str
+) -> None:
+    body = f'{{"events": [{{"event_id": "x", {part % number}}}, {json.dumps(usage_event("y"))}]}}'
+    answer = api.post(BATCH, body.encode())
+    assert (answer.status, answer.json["accepted"]) == (200, 1)
+    assert [(issue["index"], issue["event_id"]) for issue in answer.json["rejected"]] == [(0, "x")]
+    assert list(UsageEvent.objects.filter(workspace=funded).values_list("event_id", flat=True)) == ["y"]
+
+
+def test_a_single_event_or_estimate_with_a_number_that_is_not_finite_is_refused(api: Api, funded: Workspace) -> None:
+    body = b'{"event_id": "x", "model": "openai/gpt-4o-mini", "usage": {"input_tokens": NaN}}'
+    answer = api.post("/api/v1/usage", body)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+    assert answer.json["errors"][0]["pointer"] == "/usage/input_tokens"
+    estimate = b'{"model": "openai/gpt-4o-mini", "text": "Hello", "max_output_tokens": Infinity}'
+    assert api.post("/api/v1/usage/estimate", estimate).status == 400
+    assert not UsageEvent.objects.filter(workspace=funded).exists()
 
 
 def test_a_repeated_batch_charges_nothing(api: Api, funded: Workspace) -> None:
