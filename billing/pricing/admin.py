@@ -135,8 +135,14 @@ class MeterAdmin(ModelAdmin):  # type: ignore[misc]
 
 @admin.register(PriceImport)
 class PriceImportAdmin(_Kept):
-    list_display = ("source", "version", "at", "applied", "lines", "summary")
+    list_display = ("source", "version", "at", "outcome", "lines", "summary")
     list_filter = ("source", "applied")
+
+    @display(description="Outcome", label={"applied": "success", "unchanged": "info", "refused": "danger"})  # type: ignore[untyped-decorator]
+    def outcome(self, record: PriceImport) -> str:
+        if record.applied:
+            return "applied"
+        return "unchanged" if record.report.get("noop") else "refused"
 
     @display(description="What it did")  # type: ignore[untyped-decorator]
     def summary(self, record: PriceImport) -> str:

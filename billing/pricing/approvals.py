@@ -1,6 +1,5 @@
 """What a person decides: held lines, and markups. Everything here is audited and takes effect a minute later."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -86,18 +85,6 @@ def markup_add(
         )
         changed()
     return markup
-
-
-def approve_all(line_ids: Iterable[int], *, by: User | str) -> int:
-    """Approve many; lines decided meanwhile are passed over. Returns how many were put in force."""
-    done = 0
-    for line_id in line_ids:
-        try:
-            price_approve(line_id=line_id, by=by)
-            done += 1
-        except NotWaiting:
-            continue
-    return done
 
 
 def _waiting(line_id: int) -> PriceLine:

@@ -31,18 +31,6 @@ TYPICAL: Mapping[str, tuple[Mapping[str, int], ...]] = {
     "ocr": ({"pages": 1}, {"ocr_credits": 1}, {"input_tokens": 1000, "output_tokens": 300}),
     "moderation": ({"input_tokens": 1000},),
 }
-TYPICAL_WORDS: Mapping[str, str] = {
-    "text": "1,000 input and 300 output tokens",
-    "embedding": "1,000 tokens",
-    "image": "one image",
-    "video": "5 seconds",
-    "speech": "500 characters",
-    "transcription": "one minute",
-    "realtime": "one minute",
-    "rerank": "one search",
-    "search": "one search",
-    "ocr": "one page",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +72,6 @@ class Price:
     @property
     def shown_credits(self) -> Decimal:
         return self.credits_for(self.shown[0])
-
-    @property
-    def usd_per_1k(self) -> Decimal:
-        return self.usd_for(1_000)
-
-    @property
-    def credits_per_1k(self) -> Decimal:
-        return self.credits_for(1_000)
 
     @property
     def free(self) -> bool:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
-from billing.pricing.approvals import NotWaiting, approve_all, markup_add, price_approve, price_reject
+from billing.pricing.approvals import NotWaiting, markup_add, price_approve, price_reject
 from billing.pricing.book import prices_for
 from billing.pricing.models import Markup, Meter, PriceLine
 from billing.pricing.services import import_reading
@@ -63,7 +63,9 @@ def test_a_rejected_price_is_not_asked_about_again() -> None:
 @pytest.mark.usefixtures("_waiting")
 def test_a_line_is_decided_once() -> None:
     line = pending()
-    assert approve_all([line.pk, line.pk], by="a test") == 1
+    price_approve(line_id=line.pk, by="a test")
+    with pytest.raises(NotWaiting, match="active already"):
+        price_approve(line_id=line.pk, by="a test")
     with pytest.raises(NotWaiting, match="active already"):
         price_reject(line_id=line.pk, by="a test")
 

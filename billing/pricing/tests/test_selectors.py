@@ -72,7 +72,7 @@ def test_prices_are_the_customers_with_markup_in_credits_and_usd() -> None:
     price = listing.price("input_tokens")
     assert price is not None
     assert (price.published_usd, price.price_usd, price.per) == (Decimal("0.15"), Decimal("0.18"), 1_000_000)
-    assert (price.credits, price.credits_per_1k) == (36, Decimal("0.036"))
+    assert (price.credits, price.credits_for(1_000)) == (36, Decimal("0.036"))
     assert (price.shown_unit, price.shown_usd, price.label) == ("1M tokens", Decimal("0.18"), "Input tokens")
     assert listing.typical_usd == Decimal("0.000396")
     assert [p.variant_text for p in listing.prices if p.meter == "input_tokens"] == ["", "batch"]
