@@ -1,6 +1,6 @@
 """Site settings: one form, saved through the service, which validates and audits."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -34,6 +34,25 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_limit_service",
             "max_breakdown_values",
         )
+        labels: ClassVar = {
+            "support_email": "Support e-mail",
+            "usd_per_credit": "US dollars per credit",
+            "default_plan": "Plan of new workspaces",
+            "signup_grant_enabled": "Give new people credits",
+            "signup_grant_credits": "Credits given",
+            "signup_grant_days": "Days until they expire",
+            "late_after_hours": "Hours until usage is late",
+            "max_breakdown_values": "New breakdown values a day",
+        }
+        help_texts: ClassVar = {
+            "support_email": "Shown where customers are told how to get credits.",
+            "default_plan": "The key of a published plan.",
+            "signup_grant_enabled": "Once for each person, when the e-mail address is confirmed.",
+            "late_after_hours": "Older usage is booked on the day it arrives and marked late.",
+            "rate_limit_workspace": "For keys without a limit of their own.",
+            "rate_limit_service": "For keys without a limit of their own.",
+            "max_breakdown_values": "Per workspace; usage with further agents, apps or tasks is summed as “other”.",
+        }
 
     def clean_usd_per_credit(self) -> Any:
         value = self.cleaned_data["usd_per_credit"]
