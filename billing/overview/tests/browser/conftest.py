@@ -56,10 +56,11 @@ class Visit:
         self.page.goto(self.base + path)
         return self.page
 
-    def violations(self, within: str = "html") -> list[str]:
-        """What axe finds, one line each."""
-        self.page.evaluate(AXE)
-        found = self.page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [within, RULES])
+    def violations(self, within: str = "html", rules: list[str] = RULES) -> list[str]:
+        """What axe finds, one line each; `rules` are names of rules or of groups of them."""
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        found = self.page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [within, rules])
         return [
             f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
             for violation in found["violations"]
