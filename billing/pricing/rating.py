@@ -66,7 +66,7 @@ def rate(
     hold the charge.
     """
     if prices is None:
-        return Rating((), 0, ZERO, "unknown_model", "this model is not in the catalogue")
+        return Rating((), 0, ZERO, "unknown_model", "This model is not in the catalogue.")
     parts = prices.parts
     nested = not parts.isdisjoint(usage)
     tariff = prices.tariff(at=at, variant=variant, context=_context(prices, usage))
@@ -197,4 +197,4 @@ def _explain(prices: ModelPrices, missing: Sequence[str], variant: Mapping[str, 
         sent = ", ".join(f"{key}={value}" for key, value in said.items()) or "none"
         known = "; ".join(", ".join(f"{key}={value}" for key, value in offer) for offer in sorted(offers)[:12])
         reasons.append(f"{meter} of {name} has no price for variant {sent}; priced: {known}")
-    return ". ".join(reasons)
+    return ". ".join(reasons) + "."
