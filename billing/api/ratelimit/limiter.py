@@ -1,4 +1,7 @@
-"""Slices: a process takes a share of a key's minute at once, so that most requests ask nobody."""
+"""Slices: under load a process takes a share of a key's minute at once, so that most requests ask nobody.
+
+A key that is used slowly is counted request by request, and what it is told is exact in every process.
+"""
 
 import threading
 import time
@@ -8,6 +11,7 @@ from billing.api.ratelimit.stores import Store, configured_store
 
 SLICES = 20  # a slice is a twentieth of the limit …
 MAX_SLICE = 500  # … but never so much that an idle process keeps others from their share
+SLOW = 50  # requests a second in this process, up to which each one is counted by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,20 @@ class _Window:
     left: int = 0  # of this process's slices
     taken: int = 0  # by all processes, when last heard
     exhausted: bool = False
+    second: int = 0
+    in_second: int = 0  # requests seen by this process
+    in_last: int = 0
+
+    def saw_one(self, second: int) -> None:
+        if second != self.second:
+            self.in_last = self.in_second if second == self.second + 1 else 0
+            self.second, self.in_second = second, 0
+        self.in_second += 1
+
+    @property
+    def pace(self) -> int:
+        """Requests a second, of late."""
+        return max(self.in_second, self.in_last)
 
 
 class Limiter:
@@ -43,12 +61,13 @@ class Limiter:
             window = self._windows.get(key)
             if window is None or window.minute != minute:
                 window = self._open(key, minute)
+            window.saw_one(int(at))
             if window.left > 0:
                 window.left -= 1
                 return Rate(True, limit, max(0, limit - window.taken) + window.left, reset)
             if window.exhausted:
                 return Rate(False, limit, 0, reset)
-            wanted = slice_size(limit, window.taken)
+            wanted = slice_size(limit, window.taken, window.pace)
         # The lock is not held while the store answers: other keys and slices go on meanwhile.
         count, taken = self._shared().take(key=key, minute=minute, wanted=wanted, limit=limit)
         with self._lock:
@@ -75,9 +94,11 @@ class Limiter:
         return self._store
 
 
-def slice_size(limit: int, taken: int) -> int:
-    """Smaller towards the end of the limit, so that several processes share the rest fairly."""
-    return max(1, min(limit // SLICES, (limit - taken) // 4, MAX_SLICE))
+def slice_size(limit: int, taken: int, pace: int) -> int:
+    """About a second's worth; smaller towards the end of the limit, so that processes share the rest fairly."""
+    if pace < SLOW:
+        return 1
+    return max(1, min(pace, limit // SLICES, (limit - taken) // 4, MAX_SLICE))
 
 
 limiter = Limiter()

@@ -78,11 +78,19 @@ def test_threads_with_connections_of_their_own_share_one_limit(transactional_db:
     forget_rate_windows(now=clock.now(), limit=1000)
 
 
-def test_most_requests_do_not_ask_the_database(db: None, django_assert_max_num_queries: object) -> None:
+def test_under_load_most_requests_do_not_ask_the_database(db: None, django_assert_max_num_queries: object) -> None:
     limiter = Limiter(PostgresStore())
-    with django_assert_max_num_queries(2):  # type: ignore[operator]
+    for _ in range(50):
+        assert limiter.take(key="pws_1", limit=6000, at=600.0).allowed
+    with django_assert_max_num_queries(5):  # type: ignore[operator]
         for _ in range(500):
             assert limiter.take(key="pws_1", limit=6000, at=600.0).allowed
+
+
+def test_used_slowly_every_process_tells_the_exact_rest(db: None) -> None:
+    one, other = Limiter(PostgresStore()), Limiter(PostgresStore())
+    rest = [turn.take(key="pws_1", limit=600_000, at=600.0).remaining for _ in range(10) for turn in (one, other)]
+    assert rest == list(range(599_999, 599_979, -1))
 
 
 def test_a_new_minute_starts_anew(db: None) -> None:
@@ -96,11 +104,13 @@ def test_a_new_minute_starts_anew(db: None) -> None:
 
 
 def test_slices_get_smaller_towards_the_end() -> None:
-    assert slice_size(6000, 0) == 300
-    assert slice_size(6000, 5900) == 25
-    assert slice_size(6000, 6000) == 1
-    assert slice_size(600_000, 0) == 500
-    assert slice_size(3, 0) == 1
+    assert slice_size(6000, 0, 1000) == 300
+    assert slice_size(6000, 5900, 1000) == 25
+    assert slice_size(6000, 6000, 1000) == 1
+    assert slice_size(600_000, 0, 1000) == 500
+    assert slice_size(600_000, 0, 120) == 120
+    assert slice_size(600_000, 0, 49) == 1
+    assert slice_size(3, 0, 1000) == 1
 
 
 def test_finished_minutes_are_forgotten(db: None) -> None:
