@@ -37,6 +37,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("workspace",)
     search_fields = ("actor_label", "action", "target", "reason", "workspace__name", "workspace__public_id")
     date_hierarchy = "at"
+    ordering = ("-at", "-id")
     show_full_result_count = False
 
 

@@ -1,6 +1,6 @@
 // Progressive enhancement only: everything here has a server-rendered way that works without it.
 
-// Dialogs and toasts
+// Dialogs
 document.addEventListener('click', (event) => {
   const opener = event.target.closest('[data-open]')
   if (opener) {
@@ -8,14 +8,7 @@ document.addEventListener('click', (event) => {
     document.getElementById(opener.dataset.open)?.showModal()
   }
   if (event.target.closest('[data-close]')) event.target.closest('dialog')?.close()
-  if (event.target.closest('[data-dismiss]')) event.target.closest('[data-toast]')?.remove()
 })
-
-new MutationObserver((mutations) => {
-  for (const node of mutations.flatMap((mutation) => [...mutation.addedNodes])) {
-    if (node.matches?.('[data-toast]')) setTimeout(() => node.remove(), 6000)
-  }
-}).observe(document.getElementById('toasts'), { childList: true })
 
 // Copying: the button says so itself for a moment
 document.addEventListener('click', async (event) => {
