@@ -11,6 +11,7 @@ from billing.api.calls import Call
 from billing.api.present import amount, line
 from billing.api.problems import Problem, invalid
 from billing.credits.units import AmountOutOfRange
+from billing.ledger import selectors as ledger
 from billing.metering.errors import EventConflict, EventRejected
 from billing.metering.events import EventInput, Source
 from billing.metering.receipts import BatchResult, Issue, Receipt, UsageTotals
@@ -83,6 +84,7 @@ class Share:
 @dataclass
 class Outcome:
     shares: list[Share]
+    workspace: Workspace | None = None  # the caller's
     rejected: list[Issue] = field(default_factory=list)
 
 
@@ -125,7 +127,6 @@ def record_many(*, call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
 def batch_recorded(outcome: Outcome) -> dict[str, Any]:
     results = [(share, share.result) for share in outcome.shares if share.result is not None]
     unrated = [issue for share, result in results for issue in _at(share, result.unrated)]
-    single = results[0][1].balance if len(results) == 1 else None
     body: dict[str, Any] = {
         "accepted": sum(result.accepted for _, result in results),
         "duplicates": sum(result.duplicates for _, result in results),
@@ -135,17 +136,27 @@ def batch_recorded(outcome: Outcome) -> dict[str, Any]:
         "balance": None,
         "balance_nano": None,
     }
-    if single is not None:
-        body |= amount("balance", single.available)
+    if (available := _available(outcome)) is not None:
+        body |= amount("balance", available)
     if len(results) > 1:
         body["workspaces"] = [_share(share, result) for share, result in results if result.balance is not None]
     return body
 
 
+def _available(outcome: Outcome) -> int | None:
+    """The balance of the batch's one workspace, also when nothing in it could be recorded."""
+    if len(outcome.shares) > 1:
+        return None
+    if outcome.shares and (result := outcome.shares[0].result) is not None and result.balance is not None:
+        return result.balance.available
+    workspace = outcome.shares[0].workspace if outcome.shares else outcome.workspace
+    return ledger.balance(workspace.pk).available if workspace is not None else None
+
+
 def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
     shares: dict[int, Share] = {}
     named = Named()
-    outcome = Outcome([])
+    outcome = Outcome([], workspace=call.known_workspace)
     for index, raw in enumerate(raws):
         try:
             workspace, body = _workspace_of(call, key, raw, named)

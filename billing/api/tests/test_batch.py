@@ -145,3 +145,10 @@ def test_a_thousand_events_of_full_size_are_taken(api: Api) -> None:
     assert answer.status == 200
     assert answer.json["accepted"] == 1000
     assert answer.json["credits"] == 72
+
+
+def test_a_batch_in_which_nothing_could_be_recorded_tells_the_balance(api: Api, funded: Workspace) -> None:
+    answer = api.post(BATCH, batch("not an event", usage_event("d", usage={"input_tokens": -5})))
+    assert (answer.status, answer.json["accepted"], len(answer.json["rejected"])) == (200, 0, 2)
+    assert (answer.json["credits"], answer.json["balance"]) == (0, 12_404)
+    assert answer.json["balance_nano"] == "12404000000000"
