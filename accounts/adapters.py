@@ -18,7 +18,7 @@ from django.urls import reverse
 from accounts import hooks
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """E-mails name the product and link to SITE_URL, whatever host name the request came in by."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return reverse("accounts:home")
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MFAAdapter(DefaultMFAAdapter):
     """TOTP secrets and recovery seeds are stored encrypted: a copy of the database alone gives nobody a code."""
 
     def encrypt(self, text: str) -> str:

@@ -23,54 +23,54 @@ class _PlainWords(forms.BaseForm):
                 field.widget.attrs |= {"autofocus": True, "autocapitalize": "characters", "spellcheck": "false"}
 
 
-class LoginForm(_PlainWords, allauth_forms.LoginForm):  # type: ignore[misc]
+class LoginForm(_PlainWords, allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["remember"].label = "Stay signed in on this device"
 
 
-class SignupForm(_PlainWords, allauth_forms.SignupForm):  # type: ignore[misc]
+class SignupForm(_PlainWords, allauth_forms.SignupForm):
     pass
 
 
-class ChangeEmailForm(_PlainWords, allauth_forms.ChangeEmailForm):  # type: ignore[misc]
+class ChangeEmailForm(_PlainWords, allauth_forms.ChangeEmailForm):
     pass
 
 
-class AddEmailForm(_PlainWords, allauth_forms.AddEmailForm):  # type: ignore[misc]
+class AddEmailForm(_PlainWords, allauth_forms.AddEmailForm):
     pass
 
 
-class ResetPasswordForm(_PlainWords, allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(_PlainWords, allauth_forms.ResetPasswordForm):
     pass
 
 
-class ResetPasswordKeyForm(_PlainWords, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+class ResetPasswordKeyForm(_PlainWords, allauth_forms.ResetPasswordKeyForm):
     pass
 
 
-class ChangePasswordForm(_PlainWords, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+class ChangePasswordForm(_PlainWords, allauth_forms.ChangePasswordForm):
     pass
 
 
-class SetPasswordForm(_PlainWords, allauth_forms.SetPasswordForm):  # type: ignore[misc]
+class SetPasswordForm(_PlainWords, allauth_forms.SetPasswordForm):
     pass
 
 
-class ReauthenticateForm(_PlainWords, allauth_forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(_PlainWords, allauth_forms.ReauthenticateForm):
     pass
 
 
-class RequestLoginCodeForm(_PlainWords, allauth_forms.RequestLoginCodeForm):  # type: ignore[misc]
+class RequestLoginCodeForm(_PlainWords, allauth_forms.RequestLoginCodeForm):
     pass
 
 
-class ConfirmLoginCodeForm(_PlainWords, allauth_forms.ConfirmLoginCodeForm):  # type: ignore[misc]
+class ConfirmLoginCodeForm(_PlainWords, allauth_forms.ConfirmLoginCodeForm):
     pass
 
 
 class ConfirmEmailVerificationCodeForm(
     _PlainWords,
-    allauth_forms.ConfirmEmailVerificationCodeForm,  # type: ignore[misc]
+    allauth_forms.ConfirmEmailVerificationCodeForm,
 ):
     pass

@@ -21,7 +21,7 @@ class ApiKeyAdmin(ReadOnly):
     exclude = ("digest",)
     actions = ("revoke",)
 
-    @display(description="Scopes")  # type: ignore[untyped-decorator]
+    @display(description="Scopes")
     def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
@@ -29,7 +29,7 @@ class ApiKeyAdmin(ReadOnly):
         return request.user.has_perm("accounts.change_apikey")
 
     # A list action is a POST with a token, unlike unfold's row actions, which are links.
-    @action(description="Revoke the selected keys", permissions=["revoke"])  # type: ignore[untyped-decorator]
+    @action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         chosen = list(keys.filter(revoked_at=None).select_related("workspace"))
         for key in chosen:

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.services.people import person_vouch
 
 
-class NewUserForm(UserCreationForm):  # type: ignore[misc]
+class NewUserForm(UserCreationForm):
     class Meta:
         model = User
         fields = ("email", "name")
@@ -30,7 +30,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin, DjangoUserAdmin):  # type: ignore[misc,type-arg]
+class UserAdmin(ModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -64,6 +64,6 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(ModelAdmin):
     search_fields = ("name",)
     filter_horizontal = ("permissions",)

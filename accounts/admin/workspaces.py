@@ -41,7 +41,7 @@ class MemberFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
             raise ValidationError("A workspace needs an owner.")
 
 
-class MemberInline(TabularInline):  # type: ignore[misc]
+class MemberInline(TabularInline):
     model = Membership
     formset = MemberFormSet
     extra = 0
@@ -53,7 +53,7 @@ class MemberInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc]
+class WorkspaceAdmin(ModelAdmin):
     form = WorkspaceAdminForm
     list_display = ("name", "public_id", "external_id", "time_zone", "usage_write_allowed", "created_at")
     list_filter = ("usage_write_allowed", "created_at")
@@ -109,7 +109,7 @@ def _shown(request: HttpRequest) -> Iterator[None]:
         messages.error(request, refused.message)
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(ModelAdmin):
     """For looking only."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:

@@ -46,7 +46,7 @@ class BearerKey:
         refuse_unknown(request, self.query)
         if self.body_limit:
             # Given to Django as read: its own reader has one limit for all bodies.
-            request._body = bodies.read(request, limit=self.body_limit)  # type: ignore[attr-defined]
+            request._body = bodies.read(request, limit=self.body_limit)
         return key
 
 

@@ -17,7 +17,7 @@ from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import message_send_again, needs_a_person
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+class ReadOnlyAdmin(ModelAdmin):
     """Rows to look at: history, or what other code writes."""
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
@@ -63,17 +63,17 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     actions = ("send_again",)
     show_full_result_count = False
 
-    @display(description="To")  # type: ignore[untyped-decorator]
+    @display(description="To")
     def recipients(self, message: OutboxMessage) -> str:
         return ", ".join(message.to)
 
-    @display(  # type: ignore[untyped-decorator]
+    @display(
         description="Status", label={"sent": "success", "queued": "info", "sending": "warning", "failed": "danger"}
     )
     def state(self, message: OutboxMessage) -> str:
         return message.status
 
-    @display(description="Problem")  # type: ignore[untyped-decorator]
+    @display(description="Problem")
     def problem(self, message: OutboxMessage) -> str:
         return message.last_error[:120]
 
@@ -81,7 +81,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         return request.user.has_perm("foundation.change_outboxmessage")
 
     # A list action is a form with a token, unlike a row action, which is a link.
-    @action(description="Send again", permissions=["send"])  # type: ignore[untyped-decorator]
+    @action(description="Send again", permissions=["send"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[OutboxMessage]) -> None:
         ids = list(chosen.values_list("pk", flat=True))
         again = sum(message_send_again(message_id=pk, actor=cast(User, request.user)) for pk in ids)
@@ -101,7 +101,7 @@ class DueJobAdmin(ReadOnlyAdmin):
         self._late = {row.name for row in overdue(clock.now())}
         return cast("QuerySet[DueJob]", super().get_queryset(request))
 
-    @display(description="Health", label={"on time": "success", "failing": "danger", "late": "warning"})  # type: ignore[untyped-decorator]
+    @display(description="Health", label={"on time": "success", "failing": "danger", "late": "warning"})
     def health(self, job: DueJob) -> str:
         if job.failures:
             return "failing"

@@ -24,7 +24,7 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
     """Counts only what can be counted at once: an unfiltered history is estimated from the planner's statistics."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         query = cast(QuerySet[Any], self.object_list)
         if query.query.where:
             return int(query.count())
@@ -46,7 +46,7 @@ class LedgerAdmin(ReadOnlyAdmin):
 def amount(field: str, description: str = "") -> Callable[[Any, Any], str]:
     """A column with the nano-credits of `field` as exact credits."""
 
-    @display(description=description or field.replace("_", " "), ordering=field)  # type: ignore[untyped-decorator]
+    @display(description=description or field.replace("_", " "), ordering=field)
     def column(self: Any, row: Any) -> str:
         return exact_text(getattr(row, field))
 
@@ -56,7 +56,7 @@ def amount(field: str, description: str = "") -> Callable[[Any, Any], str]:
 def digest(field: str) -> Callable[[Any, Any], str]:
     """A column with the bytes of `field` as hex."""
 
-    @display(description=field.replace("_", " "))  # type: ignore[untyped-decorator]
+    @display(description=field.replace("_", " "))
     def column(self: Any, row: Any) -> str:
         value = getattr(row, field)
         return bytes(value).hex() if value is not None else "–"
@@ -98,7 +98,7 @@ class WalletAdmin(LedgerAdmin):
     low_under = amount("low_bound", "low under")
     head = digest("digest")
 
-    @display(label={"healthy": "success", "low": "warning", "stopped": "danger", "new": "info"})  # type: ignore[untyped-decorator]
+    @display(label={"healthy": "success", "low": "warning", "stopped": "danger", "new": "info"})
     def state(self, wallet: Wallet) -> str:
         found = WalletState(
             available=wallet.available,
@@ -116,7 +116,7 @@ class WalletAdmin(LedgerAdmin):
         return "new" if found == "stopped" and not wallet.granted_any else found
 
 
-class ReadOnlyInline(TabularInline):  # type: ignore[misc]
+class ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True

@@ -17,7 +17,7 @@ from billing.plans.publishing import check_quantities, version_publish
 
 
 @admin.register(Plan)
-class PlanAdmin(ModelAdmin):  # type: ignore[misc]
+class PlanAdmin(ModelAdmin):
     list_display = ("name", "key", "position")
     search_fields = ("name", "key")
 
@@ -90,7 +90,7 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(PlanVersion)
-class PlanVersionAdmin(ModelAdmin):  # type: ignore[misc]
+class PlanVersionAdmin(ModelAdmin):
     form = PlanVersionForm
     list_display = ("plan", "number", "price", "credits_a_month", "rollover_months", "published_at")
     list_filter = ("plan",)

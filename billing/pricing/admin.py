@@ -13,7 +13,7 @@ from billing.pricing import approvals, services
 from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine
 
 
-class _Kept(ModelAdmin):  # type: ignore[misc]
+class _Kept(ModelAdmin):
     """Rows that are history: looked at, never edited or deleted."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -42,20 +42,20 @@ class PriceLineAdmin(_Kept):
     show_full_result_count = False
     actions = ("approve", "reject")
 
-    @display(description="Variant")  # type: ignore[untyped-decorator]
+    @display(description="Variant")
     def variant(self, line: PriceLine) -> str:
         return line.dims_key
 
-    @display(description="Price")  # type: ignore[untyped-decorator]
+    @display(description="Price")
     def usd(self, line: PriceLine) -> str:
         return f"${line.price.normalize():f} / {line.per:,} {line.unit}"
 
-    @display(description="In force")  # type: ignore[untyped-decorator]
+    @display(description="In force")
     def in_force(self, line: PriceLine) -> str:
         since = f"{line.effective_from:%Y-%m-%d %H:%M}" if line.effective_from else "ever"
         return f"since {since}" + (f" until {line.effective_to:%Y-%m-%d %H:%M}" if line.effective_to else "")
 
-    @display(description="State", label={"active": "success", "pending": "warning", "rejected": "danger"})  # type: ignore[untyped-decorator]
+    @display(description="State", label={"active": "success", "pending": "warning", "rejected": "danger"})
     def state(self, line: PriceLine) -> str:
         return line.status
 
@@ -63,7 +63,7 @@ class PriceLineAdmin(_Kept):
         return request.user.has_perm("pricing.change_priceline")
 
     # List actions are forms with a token, unlike unfold's row actions, which are links.
-    @action(description="Approve: charge the new price", permissions=["decide"])  # type: ignore[untyped-decorator]
+    @action(description="Approve: charge the new price", permissions=["decide"])
     def approve(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
         by, done, problems = cast(User, request.user), 0, []
         for line in lines.order_by("pk"):
@@ -76,7 +76,7 @@ class PriceLineAdmin(_Kept):
         for problem_text in problems[:10]:
             messages.warning(request, problem_text)
 
-    @action(description="Reject: keep the price in force", permissions=["decide"])  # type: ignore[untyped-decorator]
+    @action(description="Reject: keep the price in force", permissions=["decide"])
     def reject(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
         waiting = list(lines.filter(status=PriceLine.Status.PENDING).order_by("pk"))
         for line in waiting:
@@ -85,7 +85,7 @@ class PriceLineAdmin(_Kept):
 
 
 @admin.register(Markup)
-class MarkupAdmin(ModelAdmin):  # type: ignore[misc]
+class MarkupAdmin(ModelAdmin):
     """Added, never changed: a new percent starts a minute from now or later, and history keeps the old one."""
 
     list_display = ("provider_or_all", "model", "percent", "effective_from", "created_at")
@@ -93,7 +93,7 @@ class MarkupAdmin(ModelAdmin):  # type: ignore[misc]
     search_fields = ("provider", "model")
     fields = ("provider", "model", "percent", "effective_from")
 
-    @display(description="Provider")  # type: ignore[untyped-decorator]
+    @display(description="Provider")
     def provider_or_all(self, markup: Markup) -> str:
         return markup.provider or "everything"
 
@@ -115,7 +115,7 @@ class MarkupAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Meter)
-class MeterAdmin(ModelAdmin):  # type: ignore[misc]
+class MeterAdmin(ModelAdmin):
     """Operators add meters of their own; a key is what usage names, so it never changes."""
 
     list_display = ("key", "label", "unit", "contained_in", "platform", "position")
@@ -138,13 +138,13 @@ class PriceImportAdmin(_Kept):
     list_display = ("source", "version", "at", "outcome", "lines", "summary")
     list_filter = ("source", "applied")
 
-    @display(description="Outcome", label={"applied": "success", "unchanged": "info", "refused": "danger"})  # type: ignore[untyped-decorator]
+    @display(description="Outcome", label={"applied": "success", "unchanged": "info", "refused": "danger"})
     def outcome(self, record: PriceImport) -> str:
         if record.applied:
             return "applied"
         return "unchanged" if record.report.get("noop") else "refused"
 
-    @display(description="What it did")  # type: ignore[untyped-decorator]
+    @display(description="What it did")
     def summary(self, record: PriceImport) -> str:
         report = record.report
         if report.get("abort"):

@@ -75,7 +75,7 @@ def _work(late: list[str]) -> list[Tile]:
         Tile(
             "Events without a price",
             f"{unrated:,}",
-            "charged as soon as a price exists" if unrated else "everything is priced",
+            "recorded, not charged" if unrated else "everything is priced",
             f"{_changelist('metering_usageevent')}",
             alarm=unrated > 0,
         ),

@@ -67,7 +67,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(SiteSettings)
-class SiteSettingsAdmin(ModelAdmin):  # type: ignore[misc]
+class SiteSettingsAdmin(ModelAdmin):
     form = SiteSettingsForm
     fieldsets = (
         ("Names", {"fields": ("product_name", ("credit_name", "credit_name_plural"), "support_email")}),

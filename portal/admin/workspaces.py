@@ -24,12 +24,12 @@ class CreditsActions:
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["name", "balance", "plan", *super().get_list_display(request)[1:]]  # type: ignore[misc]
 
-    @display(description="Balance")  # type: ignore[untyped-decorator]
+    @display(description="Balance")
     def balance(self, workspace: Workspace) -> str:
         wallet = getattr(workspace, "wallet", None)
         return f"{credits(wallet.available - wallet.debt):,.2f}" if wallet else "0.00"
 
-    @display(description="Plan")  # type: ignore[untyped-decorator]
+    @display(description="Plan")
     def plan(self, workspace: Workspace) -> str:
         subscription = getattr(workspace, "subscription", None)
         return subscription.version.plan.name if subscription else "none"
@@ -37,7 +37,7 @@ class CreditsActions:
     def has_credits_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("ledger.add_operation")
 
-    @action(description="Give or take credits", url_path="credits", icon="payments", permissions=["credits"])  # type: ignore[untyped-decorator]
+    @action(description="Give or take credits", url_path="credits", icon="payments", permissions=["credits"])
     def credits(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The link only opens the form; credits move by its POST."""
         if not self.has_credits_permission(request):

@@ -7,7 +7,7 @@ from portal.settings.env import HOME, env, own_directory
 
 DATABASE_URL = env.str("DATABASE_URL", "")
 EMBEDDED = not DATABASE_URL
-# Demo data, simulated payments and the outbox page: the embedded database only, or by explicit request.
+# Demo data and the outbox page: the embedded database only, or by explicit request.
 DEMO = env.bool("PURSER_DEMO", EMBEDDED)
 
 DATABASES: dict[str, dict[str, Any]] = {

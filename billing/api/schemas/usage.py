@@ -92,7 +92,7 @@ class UsageRecorded(Described):
     lines: list[Line]
     late: bool = Field(description="Older than the operator's window, so booked today.")
     unrated: Literal["", "unknown_model", "unknown_meter"] = Field(
-        description="Why nothing is charged yet: it will be when a price exists. Empty for priced usage."
+        description="Why nothing was charged: the operator sees it and what is missing. Empty for priced usage."
     )
 
 
