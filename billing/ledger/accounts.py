@@ -11,6 +11,9 @@ EXPIRED: Final = "expired"
 ADJUSTED: Final = "adjusted"  # operator's corrections, both ways
 REFUNDED: Final = "refunded"
 DEBT: Final = "debt"  # used beyond the balance; its balance is minus what is owed
+# A memo, no credits: the part of open holds that no lot covers, against the plan's overdraft. The two add up to zero.
+OVERDRAFT: Final = "overdraft"
+OVERDRAFT_HELD: Final = "overdraft_held"
 
 # Credits in these accounts are backed by lots.
 IN_LOTS: Final = frozenset({SCHEDULED, AVAILABLE, HELD})

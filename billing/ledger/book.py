@@ -1,10 +1,10 @@
 """The book of one workspace: the only way credits move.
 
-`open_book` locks the wallet, posts what is due (lots that start or expire), and gives a Book; everything posted in
-it is written by one statement when the block ends. README.md has the accounts and the rules.
+`open_book` locks the wallet, posts what is due (lots that start or expire, holds whose time is over), and gives a
+Book; everything posted in it is written in one round trip when the block ends. README.md has the accounts and the
+rules. What a book can post: `lots` (what falls due), `holds` (running requests and usage), `corrections`, and here.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,21 +15,20 @@ from typing import Any
 
 from billing.credits.units import AmountOutOfRange, in_range
 from billing.foundation import hostclock
-from billing.ledger import burn, store
-from billing.ledger.accounts import ADJUSTED, AVAILABLE, DEBT, EXPIRED, ISSUED, SCHEDULED, SPENT
-from billing.ledger.burn import Take
+from billing.ledger import store
+from billing.ledger.accounts import ADJUSTED, AVAILABLE, ISSUED, SCHEDULED
 from billing.ledger.chain import lot_terms, unit_price
+from billing.ledger.corrections import CorrectionBook
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError
-from billing.ledger.journal import Journal
 from billing.ledger.pending import NewLot
-from billing.ledger.records import LotState, OperationDraft, SpendResult
+from billing.ledger.records import LotState, OperationDraft
 from billing.ledger.roundtrip import Statement
 from billing.ledger.session import Session, session
 
 _open = threading.local()
 
 
-class Book(Journal):
+class Book(CorrectionBook):
     """A locked wallet and what is posted to it. Amounts are nano-credits; make one with `open_book`."""
 
     # Reading
@@ -74,7 +73,7 @@ class Book(Journal):
             raise ValueError("a lot cannot expire before it starts")
         if unit_price_usd is not None:
             unit_price_usd = unit_price(unit_price_usd)
-        self._read_all_lots()
+        self._read_all()
         self._check_room(amount)
         lot = LotState(
             id=self._next(store.NEXT_LOT),
@@ -102,31 +101,8 @@ class Book(Journal):
         self._lots[lot.id] = lot
         self.granted_any = self._granted = True
         if not lot.scheduled:
-            self._repay(operation, lot)
-            if expires_at is not None and expires_at <= self.now and lot.free:
-                self._expire(operation, lot)
+            self._came_back(operation, [lot.id], self.now)
         return lot
-
-    def spend(
-        self,
-        *,
-        operation: OperationDraft,
-        amount: int,
-        occurred_at: datetime,
-        items_digest: bytes | None = None,
-    ) -> SpendResult:
-        """Charge usage that happened: lots in burn order, the rest becomes debt. `amount` 0 posts nothing.
-
-        `items_digest`: for a batch, the digest of its ordered (event id, amount) list.
-        """
-        covered = min(self._valid(amount), self.available)
-        if covered:
-            takes = self._take(covered)
-            self._transfer(operation, "usage.spend", AVAILABLE, SPENT, covered, takes, occurred_at, items_digest)
-        if owed := amount - covered:
-            in_range(self.debt + owed)
-            self._transfer(operation, "usage.debt", DEBT, SPENT, owed, (), occurred_at, items_digest)
-        return SpendResult(covered=covered, debt=owed)
 
     def adjust(self, *, operation: OperationDraft, amount: int, label: str = "Adjustment") -> LotState | None:
         """A correction by the operator: a positive `amount` comes in as a lot of its own, a negative one is taken in
@@ -159,75 +135,26 @@ class Book(Journal):
 
     # Inside
 
-    def _take(self, amount: int) -> list[Take]:
-        """Takes for `amount` (at most `available`) in burn order."""
-        takes = burn.take(burn.in_burn_order(self._lots.values()), amount)
-        if sum(part for _, part in takes) < amount:
-            if not self._some_lots_unread:
-                raise LedgerError(f"the lots of workspace {self.workspace_id} hold less than its wallet says")
-            self._read_all_lots()
-            return self._take(amount)
-        return takes
-
-    def _repay(self, operation: OperationDraft, lot: LotState) -> None:
-        """Every inflow repays debt first. Where there is debt nothing else is available: it is `lot` that pays."""
-        if repaid := min(self.debt, self.available):
-            self._transfer(operation, "debt.repay", AVAILABLE, DEBT, repaid, [Take(lot.id, repaid)])
-
-    def _expire(self, operation: OperationDraft, lot: LotState) -> None:
-        free = lot.free
-        self._transfer(operation, "lot.expire", AVAILABLE, EXPIRED, free, [Take(lot.id, free)], lot.expires_at)
-
-    def _start(self, operation: OperationDraft, lot: LotState) -> None:
-        self._transfer(operation, "lot.start", SCHEDULED, AVAILABLE, lot.remaining, (), lot.effective_at)
-        lot.scheduled = False
-        self._pending.touched[lot.id] = lot
-        self._granted = True
-        self._repay(operation, lot)
-
-    def post_due(self) -> None:
-        """Start and expire lots whose instant has come, in the order of their instants."""
-        if self.next_due_at is None or self.next_due_at > self.now:
-            return
-        self._read_all_lots()
-        self._pending.wallet = True  # at least next_due_at moves
-        while due := self._next_due():
-            kind = "start" if due.scheduled else "expire"
-            key = f"{kind}:{due.id}:{self.seq + 1}"
-            draft = OperationDraft("ledger", key, hashlib.sha256(key.encode()).digest(), f"lot.{kind}")
-            (self._start if due.scheduled else self._expire)(draft, due)
-
-    def _next_due(self) -> LotState | None:
-        due = [lot for lot in self._lots.values() if lot.due_at is not None and lot.due_at <= self.now]
-        return min(due, key=lambda lot: (lot.due_at, lot.id), default=None)
-
-    def _read_all_lots(self) -> None:
-        """Every open lot of the wallet, scheduled ones included; those read before keep their state."""
-        if self._all_lots:
-            return
-        (rows,) = self._session.run(store.all_lots(self.workspace_id))
-        self._lots = {lot.id: lot for lot in map(store.lot_state, rows)} | self._lots
-        self._all_lots, self._some_lots_unread = True, False
-
     def _check_room(self, amount: int) -> None:
         """The whole wallet must fit 64 bits, with what is scheduled to come."""
         if self._valid(amount) == 0:
             raise AmountOutOfRange("a grant must be more than nothing")
         in_range(sum(lot.remaining for lot in self._lots.values()) + amount)
 
-    def _valid(self, amount: int) -> int:
-        if amount < 0:
-            raise AmountOutOfRange("an amount cannot be negative")
-        return in_range(amount)
-
 
 @contextmanager
-def open_book(workspace_id: int, *, now: datetime | None = None, also: Sequence[Statement] = ()) -> Iterator[Book]:
-    """The book of a workspace, in one transaction: locked, due lots posted; written and committed on exit.
+def open_book(
+    workspace_id: int,
+    *,
+    now: datetime | None = None,
+    also: Sequence[Statement] = (),
+    holds: Sequence[int] = (),
+) -> Iterator[Book]:
+    """The book of a workspace, in one transaction: locked, what is due posted; written and committed on exit.
 
-    `also` are the caller's own reading statements: they run after the lock in the same round trip, their rows are
-    in `book.extra`. `now` is for history; the book's stamp is read after the lock, is at most a minute from the
-    database's clock, and never goes backwards.
+    `holds` are the primary keys of those that `book.hold_of` will be asked for. `also` are the caller's own reading
+    statements: they run after the lock in the same round trip, their rows are in `book.extra`. `now` is for history;
+    the book's stamp is read after the lock, is at most a minute from the database's clock, and never goes backwards.
     """
     busy: set[int] = _open.__dict__.setdefault("workspaces", set())
     if workspace_id in busy:
@@ -235,7 +162,7 @@ def open_book(workspace_id: int, *, now: datetime | None = None, also: Sequence[
     with session() as tx:
         busy.add(workspace_id)
         try:
-            book = _load(tx, workspace_id, now, also)
+            book = _load(tx, workspace_id, now, also, holds)
             book.post_due()
             yield book
             book.close()
@@ -243,15 +170,19 @@ def open_book(workspace_id: int, *, now: datetime | None = None, also: Sequence[
             busy.discard(workspace_id)
 
 
-def _load(tx: Session, workspace_id: int, now: datetime | None, also: Sequence[Statement]) -> Book:
+def _load(
+    tx: Session, workspace_id: int, now: datetime | None, also: Sequence[Statement], holds: Sequence[int]
+) -> Book:
     # The lots come in a statement of their own: its snapshot must be taken after the lock was granted.
-    statements = (store.lock(workspace_id), store.first_lots(workspace_id), *also)
+    named = [store.holds(workspace_id, holds)] if holds else []
+    statements = (store.lock(workspace_id), store.first_lots(workspace_id), *named, *also)
     wallet, lots, *extra = tx.run(*statements)
     if not wallet:
         tx.run(store.create(workspace_id))
         wallet, lots, *extra = tx.run(*statements)
     *row, locked_at = wallet[0]
     now = now or hostclock.checked(locked_at)
-    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, now=now)
+    found = extra.pop(0) if holds else []
+    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, holds=found, now=now)
     book.extra = extra
     return book

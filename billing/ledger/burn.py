@@ -55,3 +55,25 @@ def take(lots: Sequence[Burnable], amount: int) -> list[Take]:
             takes.append(Take(lot.id, part))
             amount -= part
     return takes
+
+
+def first(takes: Sequence[Take], amount: int) -> list[Take]:
+    """The beginning of `takes` that makes `amount`; all of them when they make less."""
+    chosen: list[Take] = []
+    for lot_id, part in takes:
+        if amount <= 0:
+            break
+        chosen.append(Take(lot_id, min(part, amount)))
+        amount -= part
+    return chosen
+
+
+def rest(takes: Sequence[Take], amount: int) -> list[Take]:
+    """What is left of `takes` after `first(takes, amount)`."""
+    left: list[Take] = []
+    for lot_id, part in takes:
+        used = min(part, amount)
+        amount -= used
+        if part > used:
+            left.append(Take(lot_id, part - used))
+    return left

@@ -2,7 +2,16 @@
 
 from billing.credits.units import AmountOutOfRange, credits
 
-__all__ = ["AmountOutOfRange", "IdempotencyConflict", "InsufficientCredits", "LedgerError"]
+__all__ = [
+    "AmountOutOfRange",
+    "HoldResolved",
+    "HoldTooLong",
+    "IdempotencyConflict",
+    "InsufficientCredits",
+    "LedgerError",
+    "NotReversible",
+    "UnknownHold",
+]
 
 
 class LedgerError(Exception):
@@ -25,3 +34,25 @@ class InsufficientCredits(LedgerError):
         super().__init__(f"{credits(needed):f} credits are needed, {credits(available):f} are available")
         self.needed = needed
         self.available = available
+
+
+class UnknownHold(LedgerError):
+    """The workspace has no such hold of this origin."""
+
+
+class HoldResolved(LedgerError):
+    """The hold was settled, released, or has expired. `resolution` is "settle", "release" or "expire"."""
+
+    _SAID = {"settle": "was settled", "release": "was released", "expire": "has expired"}
+
+    def __init__(self, resolution: str) -> None:
+        super().__init__(f"This hold {self._SAID[resolution]} before.")
+        self.resolution = resolution
+
+
+class HoldTooLong(LedgerError):
+    """A hold would live longer than 24 hours."""
+
+
+class NotReversible(LedgerError):
+    """The operation cannot be reversed, or more would be taken back than there is to take back."""

@@ -5,14 +5,15 @@ What may be posted, and when, is the business of `billing.ledger.book`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing.ledger import hooks, store
-from billing.ledger.accounts import AVAILABLE, DEBT, HELD
+from billing.ledger.accounts import AVAILABLE, DEBT, HELD, IN_LOTS, OVERDRAFT_HELD
 from billing.ledger.burn import Take
 from billing.ledger.chain import canonical, link
+from billing.ledger.due import next_instant
 from billing.ledger.pending import Pending
-from billing.ledger.records import Crossing, OperationDraft, WalletState
+from billing.ledger.records import Crossing, HoldState, OperationDraft, WalletState
 from billing.ledger.roundtrip import Rows, Statement
 from billing.ledger.session import Session
 from billing.ledger.write import write
@@ -21,11 +22,18 @@ from billing.ledger.write import write
 _WALLET_ATTRIBUTES = tuple("head" if column == "digest" else column for column in store.WALLET_COLUMNS)
 
 
+class Mirrored(NamedTuple):
+    """The transfer that another one reverses."""
+
+    id: int
+    seq: int
+
+
 class Journal:
     """A wallet and its open lots as they stand with everything posted so far. Amounts are nano-credits."""
 
     def __init__(
-        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, now: datetime
+        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, holds: Rows, now: datetime
     ) -> None:
         self.workspace_id = workspace_id
         (
@@ -48,7 +56,8 @@ class Journal:
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
         self._session = session
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
-        self._all_lots = False
+        self._holds: dict[int, HoldState] = {hold.id: hold for hold in map(store.hold_state, holds)}
+        self._all_read = False  # every open lot and hold
         self._some_lots_unread = len(lots) == store.FIRST_LOTS
         self._pending = Pending()
         self._also: list[Statement] = []
@@ -83,13 +92,14 @@ class Journal:
         occurred_at: datetime | None = None,
         items_digest: bytes | None = None,
         lot: list[Any] | None = None,
+        reverses: Mirrored | None = None,
     ) -> None:
         """Post one transfer: balances, sequence, chain, and the lots it takes from."""
-        if operation.id is None or operation not in self._pending.operations:
-            self._register(operation)
+        self.record(operation)
         self.available += amount * ((credit == AVAILABLE) - (debit == AVAILABLE))
         self.held += amount * ((credit == HELD) - (debit == HELD))
         self.debt += amount * ((debit == DEBT) - (credit == DEBT))
+        self.overdraft_held += amount * ((credit == OVERDRAFT_HELD) - (debit == OVERDRAFT_HELD))
         self.seq += 1
         occurred_at = occurred_at or self.now
         text = canonical(
@@ -112,7 +122,7 @@ class Journal:
             occurred_at=occurred_at,
             created_at=self.now,
             items_digest=items_digest,
-            reverses=None,
+            reverses=reverses.seq if reverses else None,
             takes=takes,
             lot=lot,
         )
@@ -129,18 +139,22 @@ class Journal:
                 "balance": self.available,
                 "occurred_at": occurred_at.isoformat(),
                 "items": items_digest.hex() if items_digest is not None else None,
-                "reverses": None,
+                "reverses": reverses.id if reverses else None,
                 "digest": self.head.hex(),
             }
         )
+        pins = (credit == HELD) - (debit == HELD)
+        leaves = not (debit in IN_LOTS and credit in IN_LOTS)
         for position, (lot_id, part) in enumerate(takes):
             taken = self._lots[lot_id]
-            taken.remaining -= part
+            taken.held += part * pins
+            taken.remaining -= part * leaves
             pending.touched[lot_id] = taken
             pending.takes.append({"seq": self.seq, "position": position, "lot": lot_id, "amount": part})
 
-    def _register(self, operation: OperationDraft) -> None:
-        if operation.written:
+    def record(self, operation: OperationDraft) -> None:
+        """Keep `operation` and its result for replays; every transfer does that for its own. It has an id then."""
+        if operation.written or operation in self._pending.operations:
             return
         if operation.id is None:
             operation.id = self._spare_operation_id or self._next(store.NEXT_OPERATION)
@@ -165,7 +179,7 @@ class Journal:
 
     def _write(self) -> list[Statement]:
         pending = self._pending
-        if not pending.transfers and not pending.wallet:
+        if not pending.operations and not pending.wallet:
             return []
         self._settle_marks()
         wallet = [getattr(self, name) for name in _WALLET_ATTRIBUTES]
@@ -174,13 +188,13 @@ class Journal:
             draft.written = True
         self._pending = Pending()
         self._announce()
-        return [statement]
+        return [statement, *pending.holds]
 
     def _settle_marks(self) -> None:
         """What the wallet says about itself, from what it holds now."""
         self.last_at = self.now
-        if self._all_lots:
-            self.next_due_at = min((lot.due_at for lot in self._lots.values() if lot.due_at), default=None)
+        if self._all_read:
+            self.next_due_at = next_instant(self._lots.values(), self._holds.values())
         self.debt_since = (self.debt_since or self.now) if self.debt else None
         stopped = self.granted_any and self.state.headroom <= 0
         self.stopped_at = (self.stopped_at or self.now) if stopped else None

@@ -1,13 +1,17 @@
 """The ledger's tables. Amounts are integer nano-credits (10**-9 credit); README.md explains the accounts.
 
-Operation, Transfer and LotTake are append-only; of a Lot only `remaining`, `held`, `scheduled` and `priority`
-change (triggers in migrations/0003). The wallet row is the one lock of its workspace.
+Operation, Transfer, LotTake, HoldExtension and HoldResolution are append-only; of a Lot only `remaining`, `held`,
+`scheduled` and `priority` change, of a Hold only `open_until` (triggers in migrations/0003 and 0007). The wallet row
+is the one lock of its workspace.
 """
+
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 
 from accounts.models import Workspace
+from billing.ledger.records import hold_id
 
 
 class Wallet(models.Model):
@@ -102,6 +106,8 @@ class Transfer(models.Model):
         ]
         indexes = [
             models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="transfer_reversed"),
+            # Repayments are undone, latest first, when the debt they repaid is cancelled.
+            models.Index(fields=["workspace", "-seq"], condition=Q(kind="debt.repay"), name="transfer_repayment"),
         ]
 
     def __str__(self) -> str:
@@ -167,7 +173,9 @@ class Lot(models.Model):
 
 
 class LotTake(models.Model):
-    """How much a transfer took from a lot; negative puts it back (reversals)."""
+    """What a transfer did to a lot: how much it took, between which of its pockets the accounts say (available to held
+    pins it, held to available lets it go, anything else takes it out). Negative puts it back (reversals).
+    """
 
     transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="takes", db_index=False)
     lot = models.ForeignKey(Lot, models.PROTECT, related_name="takes")
@@ -182,3 +190,72 @@ class LotTake(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} from {self.lot_id}"
+
+
+class Hold(models.Model):
+    """Credits set aside for a request that is running. The takes of its `hold.place` transfer pin them to lots."""
+
+    operation = models.OneToOneField(Operation, models.PROTECT, primary_key=True, related_name="hold")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    origin = models.CharField(max_length=200)  # the class of key that placed it, and alone may resolve it
+    amount = models.BigIntegerField()
+    overdraft = models.BigIntegerField(default=0)  # part of amount that no lot covers, within the plan's overdraft
+    label = models.CharField(max_length=250, blank=True)  # as its owner reads it: "openai/gpt-4o-mini, chat"
+    created_at = models.DateTimeField()
+    open_until = models.DateTimeField(null=True)  # when it expires; NULL once resolved, and then for ever
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount_not_negative"),
+            models.CheckConstraint(
+                condition=Q(overdraft__gte=0, overdraft__lte=F("amount")), name="hold_overdraft_within_amount"
+            ),
+            models.CheckConstraint(
+                condition=Q(open_until=None)
+                | Q(open_until__gt=F("created_at"), open_until__lte=F("created_at") + timedelta(hours=24)),
+                name="hold_lives_a_day_at_most",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["workspace", "open_until"], condition=Q(open_until__isnull=False), name="hold_open_in_workspace"
+            ),
+            models.Index(fields=["workspace", "-operation"], name="hold_of_workspace"),
+        ]
+
+    def __str__(self) -> str:
+        return hold_id(self.pk)
+
+
+class HoldExtension(models.Model):
+    """A hold was given more time."""
+
+    hold = models.ForeignKey(Hold, models.PROTECT, related_name="extensions")
+    operation = models.OneToOneField(Operation, models.PROTECT, related_name="+")
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.hold_id} until {self.expires_at}"
+
+
+class HoldResolution(models.Model):
+    """How a hold ended. The primary key lets there be one."""
+
+    class Kind(models.TextChoices):
+        SETTLE = "settle"
+        RELEASE = "release"
+        EXPIRE = "expire"
+
+    hold = models.OneToOneField(Hold, models.PROTECT, primary_key=True, related_name="resolution")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    operation = models.OneToOneField(Operation, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=["settle", "release", "expire"]), name="hold_resolution_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hold_id} {self.kind}"

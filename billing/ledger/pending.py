@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.ledger.records import LotState, OperationDraft
+from billing.ledger.roundtrip import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Pending:
     takes: list[dict[str, int]] = field(default_factory=list)
     new_lots: list[NewLot] = field(default_factory=list)
     touched: dict[int, LotState] = field(default_factory=dict)
+    holds: list[Statement] = field(default_factory=list)  # rows of holds, in the order they were made
     wallet: bool = False  # something of the wallet changed
 
     def changed_lots(self) -> list[LotState]:

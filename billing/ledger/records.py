@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from billing.ledger.burn import Take
 from billing.ledger.state import State, balance_state, headroom
 
 
@@ -50,6 +51,77 @@ class LotState:
         if self.scheduled:
             return self.effective_at
         return self.expires_at if self.remaining > self.held else None
+
+
+Resolution = Literal["", "settle", "release", "expire"]
+HOLD_PREFIX = "hold_"
+
+
+@dataclass(slots=True, eq=False)
+class HoldState:
+    """A hold as a book has it. `amount` is pinned to lots (`pins`, in burn order) but for `overdraft`. `open_until`
+    is None and `resolution` not empty once it is resolved.
+    """
+
+    id: int
+    origin: str
+    amount: int
+    overdraft: int
+    created_at: datetime
+    open_until: datetime | None
+    resolution: Resolution
+    pins: list[Take]
+
+    @property
+    def covered(self) -> int:
+        return self.amount - self.overdraft
+
+
+def hold_id(pk: int) -> str:
+    """The public id of a hold."""
+    return f"{HOLD_PREFIX}{pk}"
+
+
+def parse_hold_id(text: str) -> int | None:
+    """The primary key in a public id, or None for a text that is none."""
+    digits = text.removeprefix(HOLD_PREFIX)
+    if digits == text or not (digits.isascii() and digits.isdigit()) or digits[0] == "0" or len(digits) > 18:
+        return None
+    return int(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldResult:
+    """A hold after it was released or extended, and the balance then."""
+
+    hold_id: int
+    amount: int
+    expires_at: datetime | None
+    available: int
+    held: int
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseResult:
+    """`returned` went back to lots (also what then repaid other debt or expired at once), `cancelled` was debt."""
+
+    returned: int
+    cancelled: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundResult:
+    """`from_lot` was left in the lot; `spent` was gone already and became debt, of which other credits repaid all but
+    `owed`.
+    """
+
+    amount: int
+    from_lot: int
+    spent: int
+    owed: int
+    balance: int
+    replay: bool
 
 
 @dataclass(frozen=True, slots=True)

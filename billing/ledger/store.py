@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from billing.ledger.burn import Take
 from billing.ledger.chain import GENESIS
-from billing.ledger.records import LotState
+from billing.ledger.records import HoldState, LotState
 from billing.ledger.roundtrip import Statement
 
 # The same order as billing.ledger.burn.burn_key and the index lot_burn_order.
@@ -42,6 +43,47 @@ ORDER BY {BURN_ORDER} LIMIT {FIRST_LOTS}
 """  # noqa: S608
 
 _ALL_LOTS = f"SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND open"  # noqa: S608
+_SOME_LOTS = f"SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND id = ANY(%s::bigint[])"  # noqa: S608
+
+_HOLD = """
+SELECT h.operation_id, h.origin, h.amount, h.overdraft, h.created_at, h.open_until, coalesce(r.kind, ''),
+    p.lots, p.amounts
+FROM ledger_hold h
+LEFT JOIN ledger_holdresolution r ON r.hold_id = h.operation_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(k.lot_id ORDER BY k.position) AS lots, array_agg(k.amount ORDER BY k.position) AS amounts
+    FROM ledger_transfer t JOIN ledger_lottake k ON k.transfer_id = t.id
+    WHERE t.operation_id = h.operation_id AND t.kind = 'hold.place'
+) p ON true
+WHERE h.workspace_id = %s"""
+_HOLDS = f"{_HOLD} AND h.operation_id = ANY(%s::bigint[])"
+_OPEN_HOLDS = f"{_HOLD} AND h.open_until IS NOT NULL"
+
+# Transfers with their takes, and per take what reversals have put back of it already.
+_OUTFLOW = """
+SELECT t.id, t.seq, t.kind, t.debit, t.credit, t.amount, k.lots, k.amounts, k.returned
+FROM ledger_transfer t
+LEFT JOIN LATERAL (
+    SELECT array_agg(taken.lot_id ORDER BY taken.position) AS lots,
+        array_agg(taken.amount ORDER BY taken.position) AS amounts,
+        array_agg((
+            SELECT coalesce(-sum(back.amount), 0) FROM ledger_transfer reversal
+            JOIN ledger_lottake back ON back.transfer_id = reversal.id
+            WHERE reversal.reverses_id = t.id AND back.lot_id = taken.lot_id AND back.amount < 0
+        )::bigint ORDER BY taken.position) AS returned
+    FROM ledger_lottake taken WHERE taken.transfer_id = t.id
+) k ON true
+WHERE t.workspace_id = %s"""
+_OPERATION_OUTFLOW = f"{_OUTFLOW} AND t.operation_id = %s ORDER BY t.seq"
+_REPAYMENTS = f"{_OUTFLOW} AND t.kind = 'debt.repay' AND t.seq < %s ORDER BY t.seq DESC LIMIT 50"
+
+_BROUGHT = f"""
+SELECT {", ".join(f"l.{column}" for column in LOT_COLUMNS.split(", "))}, t.id, t.seq, t.operation_id, t.debit,
+    (SELECT coalesce(sum(r.amount - (SELECT coalesce(sum(again.amount), 0) FROM ledger_transfer again
+        WHERE again.reverses_id = r.id)), 0)::bigint FROM ledger_transfer r WHERE r.reverses_id = t.id)
+FROM ledger_lot l JOIN ledger_transfer t ON t.workspace_id = l.workspace_id AND t.seq = l.seq
+WHERE l.workspace_id = %s AND l.id = %s
+"""  # noqa: S608
 
 _CREATE = """
 INSERT INTO ledger_wallet (workspace_id, available, held, debt, overdraft_held, overdraft_limit, seq, digest,
@@ -67,6 +109,24 @@ def all_lots(workspace_id: int) -> Statement:
     return _ALL_LOTS, (str(workspace_id),)
 
 
+def some_lots(workspace_id: int, ids: Sequence[int]) -> Statement:
+    return _SOME_LOTS, (str(workspace_id), [str(each) for each in ids])
+
+
+def operation_outflow(workspace_id: int, operation_id: int) -> Statement:
+    return _OPERATION_OUTFLOW, (str(workspace_id), str(operation_id))
+
+
+def repayments(workspace_id: int, before_seq: int) -> Statement:
+    """The latest repayments of debt before a sequence number, latest first, 50 at a time."""
+    return _REPAYMENTS, (str(workspace_id), str(before_seq))
+
+
+def brought(workspace_id: int, lot_id: int) -> Statement:
+    """A lot with the transfer that brought it in, and what was taken back of that so far."""
+    return _BROUGHT, (str(workspace_id), str(lot_id))
+
+
 def create(workspace_id: int) -> Statement:
     return _CREATE, (str(workspace_id), GENESIS)
 
@@ -75,9 +135,24 @@ def find(workspace_id: int, namespace: str, key: str) -> Statement:
     return _FIND, (str(workspace_id), namespace, key)
 
 
+def holds(workspace_id: int, ids: Sequence[int]) -> Statement:
+    """Holds by id, resolved ones too."""
+    return _HOLDS, (str(workspace_id), [str(each) for each in ids])
+
+
+def open_holds(workspace_id: int) -> Statement:
+    return _OPEN_HOLDS, (str(workspace_id),)
+
+
 NEXT_OPERATION: Statement = (_NEXT_OPERATION, ())
 NEXT_LOT: Statement = (_NEXT_LOT, ())
 
 
 def lot_state(row: Sequence[Any]) -> LotState:
     return LotState(*row)
+
+
+def hold_state(row: Sequence[Any]) -> HoldState:
+    *fields, lots, amounts = row
+    fields.append([Take(*pin) for pin in zip(lots or (), amounts or (), strict=True)])
+    return HoldState(*fields)

@@ -77,7 +77,7 @@ WITH operation AS (
 def write(*, workspace_id: int, now: datetime, pending: Pending, wallet: Sequence[Any]) -> Statement:
     """Everything a book changed, in one statement. `wallet` has the values of WALLET_COLUMNS."""
     tail = (*map(_text, wallet), str(workspace_id))
-    if not pending.transfers:
+    if not pending.operations:
         return _WRITE_WALLET, tail
     at = (str(workspace_id), now.isoformat())
     lots = pending.changed_lots()

@@ -1,0 +1,142 @@
+"""Holds: credits set aside for a request that is running, then settled or released, exactly once."""
+
+from datetime import datetime, timedelta
+
+from billing.credits.units import in_range
+from billing.ledger import burn
+from billing.ledger.accounts import AVAILABLE, DEBT, HELD, OVERDRAFT, OVERDRAFT_HELD, SPENT
+from billing.ledger.burn import Take
+from billing.ledger.errors import HoldResolved, HoldTooLong, InsufficientCredits
+from billing.ledger.lots import LotBook
+from billing.ledger.records import HoldState, OperationDraft, SpendResult
+
+LONGEST = timedelta(hours=24)
+
+_PLACE = """
+INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, open_until)
+VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz)
+"""
+_EXTEND = """
+WITH extension AS (
+    INSERT INTO ledger_holdextension (hold_id, operation_id, expires_at, created_at)
+    VALUES (%s::bigint, %s::bigint, %s::timestamptz, %s::timestamptz)
+)
+UPDATE ledger_hold SET open_until = %s::timestamptz WHERE operation_id = %s::bigint
+"""
+
+
+class HoldBook(LotBook):
+    """Postings for running requests. Amounts are nano-credits."""
+
+    def hold_of(self, pk: int) -> HoldState | None:
+        """A hold named in `open_book(holds=…)`, as it is now: expired when its time is over. None: no such hold."""
+        return self._holds.get(pk)
+
+    def hold(
+        self, *, operation: OperationDraft, amount: int, expires_at: datetime, origin: str, label: str = ""
+    ) -> HoldState:
+        """Set `amount` aside: from lots in burn order, what they do not cover from the plan's overdraft.
+
+        `origin` is the class of key that may resolve it. Raises InsufficientCredits beyond both, HoldTooLong, and
+        ValueError for one that would be over already.
+        """
+        headroom = self.state.headroom
+        if self._valid(amount) > max(headroom, 0):
+            raise InsufficientCredits(needed=amount, available=max(headroom, 0))
+        self._check_life(self.now, expires_at)
+        covered = min(amount, self.available)
+        self.record(operation)
+        pins = self._take(covered) if covered else []
+        if covered:
+            self._transfer(operation, "hold.place", AVAILABLE, HELD, covered, pins)
+        if overdraft := amount - covered:
+            in_range(self.overdraft_held + overdraft)
+            self._transfer(operation, "hold.overdraft", OVERDRAFT, OVERDRAFT_HELD, overdraft)
+        assert operation.id is not None  # noqa: S101 - for mypy; it was recorded
+        hold = HoldState(operation.id, origin, amount, overdraft, self.now, expires_at, "", pins)
+        self._holds[hold.id] = hold
+        self._due_at(expires_at)
+        values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at)
+        self._pending.holds.append((_PLACE, [_text(value) for value in values]))
+        return hold
+
+    def settle(
+        self,
+        *,
+        operation: OperationDraft,
+        hold: HoldState,
+        amount: int,
+        occurred_at: datetime,
+        items_digest: bytes | None = None,
+    ) -> SpendResult:
+        """Charge usage that was held for: the pinned lots pay first, what they do not cover comes from the balance or
+        becomes debt, what is left of the hold is free again. Raises HoldResolved.
+        """
+        self._valid(amount)
+        self._resolve(operation, hold, "settle")
+        used = burn.first(hold.pins, amount)
+        pinned = sum(part for _, part in used)
+        if pinned:
+            self._transfer(operation, "hold.settle", HELD, SPENT, pinned, used, occurred_at, items_digest)
+        self._let_go(operation, hold, burn.rest(hold.pins, amount))
+        more = self.spend(
+            operation=operation, amount=amount - pinned, occurred_at=occurred_at, items_digest=items_digest
+        )
+        return SpendResult(covered=pinned + more.covered, debt=more.debt)
+
+    def release(self, *, operation: OperationDraft, hold: HoldState) -> None:
+        """Nothing was used: all of it is free again. Raises HoldResolved."""
+        self._resolve(operation, hold, "release")
+        self._let_go(operation, hold, hold.pins)
+
+    def extend(self, *, operation: OperationDraft, hold: HoldState, expires_at: datetime) -> None:
+        """Let it live until `expires_at`; an earlier instant than it has changes nothing.
+
+        Raises HoldResolved, HoldTooLong for more than 24 hours in all.
+        """
+        if hold.resolution or hold.open_until is None:
+            raise HoldResolved(hold.resolution)
+        self._check_life(hold.created_at, expires_at)
+        self.record(operation)
+        if expires_at <= hold.open_until:
+            return
+        hold.open_until = expires_at
+        values = (hold.id, operation.id, expires_at, self.now, expires_at, hold.id)
+        self._pending.holds.append((_EXTEND, [_text(value) for value in values]))
+
+    def spend(
+        self,
+        *,
+        operation: OperationDraft,
+        amount: int,
+        occurred_at: datetime,
+        items_digest: bytes | None = None,
+    ) -> SpendResult:
+        """Charge usage that happened: lots in burn order, the rest becomes debt. `amount` 0 posts nothing.
+
+        `items_digest`: for a batch, the digest of its ordered (event id, amount) list.
+        """
+        covered = min(self._valid(amount), self.available)
+        if covered:
+            takes = self._take(covered)
+            self._transfer(operation, "usage.spend", AVAILABLE, SPENT, covered, takes, occurred_at, items_digest)
+        if owed := amount - covered:
+            in_range(self.debt + owed)
+            self._transfer(operation, "usage.debt", DEBT, SPENT, owed, (), occurred_at, items_digest)
+        return SpendResult(covered=covered, debt=owed)
+
+    def _let_go(self, operation: OperationDraft, hold: HoldState, pins: list[Take]) -> None:
+        if amount := sum(part for _, part in pins):
+            self._transfer(operation, "hold.release", HELD, AVAILABLE, amount, pins)
+        self._end_overdraft(operation, hold)
+        self._came_back(operation, (pin.lot_id for pin in pins), self.now)
+
+    def _check_life(self, since: datetime, until: datetime) -> None:
+        if until <= self.now:
+            raise ValueError("a hold cannot expire before it begins")
+        if until - since > LONGEST:
+            raise HoldTooLong("A hold lives 24 hours at most, with all its extensions.")
+
+
+def _text(value: object) -> str | None:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
