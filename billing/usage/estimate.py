@@ -1,5 +1,6 @@
 """What a request would cost, and whether it may be made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,8 +18,10 @@ from billing.pricing.book import prices_for
 from billing.pricing.rating import Rating, rate
 from billing.pricing.tariff import ModelPrices
 from billing.usage.errors import OutOfCredits, UsageRefused
+from billing.usage.expected import estimate_size
 from billing.usage.limits import check_limits
-from billing.usage.wanted import Sized, Wanted, audio_seconds, parse_wanted, sized
+from billing.usage.sizing import Sized, audio_seconds
+from billing.usage.wanted import Wanted, parse_wanted
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,11 @@ def estimate(*, workspace: Workspace, raw: object, now: datetime | None = None) 
 def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = None) -> Estimate:
     """The same for a request that is parsed already."""
     now = now or clock.now()
-    prices = prices_for(wanted.model)
-    if prices is None:
-        detail = f"No price is known for the model “{wanted.model}”, so it cannot be estimated."
-        raise UsageRefused("unknown_model", detail, "/model")
-    size = sized(wanted, prices, workspace_id=workspace.pk, now=now)
-    check_limits(workspace.pk, usage=size.usage, variant=wanted.variant, prices=prices)
-    rating = _rated(workspace.pk, size, wanted, prices, now)
+    prices = known_prices(wanted)
+    size = estimate_size(wanted, prices, workspace_id=workspace.pk, now=now)
+    check_limits(workspace.pk, usage=size.asked, variant=wanted.variant, prices=prices)
+    left = _left(workspace.pk, now)
+    rating = rated(size, wanted, prices, at=now, allowances=left)
     balance = ledger.balance(workspace.pk, now)
     headroom = balance.available + balance.overdraft_limit - balance.debt
     if rating.nano and headroom <= 0:
@@ -69,7 +70,7 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
         input_tokens=totals.input_tokens,
         audio_seconds=audio_seconds(size.usage),
         total_tokens=totals.total_tokens,
-        lines=_lines(rating),
+        lines=priced_lines(rating),
         basis=size.basis,
         note=size.note,
         balance=balance,
@@ -78,17 +79,29 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
     )
 
 
-def _rated(workspace_id: int, size: Sized, wanted: Wanted, prices: ModelPrices, now: datetime) -> Rating:
-    left: dict[str, Decimal] = {}
-    for included in allowances(workspace_id, now):
-        left[included.meter] = left.get(included.meter, Decimal(0)) + included.left
+def known_prices(wanted: Wanted) -> ModelPrices:
+    """The prices of the model that `wanted` names. Raises UsageRefused (unknown_model)."""
+    prices = prices_for(wanted.model)
+    if prices is None:
+        detail = f"No price is known for the model “{wanted.model}”, so it cannot be estimated."
+        raise UsageRefused("unknown_model", detail, "/model")
+    return prices
+
+
+def rated(
+    size: Sized, wanted: Wanted, prices: ModelPrices, *, at: datetime, allowances: Mapping[str, Decimal]
+) -> Rating:
+    """The price of `size`, rounded up; `allowances` are the quantities still included, by meter.
+
+    Raises UsageRefused: unknown_model, unknown_meter, amount_out_of_range.
+    """
     try:
         rating = rate(
             prices,
             usage=size.usage,
             variant=wanted.variant,
-            at=now,
-            allowances=left,
+            at=at,
+            allowances=allowances,
             usd_per_credit=site().usd_per_credit,
             round_up=True,
         )
@@ -99,9 +112,17 @@ def _rated(workspace_id: int, size: Sized, wanted: Wanted, prices: ModelPrices, 
     return rating
 
 
-def _lines(rating: Rating) -> tuple[ReceiptLine, ...]:
+def priced_lines(rating: Rating) -> tuple[ReceiptLine, ...]:
+    """The lines of a rating; their amounts add up to it."""
     shares = largest_remainder(rating.nano, [line.credits for line in rating.lines])
     return tuple(ReceiptLine.rated(line, share) for line, share in zip(rating.lines, shares, strict=True))
+
+
+def _left(workspace_id: int, now: datetime) -> Mapping[str, Decimal]:
+    left: dict[str, Decimal] = {}
+    for included in allowances(workspace_id, now):
+        left[included.meter] = left.get(included.meter, Decimal(0)) + included.left
+    return left
 
 
 def _out_of(needed: int, balance: ledger.Balance) -> str:

@@ -1,27 +1,26 @@
-"""What someone is about to ask of a model: parsed, and turned into quantities."""
+"""What someone is about to ask of a model: parsed, before anything is looked up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from billing.credits.units import AmountOutOfRange, exact_nano
 from billing.metering.errors import EventRejected
 from billing.metering.numbers import quantity
 from billing.metering.validate import parse_usage, parse_variant, text
-from billing.pricing.tariff import ModelPrices
-from billing.usage.history import usual_output
+from billing.usage.errors import UsageRefused
 
 FIELDS = frozenset({"model", "usage", "usage_format", "variant", "text", "max_output_tokens", "project", "task"})
+HOLD_FIELDS = FIELDS | {"max_credits", "expires_in", "agent", "app"}
 LONGEST_TEXT = 2_000_000  # code points
-CHARACTERS_PER_TOKEN = 4
-CHARACTERS_PER_SECOND = 15  # of speech at an ordinary pace
-USUAL_OUTPUT = 500  # tokens, where the workspace has no history with the model
+USUAL_LIFE, LONGEST_LIFE = 900, 86_400  # seconds that a hold lives
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A request before it is made. Either `usage` or `text` is given."""
+    """A request before it is made. `usage` is empty and `text` None where neither was given."""
 
     model: str
     usage: Mapping[str, Decimal] = field(default_factory=dict)
@@ -33,76 +32,83 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Sized:
-    """The quantities to expect, where they come from (given, history, default), and what was assumed, in words."""
+class HoldWanted:
+    """A request for which credits are to be held. `max_nano`: how many, where the caller says so."""
 
-    usage: Mapping[str, Decimal]
-    basis: str
-    note: str = ""
+    wanted: Wanted
+    max_nano: int | None = None
+    life: timedelta = timedelta(seconds=USUAL_LIFE)
+    agent: str = ""
+    app: str = ""
 
 
 def parse_wanted(raw: object) -> Wanted:
     """The body of an estimate. Raises EventRejected with a JSON pointer."""
+    body = json_object(raw, FIELDS)
+    if (body.get("usage") is None) == (body.get("text") is None):
+        raise EventRejected("invalid_request", "Give either usage or text.", "/usage")
+    return _wanted(body)
+
+
+def parse_hold_wanted(raw: object) -> HoldWanted:
+    """The body of an authorisation: that of an estimate, which may also leave out what to expect.
+
+    Raises EventRejected, and UsageRefused (amount_out_of_range) for more credits than a ledger holds.
+    """
+    body = json_object(raw, HOLD_FIELDS)
+    if body.get("usage") is not None and body.get("text") is not None:
+        raise EventRejected("invalid_request", "Give usage or text, not both.", "/usage")
+    return HoldWanted(
+        wanted=_wanted(body),
+        max_nano=_max_nano(body.get("max_credits")),
+        life=parse_life(USUAL_LIFE if body.get("expires_in") is None else body["expires_in"]),
+        agent=text(body.get("agent"), "/agent", 120),
+        app=text(body.get("app"), "/app", 120),
+    )
+
+
+def parse_life(value: object) -> timedelta:
+    """`expires_in`: whole seconds, up to a day. Raises EventRejected."""
+    seconds = quantity(value, "/expires_in")
+    if seconds != seconds.to_integral_value() or not 1 <= seconds <= LONGEST_LIFE:
+        detail = f"expires_in is a whole number of seconds from 1 to {LONGEST_LIFE:,}."
+        raise EventRejected("invalid_request", detail, "/expires_in")
+    return timedelta(seconds=int(seconds))
+
+
+def json_object(raw: object, fields: Set[str]) -> Mapping[str, Any]:
+    """`raw` if it is a JSON object with no fields but these. Raises EventRejected."""
     if not isinstance(raw, Mapping):
         raise EventRejected("invalid_request", "The body is a JSON object.")
-    unknown = sorted(str(name) for name in raw.keys() - FIELDS)
+    unknown = sorted(str(name) for name in raw.keys() - fields)
     if unknown:
         name = unknown[0][:60].encode("utf-8", "replace").decode()
         pointer = "/" + name.replace("~", "~0").replace("/", "~1")
         raise EventRejected("invalid_request", f"Unknown field “{name}”.", pointer)
-    usage, body = raw.get("usage"), raw.get("text")
-    if (usage is None) == (body is None):
-        raise EventRejected("invalid_request", "Give either usage or text.", "/usage")
-    most = raw.get("max_output_tokens")
-    variant = raw.get("variant")
+    return raw
+
+
+def _wanted(body: Mapping[str, Any]) -> Wanted:
+    usage, words = body.get("usage"), body.get("text")
+    most, variant = body.get("max_output_tokens"), body.get("variant")
     return Wanted(
-        model=text(raw.get("model"), "/model", 200),
-        usage={} if usage is None else parse_usage(usage, raw.get("usage_format")),
+        model=text(body.get("model"), "/model", 200),
+        usage={} if usage is None else parse_usage(usage, body.get("usage_format")),
         variant={} if variant is None else parse_variant(variant),
-        text=None if body is None else text(body, "/text", LONGEST_TEXT),
+        text=None if words is None else text(words, "/text", LONGEST_TEXT),
         max_output_tokens=None if most is None else quantity(most, "/max_output_tokens"),
-        project=text(raw.get("project"), "/project", 120),
-        task=text(raw.get("task"), "/task", 120),
+        project=text(body.get("project"), "/project", 120),
+        task=text(body.get("task"), "/task", 120),
     )
 
 
-def sized(wanted: Wanted, prices: ModelPrices, *, workspace_id: int, now: datetime) -> Sized:
-    """The quantities of `wanted`: as given, or from its text by what the model bills. Raises EventRejected."""
-    if wanted.text is None:
-        return Sized(wanted.usage, "given")
-    tariff = prices.tariff(at=now, variant=wanted.variant)
-    billed = {meter for meter, line in tariff.lines.items() if not line.platform}
-    characters = Decimal(len(wanted.text))
-    if "input_characters" in billed:
-        return Sized({"input_characters": characters}, "given")
-    tokens = (characters + CHARACTERS_PER_TOKEN - 1) // CHARACTERS_PER_TOKEN
-    counted = f"A token is taken as {CHARACTERS_PER_TOKEN} characters."
-    if "output_tokens" in billed:
-        output, basis, why = _output(wanted, prices, workspace_id, now)
-        return Sized({"input_tokens": tokens, "output_tokens": output}, basis, f"{counted} {why}")
-    if billed & {"input_tokens", "embedding_tokens"}:
-        return Sized({"input_tokens": tokens}, "default", counted)
-    if "images" in billed:
-        return Sized({"images": Decimal(1)}, "default", "One image is assumed.")
-    meters = ", ".join(sorted(billed)) or "no meter"
-    detail = f"{wanted.model} bills {meters}, which a text does not tell. Give usage instead."
-    raise EventRejected("invalid_request", detail, "/text")
-
-
-def _output(wanted: Wanted, prices: ModelPrices, workspace_id: int, now: datetime) -> tuple[Decimal, str, str]:
-    """Tokens of the answer: the longest that was asked for, else what this workspace usually gets, else a default."""
-    if wanted.max_output_tokens is not None:
-        return wanted.max_output_tokens, "default", "The longest answer asked for is assumed."
-    usual = usual_output(workspace_id, provider=prices.provider, model=prices.model, now=now)
-    if usual is not None:
-        return usual, "history", "The answer is taken as long as this workspace's answers usually are."
-    return Decimal(USUAL_OUTPUT), "default", f"An answer of {USUAL_OUTPUT} tokens is assumed."
-
-
-def audio_seconds(usage: Mapping[str, Any]) -> Decimal:
-    """Seconds of audio to expect: as counted, or how long it takes to say the characters, to a tenth."""
-    for meter in ("audio_output_seconds", "audio_input_seconds", "audio_seconds"):
-        if usage.get(meter):
-            return Decimal(usage[meter])
-    spoken: Decimal = usage.get("input_characters", Decimal(0)) / CHARACTERS_PER_SECOND
-    return spoken.quantize(Decimal("0.1"))
+def _max_nano(value: object) -> int | None:
+    if value is None:
+        return None
+    try:
+        nano = exact_nano(quantity(value, "/max_credits"))
+    except AmountOutOfRange:
+        raise UsageRefused("amount_out_of_range", "So many credits do not fit the ledger.", "/max_credits") from None
+    if not nano:
+        raise EventRejected("invalid_request", "max_credits must be more than 0.", "/max_credits")
+    return nano

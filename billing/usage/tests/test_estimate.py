@@ -1,13 +1,10 @@
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Workspace
-from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
 from billing.ledger.models import Transfer
@@ -18,27 +15,12 @@ from billing.metering.events import EventInput, Source
 from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record
 from billing.plans.models import Plan, PlanVersion, Subscription
-from billing.pricing.testing import import_demo_prices
 from billing.usage.errors import OutOfCredits, UsageRefused
 from billing.usage.estimate import Estimate, estimate
+from billing.usage.tests.conftest import MINI, NOW
 
-pytestmark = pytest.mark.django_db
-MINI, TTS, IMAGE = "openai/gpt-4o-mini", "elevenlabs/eleven_flash_v2_5", "openai/gpt-image-1.5"
-NOW = datetime(2026, 3, 10, 12, 30, tzinfo=timezone.get_fixed_timezone(0))
-
-
-@pytest.fixture(autouse=True)
-def shop(db: None) -> Iterator[None]:
-    import_demo_prices()
-    clear_all()
-    with clock.at(NOW):
-        yield
-
-
-@pytest.fixture
-def funded(workspace: Workspace) -> Workspace:
-    credits_grant(workspace_id=workspace.pk, key="start", amount=100 * NANO, label="Start")
-    return workspace
+pytestmark = pytest.mark.usefixtures("shop")
+TTS, IMAGE = "elevenlabs/eleven_flash_v2_5", "openai/gpt-image-1.5"
 
 
 def on_plan(workspace: Workspace, **terms: Any) -> None:
