@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "billing.credits",
     "billing.foundation",
     "billing.ledger",
+    "billing.ledger.trial",
     "billing.pricing",
     "billing.metering",
     "billing.plans",

@@ -1,0 +1,75 @@
+"""What moved between any instants, by kind, accounts and source of the credits: kept sums where they reach, the
+transfers themselves where they do not. Nobody reads more than a span of transfers for each instant asked about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from billing.ledger.trial.models import SPAN
+
+LAST_SEQ: Final = 2**63 - 1
+
+# A transfer is as many parts as it has takes, each of its lot's source. Without takes it is one part: of the lot it
+# brought in or started (a start has no takes, its operation's key names the lot), else of no source, which is debt.
+PARTS = """
+SELECT t.workspace_id, t.seq, t.created_at, t.kind, t.debit, t.credit,
+    coalesce(taken.source, brought.source, started.source, '') AS source, coalesce(abs(k.amount), t.amount) AS amount
+FROM ranges
+JOIN ledger_transfer t
+    ON t.workspace_id = ranges.workspace_id AND t.seq > ranges.after_seq AND t.seq <= ranges.until_seq
+LEFT JOIN ledger_lottake k ON k.transfer_id = t.id
+LEFT JOIN ledger_lot taken ON taken.id = k.lot_id
+LEFT JOIN ledger_lot brought
+    ON t.debit IN ('issued', 'adjusted') AND brought.workspace_id = t.workspace_id AND brought.seq = t.seq
+LEFT JOIN ledger_operation o ON t.kind = 'lot.start' AND o.id = t.operation_id
+LEFT JOIN ledger_lot started ON started.id = substring(o.key FROM '^start:([0-9]{1,18}):')::bigint
+"""
+
+# `bucket` n is what was stamped from the n-th edge on (0: before the first) and before the next one. A span that lies
+# on both sides of an edge is read again, transfer by transfer, as is what no span covers yet.
+MOVED = f"""
+kept AS MATERIALIZED (
+    SELECT workspace_id, until_seq, kind, debit, credit, source, amount,
+        width_bucket(since_at, %(edges)s::timestamptz[]) AS first_bucket,
+        width_bucket(until_at, %(edges)s::timestamptz[]) AS bucket
+    FROM trial_flowsum WHERE workspace_id = ANY(%(workspaces)s)
+), ranges AS MATERIALIZED (
+    SELECT asked.workspace_id, coalesce(max(kept.until_seq), 0) AS after_seq, {LAST_SEQ} AS until_seq
+    FROM unnest(%(workspaces)s) AS asked(workspace_id) LEFT JOIN kept USING (workspace_id) GROUP BY 1
+    UNION ALL
+    SELECT DISTINCT workspace_id, until_seq - {SPAN}, until_seq FROM kept WHERE first_bucket <> bucket
+), moved AS (
+    SELECT workspace_id, bucket, kind, debit, credit, source, amount FROM kept WHERE first_bucket = bucket
+    UNION ALL
+    SELECT workspace_id, width_bucket(created_at, %(edges)s::timestamptz[]), kind, debit, credit, source, amount
+    FROM ({PARTS}) parts
+)
+"""  # noqa: S608
+
+_FLOWS = f"""
+WITH {MOVED}
+SELECT bucket, kind, debit, credit, source, sum(amount) FROM moved GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """`amount` nano-credits went from account `debit` to account `credit`. `source` is empty for what no lot paid."""
+
+    bucket: int
+    kind: str
+    debit: str
+    credit: str
+    source: str
+    amount: int
+
+
+def flows(workspace_id: int, edges: Sequence[datetime]) -> list[Flow]:
+    """Everything that ever moved in a workspace, summed between `edges` (ascending): bucket 0 is before the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FLOWS, {"workspaces": [workspace_id], "edges": list(edges)})
+        return [Flow(*row[:-1], int(row[-1])) for row in cursor.fetchall()]
