@@ -7,6 +7,7 @@ from ninja.openapi.schema import OpenAPISchema
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from billing.api import idempotency
 from billing.api.access import WORKSPACE_HEADER
 from billing.api.calls import METERED_HEADERS
 from billing.api.problems import CODES, CONTENT_TYPE
@@ -16,7 +17,8 @@ DESCRIPTION = """\
 Record usage, ask what it costs, and read balances. Amounts are credits as exact JSON numbers of at most 9 decimals;
 fields ending in `_nano` carry the same as a string of nano-credits. Times are RFC 3339 in UTC. Errors are problem
 documents (RFC 9457) with a stable `code`; nothing is ever charged on an error. Writes are idempotent: the same
-`event_id` is charged once, a repeat returns the first answer with `Idempotent-Replay: true`."""
+`event_id` is charged once, holds go by the `Idempotency-Key` header; a repeat returns the first answer with
+`Idempotent-Replay: true`."""
 
 TITLES = {
     400: "Malformed request",
@@ -24,7 +26,7 @@ TITLES = {
     402: "Not covered",
     403: "The key may not do this",
     404: "Not found",
-    409: "Reused id with another body",
+    409: "Reused id with another body, or a hold that is resolved",
     413: "Body too large",
     415: "Body is not JSON",
     422: "Cannot be priced or booked",
@@ -57,6 +59,7 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
     operation["parameters"] = [
         *_required(operation.get("parameters", [])),
         _workspace_header(),
+        *([_idempotency_header()] if declared["idempotent"] else []),
         *_query(declared["query"]),
     ]
     if declared["body"] is not None:
@@ -64,7 +67,7 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
         content = {"application/json": {"schema": {"$ref": REF.format(model=declared["body"].__name__)}}}
         operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {
-        str(status): _response(status, dict(response), csv=declared["csv"])
+        str(status): _response(status, dict(response), csv=declared["csv"], idempotent=declared["idempotent"])
         for status, response in operation["responses"].items()
     }
     text = operation.get("description", "")
@@ -83,6 +86,16 @@ def _workspace_header() -> dict[str, Any]:
         "required": False,
         "schema": {"type": "string", "maxLength": 120},
         "description": "Service keys only: the workspace's id or your external id of it.",
+    }
+
+
+def _idempotency_header() -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": idempotency.HEADER,
+        "required": False,
+        "schema": {"type": "string", "pattern": idempotency.PATTERN},
+        "description": "Your own name of this request: sent again with it, it is done once and answered the same.",
     }
 
 
@@ -114,7 +127,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "anyOf": options} if options else schema
 
 
-def _response(status: int, response: dict[str, Any], *, csv: bool) -> dict[str, Any]:
+def _response(status: int, response: dict[str, Any], *, csv: bool, idempotent: bool) -> dict[str, Any]:
     headers = {name: _header(text) for name, text in METERED_HEADERS.items()}
     if status >= 400:
         response["description"] = TITLES[status]
@@ -125,7 +138,7 @@ def _response(status: int, response: dict[str, Any], *, csv: bool) -> dict[str, 
             headers["WWW-Authenticate"] = {"required": True, "schema": {"type": "string"}}
     elif csv:
         response["content"]["text/csv"] = {"schema": {"type": "string"}}
-    if status == 201:
+    if status == 201 or (idempotent and status < 300):
         headers["Idempotent-Replay"] = {
             "description": "`true` when this is the first answer once more.",
             "schema": {"type": "string", "enum": ["true"]},

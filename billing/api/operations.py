@@ -26,14 +26,25 @@ def declared(
     query: type[BaseModel] | None = None,
     csv: bool = False,
     names_workspace: bool = True,
+    idempotent: bool = False,
 ) -> dict[str, Any]:
-    """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py."""
+    """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py.
+
+    `idempotent`: it takes an Idempotency-Key header.
+    """
     statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if body_limit else ())})
     return {
         "auth": BearerKey(scope, query=query, body_limit=body_limit, names_workspace=names_workspace),
         "response": {**success, **dict.fromkeys(statuses, ProblemDocument)},
         "openapi_extra": {
-            "x-purser": {"scope": scope.value, "body": body, "query": query, "csv": csv, "metered": True}
+            "x-purser": {
+                "scope": scope.value,
+                "body": body,
+                "query": query,
+                "csv": csv,
+                "metered": True,
+                "idempotent": idempotent,
+            }
         },
         "by_alias": True,
     }

@@ -25,6 +25,7 @@ CODES: dict[str, Code] = {
     "insufficient_scope": Code(403, "Insufficient scope", "The key is valid but may not do this."),
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),
     "idempotency_conflict": Code(409, "Idempotency conflict", "This id was used before with another body."),
+    "hold_resolved": Code(409, "Hold resolved", "The hold was settled, released, or has expired before."),
     "payload_too_large": Code(413, "Payload too large", "The body is larger than this endpoint takes."),
     "unknown_model": Code(422, "Unknown model", "No price is known for this model."),
     "unknown_meter": Code(422, "Unknown meter", "No price is known for a meter of this usage."),
@@ -38,7 +39,9 @@ CODES: dict[str, Code] = {
 
 
 class Problem(Exception):
-    """Ends a request with a problem document. `errors` items have `detail` and a `pointer` or `parameter`."""
+    """Ends a request with a problem document. `errors` items have `detail` and a `pointer` or `parameter`; `members`
+    are what programs may want to know of this one (amounts, a status).
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Problem(Exception):
         status: int | None = None,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail or CODES[code].title)
         self.code = code
@@ -55,6 +59,7 @@ class Problem(Exception):
         self.status = status or CODES[code].status
         self.errors = list(errors)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
     def document(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -63,6 +68,7 @@ class Problem(Exception):
             "status": self.status,
             "detail": self.detail,
             "code": self.code,
+            **self.members,
         }
         if self.errors:
             body["errors"] = self.errors

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -64,6 +64,17 @@ class ProblemDocument(Described):
     detail: str
     code: str
     errors: list[ErrorPlace] = []
+    needed: Credits | None = Field(None, description="`insufficient_credits`: what the request needs.")
+    needed_nano: Nano | None = None
+    available: Credits | None = Field(None, description="`insufficient_credits`: what can be authorised at present.")
+    available_nano: Nano | None = None
+    missing: Credits | None = Field(
+        None, description="`insufficient_credits`: what to add for it to go through, debt to be repaid included."
+    )
+    missing_nano: Nano | None = None
+    hold_status: Literal["settled", "released", "expired"] | None = Field(
+        None, description="`hold_resolved`: how the hold ended."
+    )
 
 
 class PageQuery(Described):

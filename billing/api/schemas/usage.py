@@ -8,8 +8,15 @@ from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, 
 
 State = Literal["healthy", "low", "stopped"]
 IssueCode = Literal[
-    "invalid_request", "idempotency_conflict", "not_found", "unknown_model", "unknown_meter", "amount_out_of_range"
+    "invalid_request",
+    "idempotency_conflict",
+    "hold_resolved",
+    "not_found",
+    "unknown_model",
+    "unknown_meter",
+    "amount_out_of_range",
 ]
+HoldStatus = Literal["open", "settled", "released", "expired"]
 
 
 class UsageEvent(Described):
@@ -27,6 +34,7 @@ class UsageEvent(Described):
         None, max_length=10, description="Variants of the price: `quality`, `resolution`, `audio`, `tier`, `batch`."
     )
     occurred_at: Instant | None = Field(None, description="When it happened; default now.")
+    hold: str | None = Field(None, max_length=40, description="The hold it was authorised by, which it settles.")
     project: str | None = Field(None, max_length=120)
     agent: str | None = Field(None, max_length=120)
     app: str | None = Field(None, max_length=120)
@@ -93,6 +101,9 @@ class UsageRecorded(Described):
     late: bool = Field(description="Older than the operator's window, so booked today.")
     unrated: Literal["", "unknown_model", "unknown_meter"] = Field(
         description="Why nothing was charged: the operator sees it and what is missing. Empty for priced usage."
+    )
+    hold_status: Literal["settled", "expired"] | None = Field(
+        None, description="Only with a hold: whether it paid, or had expired, so that the balance was charged."
     )
 
 
