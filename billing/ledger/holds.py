@@ -13,8 +13,9 @@ from billing.ledger.records import HoldState, OperationDraft, SpendResult
 LONGEST = timedelta(hours=24)
 
 _PLACE = """
-INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, open_until)
-VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz)
+INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at,
+    open_until)
+VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz, %s::timestamptz)
 """
 _EXTEND = """
 WITH extension AS (
@@ -56,7 +57,7 @@ class HoldBook(LotBook):
         hold = HoldState(operation.id, origin, amount, overdraft, self.now, expires_at, "", pins)
         self._holds[hold.id] = hold
         self._due_at(expires_at)
-        values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at)
+        values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at, expires_at)
         self._pending.holds.append((_PLACE, [_text(value) for value in values]))
         return hold
 

@@ -1,7 +1,7 @@
 """What the packages above want to hear: they append to these lists in `apps.ready()`. Called after commit only."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from django.db import transaction
@@ -19,6 +19,12 @@ balance_crossed: list[Callable[[Crossing], None]] = []
 
 # Further checks of verify_ledger: what the upper packages know about a workspace's transfers.
 verifiers: list[Callable[[int], Iterable[Problem]]] = []
+
+# What the operations of a workspace paid for, for its proof of balance: per operation the ordered (event id,
+# nano-credits) list behind the items digest. Arguments: workspace, operations, and how many events at most; None
+# says that there are more of them. Without a limit all are told.
+Items = Sequence[tuple[str, int]]
+item_sources: list[Callable[[int, Sequence[int], int | None], Mapping[int, Items] | None]] = []
 
 
 def tell(listeners: Iterable[Callable[[T], None]], news: T) -> None:

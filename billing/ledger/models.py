@@ -202,6 +202,7 @@ class Hold(models.Model):
     overdraft = models.BigIntegerField(default=0)  # part of amount that no lot covers, within the plan's overdraft
     label = models.CharField(max_length=250, blank=True)  # as its owner reads it: "openai/gpt-4o-mini, chat"
     created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()  # as it was placed; extensions say later ones
     open_until = models.DateTimeField(null=True)  # when it expires; NULL once resolved, and then for ever
 
     class Meta:
@@ -211,8 +212,8 @@ class Hold(models.Model):
                 condition=Q(overdraft__gte=0, overdraft__lte=F("amount")), name="hold_overdraft_within_amount"
             ),
             models.CheckConstraint(
-                condition=Q(open_until=None)
-                | Q(open_until__gt=F("created_at"), open_until__lte=F("created_at") + timedelta(hours=24)),
+                condition=Q(expires_at__gt=F("created_at"), expires_at__lte=F("created_at") + timedelta(hours=24))
+                & (Q(open_until=None) | Q(open_until__lte=F("created_at") + timedelta(hours=24))),
                 name="hold_lives_a_day_at_most",
             ),
         ]

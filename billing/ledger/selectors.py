@@ -1,22 +1,23 @@
-"""Reading the ledger. Amounts are nano-credits, and exact at their instant.
-
-A page must not show credits that expired a second ago only because no job has posted it yet, and posting is not a
-reader's business: so reads look at the lots and say what a book opened now would find.
-"""
+"""Reading the ledger. Amounts are nano-credits, and exact at their instant (`asof`)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal
 
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from billing.credits import clock
+from billing.ledger.asof import as_of, open_lots
 from billing.ledger.burn import in_burn_order
-from billing.ledger.chain import GENESIS
-from billing.ledger.models import Lot, LotTake, Operation, Transfer, Wallet
+from billing.ledger.held import HoldRow, hold, holds
+from billing.ledger.models import Lot, LotTake, Operation, Transfer
 from billing.ledger.records import LotState
-from billing.ledger.state import State, balance_state
+from billing.ledger.state import State, balance_state, headroom
+from billing.ledger.takenback import Refundable, refundable
+
+__all__ = ["HoldRow", "Refundable", "hold", "holds", "refundable"]  # told from here, too
 
 LotStatus = Literal["next", "active", "scheduled", "used", "expired"]
 SHOWN_LOTS = 500
@@ -31,6 +32,7 @@ class Balance:
     debt: int
     pending: int
     overdraft_limit: int
+    overdraft_held: int
     state: State
     low_bound: int
     seq: int
@@ -39,6 +41,16 @@ class Balance:
     stopped_at: datetime | None
     debt_since: datetime | None
     as_of: datetime
+
+    @property
+    def headroom(self) -> int:
+        """What can still be authorised; negative beyond the overdraft."""
+        return headroom(
+            available=self.available,
+            debt=self.debt,
+            overdraft_limit=self.overdraft_limit,
+            overdraft_held=self.overdraft_held,
+        )
 
     @property
     def is_new(self) -> bool:
@@ -61,6 +73,9 @@ class LotRow:
     expires_at: datetime | None
     granted_at: datetime
     status: LotStatus
+    unit_price_usd: Decimal | None
+    operation_id: int
+    seq: int  # of the transfer that brought it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,152 +91,110 @@ class Expiring:
 
 def balance(workspace_id: int, now: datetime | None = None) -> Balance:
     """The balance exactly at `now`. One query when nothing is due."""
-    as_of = now or clock.now()
-    wallet, due_lots = _wallet_and_due_lots(workspace_id, as_of)
-    available, debt = _with_due_posted(wallet, due_lots, as_of)
+    at = now or clock.now()
+    found = as_of(workspace_id, at)
+    wallet = found.wallet
     state = balance_state(
-        available=available,
-        held=wallet.held,
-        debt=debt,
+        available=found.available,
+        held=found.held,
+        debt=found.debt,
         overdraft_limit=wallet.overdraft_limit,
-        overdraft_held=wallet.overdraft_held,
+        overdraft_held=found.overdraft_held,
         low_bound=wallet.low_bound,
         granted_any=wallet.granted_any,
     )
     stopped = state == "stopped" and wallet.granted_any
     return Balance(
-        available=available,
-        held=wallet.held,
-        debt=debt,
+        available=found.available,
+        held=found.held,
+        debt=found.debt,
         pending=0,
         overdraft_limit=wallet.overdraft_limit,
+        overdraft_held=found.overdraft_held,
         state=state,
         low_bound=wallet.low_bound,
         seq=wallet.seq,
         head=bytes(wallet.digest),
         granted_any=wallet.granted_any,
-        stopped_at=(wallet.stopped_at or as_of) if stopped else None,
-        debt_since=wallet.debt_since if debt else None,
-        as_of=as_of,
+        stopped_at=(wallet.stopped_at or at) if stopped else None,
+        debt_since=wallet.debt_since if found.debt else None,
+        as_of=at,
     )
-
-
-def _wallet_and_due_lots(workspace_id: int, as_of: datetime) -> tuple[Wallet, list[LotState]]:
-    """The wallet, and its open lots when any of them is due; both of one moment."""
-    while True:
-        wallet = Wallet.objects.filter(pk=workspace_id).first()
-        if wallet is None:
-            return Wallet(workspace_id=workspace_id, digest=GENESIS), []
-        if wallet.next_due_at is None or wallet.next_due_at > as_of:
-            return wallet, []
-        lots = _open_lots(workspace_id)
-        # Something was posted between the two statements: read again. What is due is posted by then.
-        if Wallet.objects.filter(pk=workspace_id, seq=wallet.seq).exists():
-            return wallet, lots
-
-
-def _with_due_posted(wallet: Wallet, lots: list[LotState], as_of: datetime) -> tuple[int, int]:
-    """(available, debt) as if the due starts and expiries had been posted, in the order of their instants."""
-    available, debt = wallet.available, wallet.debt
-    while due := min(
-        (lot for lot in lots if lot.due_at is not None and lot.due_at <= as_of),
-        key=lambda lot: (lot.due_at, lot.id),
-        default=None,
-    ):
-        if due.scheduled:
-            repaid = min(debt, due.remaining)
-            due.scheduled = False
-            due.remaining -= repaid
-            debt -= repaid
-            available += due.remaining
-        else:
-            available -= due.free
-            due.remaining = due.held
-    return available, debt
-
-
-def _open_lots(workspace_id: int) -> list[LotState]:
-    rows = Lot.objects.filter(workspace_id=workspace_id, open=True).values_list(
-        "id", "source", "amount", "remaining", "held", "priority", "effective_at", "expires_at", "scheduled"
-    )
-    return [LotState(*row) for row in rows]
 
 
 def lots(workspace_id: int, now: datetime | None = None) -> list[LotRow]:
     """Every lot: usable ones in burn order (the first is "next"), then scheduled ones, then used and expired ones,
     latest first.
     """
-    as_of = now or clock.now()
+    at = now or clock.now()
     found = list(Lot.objects.filter(workspace_id=workspace_id).order_by("-id")[:SHOWN_LOTS])
+    usable = {lot.id: lot for lot in open_lots(workspace_id, at)}
     known = {lot.pk for lot in found}
-    found += [lot for lot in Lot.objects.filter(workspace_id=workspace_id, open=True) if lot.pk not in known]
-    expired = LotTake.objects.filter(lot__in=found, lot__open=False, transfer__kind="lot.expire")
-    posted = set(expired.values_list("lot_id", flat=True))
-    status = {lot.pk: _status(lot, as_of, lot.pk in posted) for lot in found}
+    found += Lot.objects.filter(workspace_id=workspace_id, pk__in=usable.keys() - known)
+    gone = [lot.pk for lot in found if lot.pk not in usable]
+    expired = LotTake.objects.filter(lot__in=gone, transfer__kind="lot.expire")
+    # With those that expired and nothing has posted that yet.
+    over = {lot.pk for lot in found if lot.remaining and lot.expires_at is not None and lot.expires_at <= at}
+    expired_ids = {*expired.values_list("lot_id", flat=True), *over}
     by_id = {lot.pk: lot for lot in found}
-    usable = [state for state in map(_state, found) if status[state.id] == "active"]
-    ordered = [by_id[state.id] for state in in_burn_order(usable)]
-    ordered += sorted((lot for lot in found if status[lot.pk] == "scheduled"), key=lambda lot: lot.effective_at)
-    ordered += [lot for lot in found if status[lot.pk] in ("used", "expired")]
-    first = next((lot.pk for lot in ordered if status[lot.pk] == "active" and lot.remaining > lot.held), None)
-    return [_row(lot, "next" if lot.pk == first else status[lot.pk], as_of) for lot in ordered]
+    ordered = [_row(by_id[lot.id], lot, "active") for lot in in_burn_order(usable.values()) if not lot.scheduled]
+    first = next((place for place, row in enumerate(ordered) if row.remaining > row.held), None)
+    if first is not None:
+        ordered[first] = replace(ordered[first], status="next")
+    waiting = sorted((lot for lot in usable.values() if lot.scheduled), key=lambda lot: (lot.effective_at, lot.id))
+    ordered += [_row(by_id[lot.id], lot, "scheduled") for lot in waiting]
+    return ordered + [_row(by_id[pk], None, "expired" if pk in expired_ids else "used") for pk in gone]
 
 
-def _state(lot: Lot) -> LotState:
-    return LotState(
-        lot.pk,
-        lot.source,
-        lot.amount,
-        lot.remaining,
-        lot.held,
-        lot.priority,
-        lot.effective_at,
-        lot.expires_at,
-        scheduled=False,
-    )
+def lot(workspace_id: int, lot_id: int, now: datetime | None = None) -> LotRow | None:
+    """One lot."""
+    at = now or clock.now()
+    found = Lot.objects.filter(workspace_id=workspace_id, pk=lot_id).first()
+    if found is None:
+        return None
+    usable = {lot.id: lot for lot in open_lots(workspace_id, at)}
+    state = usable.get(lot_id)
+    if state is None:
+        expired = found.remaining or LotTake.objects.filter(lot_id=lot_id, transfer__kind="lot.expire").exists()
+        return _row(found, None, "expired" if expired else "used")
+    if state.scheduled:
+        return _row(found, state, "scheduled")
+    first = next((each.id for each in in_burn_order(usable.values()) if each.free), None)
+    return _row(found, state, "next" if first == lot_id else "active")
 
 
-def _status(lot: Lot, as_of: datetime, expiry_posted: bool) -> LotStatus:
-    expired = lot.expires_at is not None and lot.expires_at <= as_of
-    if lot.remaining and not expired:
-        return "scheduled" if lot.effective_at > as_of else "active"
-    if lot.held:
-        return "active"  # expired, but a hold still pins a part of it
-    return "expired" if lot.remaining or expiry_posted else "used"
-
-
-def _row(lot: Lot, status: LotStatus, as_of: datetime) -> LotRow:
-    expired = lot.expires_at is not None and lot.expires_at <= as_of
+def _row(lot: Lot, state: LotState | None, status: LotStatus) -> LotRow:
+    """`lot` as it is in `state`; None for one with nothing left."""
     return LotRow(
         id=lot.pk,
         source=lot.source,
         label=lot.label,
         amount=lot.amount,
-        remaining=lot.held if expired else lot.remaining,
-        held=lot.held,
+        remaining=state.remaining if state else 0,
+        held=state.held if state else 0,
         priority=lot.priority,
         effective_at=lot.effective_at,
         expires_at=lot.expires_at,
         granted_at=lot.created_at,
         status=status,
+        unit_price_usd=lot.unit_price_usd,
+        operation_id=lot.operation_id,
+        seq=lot.seq,
     )
 
 
 def expiring(workspace_id: int, within: timedelta, now: datetime | None = None) -> list[Expiring]:
-    """What will expire in the next `within`, soonest first."""
-    as_of = now or clock.now()
-    found = Lot.objects.filter(
-        workspace_id=workspace_id,
-        open=True,
-        effective_at__lte=as_of,
-        expires_at__gt=as_of,
-        expires_at__lte=as_of + within,
-        remaining__gt=F("held"),
-    ).order_by("expires_at", "id")
+    """What will expire in the next `within`, soonest first. What a hold pins is not among it."""
+    at = now or clock.now()
+    ending = [
+        (lot.expires_at, lot.id, lot.free)
+        for lot in open_lots(workspace_id, at)
+        if lot.free and lot.expires_at is not None and lot.expires_at <= at + within
+    ]
+    rows = Lot.objects.in_bulk([lot_id for _, lot_id, _ in ending])
     return [
-        Expiring(lot.pk, lot.label, lot.source, lot.remaining - lot.held, lot.expires_at)
-        for lot in found
-        if lot.expires_at is not None
+        Expiring(lot_id, rows[lot_id].label, rows[lot_id].source, free, expires_at)
+        for expires_at, lot_id, free in sorted(ending)
     ]
 
 

@@ -36,7 +36,7 @@ def credits_grant(
 
     Raises IdempotencyConflict, AmountOutOfRange, ValueError (it would expire before it starts).
     """
-    label, actor, reason = _cut(label, 120), _cut(actor, 200), _cut(reason, 500)
+    label, actor, reason = cut(label, 120), cut(actor, 200), cut(reason, 500)
     content = {
         "amount": amount,
         "source": source,
@@ -83,7 +83,7 @@ def credits_adjust(
     """
     if not amount:
         raise ValueError("an adjustment must be more or less than nothing")
-    label, actor, reason = _cut(label, 120), _cut(actor, 200), _cut(reason, 500)
+    label, actor, reason = cut(label, 120), cut(actor, 200), cut(reason, 500)
     content = {"adjust": amount, "label": label, "reason": reason}
     operation = OperationDraft(namespace, key, request_hash(content), "adjust.operator", actor=actor, reason=reason)
     with open_book(workspace_id, now=now) as book:
@@ -120,7 +120,7 @@ def _result(book: Book, operation: OperationDraft, *, lot: LotState | None, amou
     return result
 
 
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
     """`text` as its column takes it: an explanation that is too long, or has a NUL in it, must not undo a grant."""
     return text.replace("\x00", "")[:length]
 

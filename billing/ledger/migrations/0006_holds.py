@@ -1,7 +1,6 @@
 """Holds with their extensions and resolutions, and the repayments of debt that a correction may have to undo."""
 
 import datetime
-
 import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
@@ -24,6 +23,7 @@ class Migration(migrations.Migration):
                 ('overdraft', models.BigIntegerField(default=0)),
                 ('label', models.CharField(blank=True, max_length=250)),
                 ('created_at', models.DateTimeField()),
+                ('expires_at', models.DateTimeField()),
                 ('open_until', models.DateTimeField(null=True)),
             ],
         ),
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('open_until', None), models.Q(('open_until__gt', models.F('created_at')), ('open_until__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value(datetime.timedelta(days=1))))), _connector='OR'), name='hold_lives_a_day_at_most'),
+            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at')), ('expires_at__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value(datetime.timedelta(days=1)))), models.Q(('open_until', None), ('open_until__lte', django.db.models.expressions.CombinedExpression(models.F('created_at'), '+', models.Value(datetime.timedelta(days=1)))), _connector='OR')), name='hold_lives_a_day_at_most'),
         ),
         migrations.AddConstraint(
             model_name='holdresolution',

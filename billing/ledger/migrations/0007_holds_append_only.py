@@ -6,7 +6,7 @@ FORWARD = """
 CREATE TRIGGER hold_kept BEFORE DELETE OR TRUNCATE ON ledger_hold
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_rewrite();
 CREATE TRIGGER hold_terms_fixed
-    BEFORE UPDATE OF operation_id, workspace_id, origin, amount, overdraft, label, created_at
+    BEFORE UPDATE OF operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at
     ON ledger_hold FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_rewrite();
 CREATE TRIGGER hold_stays_resolved BEFORE UPDATE OF open_until ON ledger_hold
     FOR EACH ROW WHEN (OLD.open_until IS NULL AND NEW.open_until IS NOT NULL)

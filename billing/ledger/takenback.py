@@ -1,0 +1,49 @@
+"""What of a lot was taken back, and what can be. Amounts are nano-credits."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from billing.credits import clock
+from billing.ledger.asof import open_lots
+from billing.ledger.models import Lot, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """Of a lot: `unspent` is there and not held, `most` is what can be taken back at all (what is spent already
+    becomes debt then), `taken_back` was before. `unit_price_usd` was paid per credit, None for a lot nobody paid for.
+    """
+
+    lot_id: int
+    amount: int
+    unspent: int
+    taken_back: int
+    unit_price_usd: Decimal | None
+
+    @property
+    def most(self) -> int:
+        return self.amount - self.taken_back
+
+
+def refundable(workspace_id: int, lot_id: int) -> Refundable | None:
+    """What can be taken back of a lot of this workspace."""
+    lot = Lot.objects.filter(workspace_id=workspace_id, pk=lot_id).first()
+    if lot is None:
+        return None
+    state = next((each for each in open_lots(workspace_id, clock.now()) if each.id == lot_id), None)
+    unspent = (state.remaining if state.scheduled else state.free) if state else 0
+    back = taken_back(workspace_id, lot.seq)
+    return Refundable(lot_id, lot.amount, unspent, back, lot.unit_price_usd)
+
+
+def taken_back(workspace_id: int, seq: int) -> int:
+    """What refunds and reversals took back of what transfer `seq` brought in, less what was reversed of those."""
+    again = Transfer.objects.filter(reverses=OuterRef("pk")).values("reverses").annotate(nano=Sum("amount"))
+    back = Transfer.objects.filter(reverses__workspace_id=workspace_id, reverses__seq=seq)
+    found = back.aggregate(
+        nano=Coalesce(Sum("amount"), 0) - Coalesce(Sum(Subquery(again.values("nano")[:1])), 0),
+    )
+    return int(found["nano"])
