@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from billing.credits import clock
 from billing.ledger.models import Hold, HoldExtension, LotTake
@@ -55,13 +55,25 @@ def holds(workspace_id: int, now: datetime | None = None, *, limit: int | None =
 
 
 def recent_holds(
-    workspace_id: int, now: datetime | None = None, *, before: int | None = None, limit: int = 50
+    workspace_id: int,
+    now: datetime | None = None,
+    *,
+    status: HoldStatus | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[HoldRow]:
-    """All holds, the latest first. For the next page pass the last `id` as `before`."""
+    """All holds, or those of one status, the latest first. For the next page pass the last `id` as `before`."""
+    at = now or clock.now()
     found = Hold.objects.filter(workspace_id=workspace_id).order_by("-pk")
+    if status == "open":
+        found = found.filter(open_until__gt=at)
+    elif status == "expired":
+        found = found.filter(Q(resolution__kind="expire") | Q(open_until__lte=at))
+    elif status is not None:
+        found = found.filter(resolution__kind="settle" if status == "settled" else "release")
     if before is not None:
         found = found.filter(pk__lt=before)
-    return _rows(found[:limit], now or clock.now())
+    return _rows(found[:limit], at)
 
 
 def hold(workspace_id: int, pk: int, now: datetime | None = None) -> HoldRow | None:
