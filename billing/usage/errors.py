@@ -12,9 +12,12 @@ class UsageRefused(Exception):
 
 
 class OutOfCredits(UsageRefused):
-    """Nothing is left to authorise. `needed` and `available` are nano-credits."""
+    """The balance does not cover it. In nano-credits: what it needs, what can be authorised at present, and what has to
+    be added for it to go through (more than the difference where debt has to be repaid first).
+    """
 
-    def __init__(self, detail: str, *, needed: int, available: int) -> None:
+    def __init__(self, detail: str, *, needed: int, headroom: int) -> None:
         super().__init__("insufficient_credits", detail)
         self.needed = needed
-        self.available = available
+        self.available = max(headroom, 0)
+        self.missing = needed - headroom

@@ -57,16 +57,15 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
     prices = known_prices(wanted)
     size = estimate_size(wanted, prices, workspace_id=workspace.pk, now=now)
     check_limits(workspace.pk, usage=size.asked, variant=wanted.variant, prices=prices)
-    left = _left(workspace.pk, now)
-    rating = rated(size, wanted, prices, at=now, allowances=left)
+    left, face_value = _left(workspace.pk, now), site().usd_per_credit
+    rating = rated(size, wanted, prices, at=now, allowances=left, usd_per_credit=face_value)
     balance = ledger.balance(workspace.pk, now)
-    headroom = balance.available + balance.overdraft_limit - balance.debt
-    if rating.nano and headroom <= 0:
-        raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, available=max(balance.available, 0))
+    if rating.nano and balance.headroom <= 0:
+        raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, headroom=balance.headroom)
     totals = UsageTotals.of(size.usage)
     return Estimate(
         nano=rating.nano,
-        cost_usd=cost_usd(rating.nano, site().usd_per_credit),
+        cost_usd=cost_usd(rating.nano, face_value),
         input_tokens=totals.input_tokens,
         audio_seconds=audio_seconds(size.usage),
         total_tokens=totals.total_tokens,
@@ -75,7 +74,7 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
         note=size.note,
         balance=balance,
         balance_after=balance.available - rating.nano,
-        sufficient=rating.nano <= headroom,
+        sufficient=rating.nano <= max(balance.headroom, 0),
     )
 
 
@@ -89,7 +88,13 @@ def known_prices(wanted: Wanted) -> ModelPrices:
 
 
 def rated(
-    size: Sized, wanted: Wanted, prices: ModelPrices, *, at: datetime, allowances: Mapping[str, Decimal]
+    size: Sized,
+    wanted: Wanted,
+    prices: ModelPrices,
+    *,
+    at: datetime,
+    allowances: Mapping[str, Decimal],
+    usd_per_credit: Decimal,
 ) -> Rating:
     """The price of `size`, rounded up; `allowances` are the quantities still included, by meter.
 
@@ -102,7 +107,7 @@ def rated(
             variant=wanted.variant,
             at=at,
             allowances=allowances,
-            usd_per_credit=site().usd_per_credit,
+            usd_per_credit=usd_per_credit,
             round_up=True,
         )
     except AmountOutOfRange:

@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from billing.credits.units import AmountOutOfRange, exact_nano
+from billing.ledger.services import request_hash
 from billing.metering.errors import EventRejected
+from billing.metering.events import plain
 from billing.metering.numbers import quantity
 from billing.metering.validate import parse_usage, parse_variant, text
 from billing.usage.errors import UsageRefused
@@ -112,3 +114,24 @@ def _max_nano(value: object) -> int | None:
     if not nano:
         raise EventRejected("invalid_request", "max_credits must be more than 0.", "/max_credits")
     return nano
+
+
+def fingerprint(asked: HoldWanted) -> bytes:
+    """What tells the same request from another one, however it is spelled."""
+    wanted = asked.wanted
+    most = wanted.max_output_tokens
+    return request_hash(
+        {
+            "model": wanted.model,
+            "usage": {meter: plain(quantity) for meter, quantity in wanted.usage.items()},
+            "variant": dict(wanted.variant),
+            "text": wanted.text,
+            "max_output_tokens": None if most is None else plain(most),
+            "project": wanted.project,
+            "task": wanted.task,
+            "agent": asked.agent,
+            "app": asked.app,
+            "max_nano": asked.max_nano,
+            "seconds": int(asked.life.total_seconds()),
+        }
+    )
