@@ -105,7 +105,9 @@ class Transfer(models.Model):
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_between_two_accounts"),
         ]
         indexes = [
-            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="transfer_reversed"),
+            models.Index(
+                fields=["workspace", "reverses"], condition=Q(reverses__isnull=False), name="transfer_reversals"
+            ),
             # Repayments are undone, latest first, when the debt they repaid is cancelled.
             models.Index(fields=["workspace", "-seq"], condition=Q(kind="debt.repay"), name="transfer_repayment"),
         ]
@@ -250,7 +252,7 @@ class HoldResolution(models.Model):
 
     hold = models.OneToOneField(Hold, models.PROTECT, primary_key=True, related_name="resolution")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    operation = models.OneToOneField(Operation, models.PROTECT, related_name="+")
+    operation = models.OneToOneField(Operation, models.PROTECT, related_name="resolves")
     created_at = models.DateTimeField()
 
     class Meta:

@@ -69,7 +69,8 @@ LEFT JOIN LATERAL (
         array_agg((
             SELECT coalesce(-sum(back.amount), 0) FROM ledger_transfer reversal
             JOIN ledger_lottake back ON back.transfer_id = reversal.id
-            WHERE reversal.reverses_id = t.id AND back.lot_id = taken.lot_id AND back.amount < 0
+            WHERE reversal.workspace_id = t.workspace_id AND reversal.reverses_id = t.id
+                AND back.lot_id = taken.lot_id AND back.amount < 0
         )::bigint ORDER BY taken.position) AS returned
     FROM ledger_lottake taken WHERE taken.transfer_id = t.id
 ) k ON true
@@ -80,7 +81,8 @@ _REPAYMENTS = f"{_OUTFLOW} AND t.kind = 'debt.repay' AND t.seq < %s ORDER BY t.s
 _BROUGHT = f"""
 SELECT {", ".join(f"l.{column}" for column in LOT_COLUMNS.split(", "))}, t.id, t.seq, t.operation_id, t.debit,
     (SELECT coalesce(sum(r.amount - (SELECT coalesce(sum(again.amount), 0) FROM ledger_transfer again
-        WHERE again.reverses_id = r.id)), 0)::bigint FROM ledger_transfer r WHERE r.reverses_id = t.id)
+        WHERE again.workspace_id = r.workspace_id AND again.reverses_id = r.id)), 0)::bigint
+    FROM ledger_transfer r WHERE r.workspace_id = t.workspace_id AND r.reverses_id = t.id)
 FROM ledger_lot l JOIN ledger_transfer t ON t.workspace_id = l.workspace_id AND t.seq = l.seq
 WHERE l.workspace_id = %s AND l.id = %s
 """  # noqa: S608

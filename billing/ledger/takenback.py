@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import OuterRef, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet, Sum
 
 from billing.credits import clock
 from billing.ledger.asof import open_lots
@@ -41,9 +40,10 @@ def refundable(workspace_id: int, lot_id: int) -> Refundable | None:
 
 def taken_back(workspace_id: int, seq: int) -> int:
     """What refunds and reversals took back of what transfer `seq` brought in, less what was reversed of those."""
-    again = Transfer.objects.filter(reverses=OuterRef("pk")).values("reverses").annotate(nano=Sum("amount"))
-    back = Transfer.objects.filter(reverses__workspace_id=workspace_id, reverses__seq=seq)
-    found = back.aggregate(
-        nano=Coalesce(Sum("amount"), 0) - Coalesce(Sum(Subquery(again.values("nano")[:1])), 0),
-    )
-    return int(found["nano"])
+    back = Transfer.objects.filter(workspace_id=workspace_id, reverses__workspace_id=workspace_id, reverses__seq=seq)
+    again = Transfer.objects.filter(workspace_id=workspace_id, reverses__in=back)
+    return _sum(back) - _sum(again)
+
+
+def _sum(transfers: QuerySet[Transfer]) -> int:
+    return int(transfers.aggregate(nano=Sum("amount"))["nano"] or 0)

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('hold', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='resolution', serialize=False, to='ledger.hold')),
                 ('kind', models.CharField(choices=[('settle', 'Settle'), ('release', 'Release'), ('expire', 'Expire')], max_length=10)),
                 ('created_at', models.DateTimeField()),
-                ('operation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.operation')),
+                ('operation', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='resolves', to='ledger.operation')),
             ],
         ),
         migrations.AddIndex(
