@@ -1,0 +1,160 @@
+"""SIGKILL to the web server at any moment: what was not answered is repeated, and counts exactly once."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from portal.embedded import ensure_running
+from portal.home import BASE_DIR
+from portal.testing.homes import temporary_home
+from portal.testing.patient import Call, Clients, Reply, WebServer, kill_meanwhile
+from portal.testing.processes import run_environment
+
+Make = Callable[[int], "Customer"]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with temporary_home() as home, ensure_running(home, durable=False) as share:
+        yield f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
+
+
+@pytest.fixture(scope="module")
+def server(database: str) -> Iterator[WebServer]:
+    with temporary_home() as home:
+        manage(run_environment(home, 0, DATABASE_URL=database), "prepare")
+        server = WebServer(home, database)
+        yield server
+        server.kill()
+
+
+def manage(environment: dict[str, str], *words: str) -> str:
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@dataclass
+class Customer:
+    """A workspace of the running server: its clients, and what the database knows of it."""
+
+    clients: Clients
+    public_id: str
+    database: psycopg.Connection[Any]
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """`sql` ends with its condition on the workspace."""
+        whose = "workspace_id = (SELECT id FROM accounts_workspace WHERE public_id = %s)"
+        return self.database.execute(f"{sql} {whose}", [self.public_id]).fetchall()  # type: ignore[arg-type]
+
+    def adds_up(self) -> bool:
+        manage(self.clients.server.environment, "verify_ledger", "--workspace", self.public_id)  # fails if not
+        return True
+
+
+@pytest.fixture
+def customer(server: WebServer, database: str) -> Iterator[Make]:
+    with psycopg.connect(database, autocommit=True) as connection:
+
+        def make(credits: int) -> Customer:
+            words = ("--name", "Hot", "--owner-email", "hot@example.com", "--credits", str(credits), "--json")
+            told = json.loads(manage(server.environment, "workspace_create", *words))
+            return Customer(
+                Clients(server, {"Authorization": f"Bearer {told['api_key']}"}), told["workspace"], connection
+            )
+
+        yield make
+
+
+def usage(number: int, rng: Random) -> Call:
+    tokens = {"input_tokens": rng.randrange(1, 2_000), "output_tokens": rng.randrange(500)}
+    return Call("/api/v1/usage", {"event_id": f"e{number}", "model": "openai/gpt-4o-mini", "usage": tokens})
+
+
+def price(call: Call) -> int:
+    """Nano-credits: $0.15 and $0.60 per million tokens at $0.005 a credit."""
+    tokens = call.body["usage"]
+    return int(tokens["input_tokens"] * 30_000 + tokens["output_tokens"] * 120_000)
+
+
+def assert_each_counted_once(hot: Customer, calls: list[Call]) -> None:
+    """Events, ledger, hourly totals and balance against the price list."""
+    charged = {call.body["event_id"]: price(call) for call in calls}
+    total, count = sum(charged.values()), len(charged)
+    events = hot.rows("SELECT event_id, amount FROM metering_usageevent WHERE")
+    assert len(events) == count
+    assert dict(events) == charged
+    sums = "SELECT sum(amount), count(DISTINCT operation_id) FROM ledger_transfer WHERE credit = 'spent' AND"
+    assert hot.rows(sums) == [(total, count)]
+    for table in ("hourtotal", "hourusage"):
+        assert hot.rows(f"SELECT sum(amount), sum(requests) FROM metering_{table} WHERE") == [(total, count)]
+    [(granted,)] = hot.rows("SELECT sum(amount) FROM ledger_lot WHERE")
+    wallet = hot.rows("SELECT available - debt, held, least(available, debt) FROM ledger_wallet WHERE")
+    assert wallet == [(granted - total, 0, 0)]
+    assert hot.adds_up()
+
+
+def assert_replayed(clients: Clients, replies: list[Reply]) -> None:
+    for first in replies:
+        again = clients.send(first.call)
+        assert (again.status, again.text, again.replay) == (first.status, first.text, True)
+
+
+@pytest.mark.parametrize(
+    ("requests", "kills"), [(200, 3), pytest.param(2_000, 16, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_killed_at_random_moments_it_counts_each_request_once(customer: Make, requests: int, kills: int) -> None:
+    rng = Random(requests)
+    calls = [usage(number, rng) for number in range(requests)]
+    hot = customer(sum(map(price, calls)) * 6 // 10 // 10**9)  # for some of it: the rest becomes debt
+    clients = hot.clients
+    killing = kill_meanwhile(clients, moments=sorted(rng.sample(range(10, requests - 30), kills)), rng=rng)
+    clients.send_all(calls, at_once=8)
+    killing.join()
+    replies = list(clients.replies)
+    assert len(replies) == requests
+    assert {reply.status for reply in replies} == {201}
+    assert sum(reply.died for reply in replies) >= kills  # they did hit requests in flight
+    assert_replayed(clients, [reply for reply in replies if reply.died] + rng.sample(replies, requests // 20))
+    assert_each_counted_once(hot, calls)
+
+
+def killed_while_standing_still(hot: Customer, table: str) -> list[Reply]:
+    """The replies to three requests that stood still in the database, at a locked table, when the server was killed."""
+    clients, calls = hot.clients, [usage(number, Random(number)) for number in range(3)]
+    with psycopg.connect(hot.database.info.dsn) as other:
+        other.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")  # type: ignore[arg-type]
+        sending = threading.Thread(target=clients.send_all, args=(calls,), kwargs={"at_once": 3})
+        sending.start()
+        until = time.monotonic() + 30
+        while other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() != (len(calls),):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        clients.server.kill()
+    clients.server.start()
+    sending.join()
+    assert [reply.died for reply in clients.replies] == [1, 1, 1]
+    assert_each_counted_once(hot, calls)
+    return clients.replies
+
+
+def test_killed_before_it_wrote_it_counts_the_repeat(customer: Make) -> None:
+    replies = killed_while_standing_still(customer(100), "ledger_wallet")
+    assert [reply.replay for reply in replies] == [False, False, False]
+
+
+def test_killed_between_commit_and_answer_it_answers_the_repeat_and_counts_nothing(customer: Make) -> None:
+    # One of the three is on its way through the last round trip, which commits; the others wait for its lock.
+    replies = killed_while_standing_still(customer(100), "metering_hourtotal")
+    assert sorted(reply.replay for reply in replies) == [False, False, True]
