@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.workspace')),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace', '-hold'], name='authorization_recent')],
+                'indexes': [models.Index(fields=['workspace', '-created_at'], name='authorization_recent')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('expected__gte', 0)), name='authorization_expected_not_negative')],
             },
         ),
