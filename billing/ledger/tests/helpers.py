@@ -4,7 +4,8 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from billing.ledger.book import open_book
-from billing.ledger.records import OperationDraft, SpendResult
+from billing.ledger.hold_services import hold_extend, hold_release
+from billing.ledger.records import HoldResult, OperationDraft, SpendResult
 from billing.ledger.services import credits_grant
 from billing.ledger.verify import verify
 
@@ -50,3 +51,27 @@ def grant(
 
 def assert_clean(ws: int) -> None:
     assert verify(workspace_id=ws).problems == []
+
+
+def place(ws: int, amount: int, *, seconds: int = 900, now: datetime = NOON, origin: str = "service") -> int:
+    """A new hold; its primary key."""
+    with open_book(ws, now=now) as book:
+        operation = OperationDraft("hold", f"h{next(_keys)}", bytes(32), "hold.place")
+        until = book.now + timedelta(seconds=seconds)
+        return book.hold(operation=operation, amount=amount, expires_at=until, origin=origin).id
+
+
+def settle(ws: int, hold: int, amount: int, *, now: datetime = NOON) -> SpendResult:
+    with open_book(ws, now=now, holds=[hold]) as book:
+        state = book.hold_of(hold)
+        assert state is not None
+        return book.settle(operation=draft(), hold=state, amount=amount, occurred_at=book.now)
+
+
+def release(ws: int, hold: int, *, now: datetime = NOON) -> HoldResult:
+    return hold_release(workspace_id=ws, hold_id=hold, origin="service", now=now)
+
+
+def extend(ws: int, hold: int, *, seconds: int, now: datetime = NOON) -> HoldResult:
+    expires_in = timedelta(seconds=seconds)
+    return hold_extend(workspace_id=ws, hold_id=hold, origin="service", expires_in=expires_in, now=now)
