@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from django.db import connection
-
 from billing.ledger.records import Problem
+from billing.ledger.trial.flows import run
 from billing.ledger.trial.models import SPAN, FlowSum
 from billing.ledger.trial.sums import SPANS_AT_ONCE, SUMMED
 
@@ -28,9 +27,7 @@ def verify_sums(workspace_id: int) -> Iterator[Problem]:
     found = 0
     for after in range(0, until, SPANS_AT_ONCE * SPAN):
         part = {"workspace": workspace_id, "after": after, "until": min(after + SPANS_AT_ONCE * SPAN, until)}
-        with connection.cursor() as cursor:
-            cursor.execute(_DIFFERENT, part)
-            rows = cursor.fetchall()
+        rows = run(_DIFFERENT, part)
         for seq, kind, source, kept, summed in rows:
             detail = f"the sum of {kind} ({source or 'on debt'}) is kept as {kept}, the transfers make {summed}"
             yield Problem(workspace_id, "flow_sum", detail, seq)

@@ -6,7 +6,8 @@ from django.db import models
 
 from accounts.models import Workspace
 
-SPAN: Final = 250  # transfers of one workspace that are summed together
+# Transfers of one workspace that are summed together. A change needs a migration that empties the table.
+SPAN: Final = 100
 
 
 class FlowSum(models.Model):
