@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from billing.foundation.due.registry import due_job
+from billing.ledger.alarm import JOB, raise_alarm
 from billing.ledger.models import Wallet
 from billing.ledger.services import wallet_settle
+from billing.ledger.trial.balance import trial_balance
+from billing.ledger.trial.sums import sums_catch_up
 from billing.ledger.verify import verify
 
 log = logging.getLogger(__name__)
-
-
-class LedgerDrift(Exception):
-    """Something does not add up."""
 
 
 @due_job("expire_lots", every=timedelta(minutes=1))
@@ -35,19 +34,11 @@ def expire_lots(*, now: datetime, limit: int) -> int:
     return len(claimed)
 
 
-@due_job("verify_ledger", every=timedelta(hours=1))
+@due_job(JOB, every=timedelta(hours=1))
 def verify_ledger(*, now: datetime, limit: int) -> int:
     """Recompute everything; any drift is an error of this job and stays until a person has looked."""
-    report = verify()
-    for problem in report.problems:
-        log.critical(
-            "ledger drift: workspace %s seq %s: %s: %s",
-            problem.workspace_id,
-            problem.seq,
-            problem.code,
-            problem.detail,
-        )
-    if not report.ok:
-        first = report.problems[0]
-        raise LedgerDrift(f"{len(report.problems)} problems; the first: workspace {first.workspace_id}: {first.detail}")
+    sums_catch_up()
+    problems = [*verify().problems, *trial_balance().problems]
+    if problems:
+        raise_alarm(problems, now=now)
     return 0

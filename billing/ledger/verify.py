@@ -245,6 +245,10 @@ def _check_lots(walk: Walk) -> None:
             walk.add("lot_held", f"lot {lot.pk} says {lot.held} is held, its takes make {walk.pinned[lot.pk]}")
 
 
+def _due_at(lot: Lot) -> datetime | None:
+    return lot.effective_at if lot.scheduled else lot.expires_at
+
+
 def _check_wallet(walk: Walk) -> None:
     wallet, accounts = walk.wallet, walk.accounts
     started = [lot for lot in walk.lots.values() if not lot.scheduled]
@@ -274,6 +278,9 @@ def _check_wallet(walk: Walk) -> None:
 
 def _check_marks(walk: Walk) -> None:
     wallet = walk.wallet
+    due = min((at for lot in walk.lots.values() if lot.remaining > lot.held and (at := _due_at(lot))), default=None)
+    if due is not None and (wallet.next_due_at is None or wallet.next_due_at > due):
+        walk.add("mark", f"a lot is due at {due}, next_due_at is {wallet.next_due_at}")
     if walk.last_at is not None and (wallet.last_at is None or wallet.last_at < walk.last_at):
         walk.add("time", "the wallet's stamp is before that of its last transfer")
     if wallet.granted_any != any(True for _ in walk.brought):

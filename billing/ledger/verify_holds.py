@@ -11,7 +11,7 @@ CHUNK = 2_000
 Finding = tuple[str, str]  # code, detail
 
 _OPEN = """
-SELECT h.operation_id, h.amount - h.overdraft, h.overdraft, r.kind
+SELECT h.operation_id, h.amount - h.overdraft, h.overdraft, h.open_until, r.kind
 FROM ledger_hold h LEFT JOIN ledger_holdresolution r ON r.hold_id = h.operation_id
 WHERE h.workspace_id = %s AND h.open_until IS NOT NULL
 """
@@ -60,11 +60,13 @@ GROUP BY reversed.id HAVING bool_or(reversed.workspace_id <> r.workspace_id OR r
 def open_hold_problems(workspace_id: int, wallet: Wallet) -> Iterator[Finding]:
     """Open holds against the wallet and its lots; to be called in one snapshot with those."""
     covered = overdraft = 0
-    for pk, part, beyond, resolution in _rows(_OPEN, workspace_id):
+    for pk, part, beyond, until, resolution in _rows(_OPEN, workspace_id):
         covered += part
         overdraft += beyond
         if resolution is not None:
             yield "hold_resolution", f"hold {pk} is open, but was resolved ({resolution})"
+        if wallet.next_due_at is None or wallet.next_due_at > until:
+            yield "mark", f"hold {pk} is due at {until}, next_due_at is {wallet.next_due_at}"
     if covered != wallet.held:
         yield "held", f"the wallet says {wallet.held} is held, open holds make {covered}"
     if overdraft != wallet.overdraft_held:

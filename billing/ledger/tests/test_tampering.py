@@ -13,7 +13,7 @@ from billing.ledger.services import credits_adjust
 from billing.ledger.tests.helpers import DAY, NOON, assert_clean, draft, grant, spend
 from billing.ledger.verify import verify
 
-TABLES = ("operation", "transfer", "lottake", "lot", "wallet")
+TABLES = ("operation", "transfer", "lottake", "lot", "wallet", "hold", "holdextension", "holdresolution")
 
 
 @contextmanager

@@ -1,0 +1,96 @@
+"""Telling the operator that the ledger does not add up: in the log every time, by e-mail once a day."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.models import User, Workspace
+from billing.foundation.due.models import DueJob
+from billing.foundation.outbox.services import send
+from billing.foundation.site.selectors import site
+from billing.ledger.records import Problem
+
+log = logging.getLogger(__name__)
+
+JOB: Final = "verify_ledger"
+SHOWN = 20  # findings in an e-mail; the log has all
+# One changed amount makes every later balance wrong: the first of these says it, more of them are no news.
+CASCADING = frozenset({"balance_after"})
+
+
+class LedgerDrift(Exception):
+    """Something does not add up."""
+
+
+def raise_alarm(problems: Sequence[Problem], *, now: datetime) -> None:
+    """Log every finding, write the e-mail unless today's has gone out for the same findings, and raise LedgerDrift."""
+    for problem in problems:
+        log.critical(
+            "ledger drift: workspace %s seq %s: %s: %s",
+            problem.workspace_id,
+            problem.seq,
+            problem.code,
+            problem.detail,
+        )
+    try:
+        _mail(problems, now)
+    except Exception:  # the finding itself must be told whatever is wrong with the mail
+        log.exception("the e-mail about the ledger's drift could not be written")
+    first = problems[0]
+    raise LedgerDrift(f"{len(problems)} problems; the first: workspace {first.workspace_id}: {first.detail}")
+
+
+def standing_alarm() -> str:
+    """What the last verification found, in a sentence; empty when everything added up."""
+    error = DueJob.objects.filter(name=JOB).values_list("last_error", flat=True).first() or ""
+    kind, _, finding = error.partition(": ")
+    return f"The ledger does not add up: {finding}." if kind == LedgerDrift.__name__ else ""
+
+
+def operators() -> list[str]:
+    """Who is told: the addresses of everybody who may do everything."""
+    people = User.objects.filter(is_active=True, is_superuser=True).order_by("pk")
+    return list(people.values_list("email", flat=True))
+
+
+def _mail(problems: Sequence[Problem], now: datetime) -> None:
+    to = operators()
+    if not to:
+        log.critical("nobody can be told by e-mail: there is no active superuser")
+        return
+    ids = dict.fromkeys(problem.workspace_id for problem in problems)
+    names = dict(Workspace.objects.filter(pk__in=ids).values_list("pk", "public_id"))
+    context = {
+        "product": site().product_name,
+        "count": len(problems),
+        "findings": [
+            {"workspace": _name(names, each.workspace_id), "seq": each.seq, "code": each.code, "detail": each.detail}
+            for each in problems[:SHOWN]
+        ],
+        "left_out": max(len(problems) - SHOWN, 0),
+        "workspaces": [_name(names, pk) for pk in ids],
+        "link": settings.SITE_URL + reverse("admin:index"),
+    }
+    send(
+        to=to,
+        subject=f"{site().product_name}: the ledger does not add up ({len(problems)} findings)",
+        text=render_to_string("ledger/email/drift.txt", context),
+        kind="ledger.drift",
+        key=f"ledger-drift:{now.astimezone(UTC):%Y-%m-%d}:{_fingerprint(problems)}",
+    )
+
+
+def _name(names: dict[int, str], workspace_id: int) -> str:
+    return names.get(workspace_id, f"workspace {workspace_id}")
+
+
+def _fingerprint(problems: Sequence[Problem]) -> str:
+    """The same for the same findings. Their details are left out: amounts go on changing while requests come in."""
+    found = {(each.workspace_id, each.code, None if each.code in CASCADING else each.seq) for each in problems}
+    return hashlib.sha256(repr(sorted(found, key=repr)).encode()).hexdigest()
