@@ -2,13 +2,13 @@
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.urls import reverse
 
 from accounts.models import User, Workspace
 from billing.foundation.due.models import DueJob
@@ -28,8 +28,8 @@ class LedgerDrift(Exception):
     """Something does not add up."""
 
 
-def raise_alarm(problems: Sequence[Problem], *, now: datetime) -> None:
-    """Log every finding, write the e-mail unless today's has gone out for the same findings, and raise LedgerDrift."""
+def tell_operator(problems: Sequence[Problem], *, now: datetime) -> None:
+    """Log every finding, and write an e-mail unless one of today has told the same."""
     for problem in problems:
         log.critical(
             "ledger drift: workspace %s seq %s: %s: %s",
@@ -40,10 +40,8 @@ def raise_alarm(problems: Sequence[Problem], *, now: datetime) -> None:
         )
     try:
         _mail(problems, now)
-    except Exception:  # the finding itself must be told whatever is wrong with the mail
-        log.exception("the e-mail about the ledger's drift could not be written")
-    first = problems[0]
-    raise LedgerDrift(f"{len(problems)} problems; the first: workspace {first.workspace_id}: {first.detail}")
+    except Exception:  # whatever is wrong with the mail, the finding is what has to be told
+        log.exception("the e-mail about the ledger could not be written")
 
 
 def standing_alarm() -> str:
@@ -75,7 +73,7 @@ def _mail(problems: Sequence[Problem], now: datetime) -> None:
         ],
         "left_out": max(len(problems) - SHOWN, 0),
         "workspaces": [_name(names, pk) for pk in ids],
-        "link": settings.SITE_URL + reverse("admin:index"),
+        "link": f"{settings.SITE_URL}/admin/",
     }
     send(
         to=to,
@@ -92,5 +90,6 @@ def _name(names: dict[int, str], workspace_id: int) -> str:
 
 def _fingerprint(problems: Sequence[Problem]) -> str:
     """The same for the same findings. Their details are left out: amounts go on changing while requests come in."""
-    found = {(each.workspace_id, each.code, None if each.code in CASCADING else each.seq) for each in problems}
-    return hashlib.sha256(repr(sorted(found, key=repr)).encode()).hexdigest()
+    found = Counter((each.workspace_id, each.code, each.seq) for each in problems if each.code not in CASCADING)
+    found.update({(each.workspace_id, each.code, None) for each in problems if each.code in CASCADING})
+    return hashlib.sha256(repr(sorted(found.items(), key=repr)).encode()).hexdigest()

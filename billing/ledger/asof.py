@@ -12,7 +12,7 @@ from django.db import connection
 
 from billing.ledger import burn, store
 from billing.ledger.chain import GENESIS
-from billing.ledger.due import next_due
+from billing.ledger.due import DueQueue
 from billing.ledger.models import Wallet
 from billing.ledger.records import HoldState, LotState
 from billing.ledger.roundtrip import Statement
@@ -35,13 +35,16 @@ class AsOf:
 
     def post_due(self, now: datetime) -> None:
         """What `LotBook.post_due` would post, on the numbers alone."""
-        while due := next_due(self.lots.values(), self.holds.values(), now):
+        queue = DueQueue(self.lots.values(), self.holds.values(), now)
+        for due in queue:
             if isinstance(due, HoldState):
                 self._expire_hold(due)
+                queue.look_at(self.lots[pin.lot_id] for pin in due.pins)
             elif due.scheduled:
                 due.scheduled = False
                 self.available += due.remaining
                 self._repay()
+                queue.look_at([due])
             else:
                 self._expire(due)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from billing.foundation.due.registry import due_job
-from billing.ledger.alarm import JOB, raise_alarm
+from billing.ledger.alarm import JOB, LedgerDrift, tell_operator
 from billing.ledger.models import Wallet
 from billing.ledger.services import wallet_settle
 from billing.ledger.trial.balance import trial_balance
@@ -40,5 +40,7 @@ def verify_ledger(*, now: datetime, limit: int) -> int:
     sums_catch_up()
     problems = [*verify().problems, *trial_balance().problems]
     if problems:
-        raise_alarm(problems, now=now)
+        tell_operator(problems, now=now)
+        first = problems[0]
+        raise LedgerDrift(f"{len(problems)} problems; the first: workspace {first.workspace_id}: {first.detail}")
     return 0

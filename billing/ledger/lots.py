@@ -8,7 +8,7 @@ from billing.credits.units import AmountOutOfRange, in_range
 from billing.ledger import burn, store
 from billing.ledger.accounts import AVAILABLE, DEBT, EXPIRED, HELD, OVERDRAFT, OVERDRAFT_HELD, SCHEDULED
 from billing.ledger.burn import Take
-from billing.ledger.due import next_due
+from billing.ledger.due import DueQueue
 from billing.ledger.errors import HoldResolved, LedgerError
 from billing.ledger.journal import Journal
 from billing.ledger.records import HoldState, LotState, OperationDraft, Resolution
@@ -31,11 +31,14 @@ class LotBook(Journal):
             return
         self._read_all()
         self._pending.wallet = True  # at least next_due_at moves
-        while due := next_due(self._lots.values(), self._holds.values(), self.now):
+        queue = DueQueue(self._lots.values(), self._holds.values(), self.now)
+        for due in queue:
             if isinstance(due, HoldState):
                 self._expire_hold(due)
+                queue.look_at(self._lots[pin.lot_id] for pin in due.pins)
             elif due.scheduled:
                 self._start(self._by_the_clock("start", due.id), due)
+                queue.look_at([due])
             else:
                 self._expire(self._by_the_clock("expire", due.id), due)
 
