@@ -42,3 +42,9 @@ def sums_write(*, limit: int) -> int:
         for after in range(summed, last, SPANS_AT_ONCE * SPAN):
             run(_WRITE, {"workspace": workspace, "after": after, "until": min(after + SPANS_AT_ONCE * SPAN, last)})
     return done
+
+
+def sums_catch_up() -> None:
+    """Sum everything that is complete, before much of the history is read."""
+    while sums_write(limit=1_000) == 1_000:
+        pass

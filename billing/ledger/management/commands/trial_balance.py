@@ -9,6 +9,7 @@ from accounts.models import Workspace
 from billing.credits.format import exact_text
 from billing.ledger.trial.balance import Row, TrialBalance, trial_balance
 from billing.ledger.trial.month import month_of
+from billing.ledger.trial.sums import sums_catch_up
 from billing.ledger.trial.table import COLUMNS, periods, write_csv
 
 SHOWN = 20  # findings; verify_ledger has all of them
@@ -24,7 +25,7 @@ def month_argument(text: str) -> date:
 class Command(BaseCommand):
     help = (
         "Show where all credits are that were ever issued, by their source, to date and for one month. Exit status 1 "
-        "when a credit is unaccounted for; nothing is changed."
+        "when a credit is unaccounted for; no entry is changed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--csv", action="store_true", help="exact amounts as CSV")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        sums_catch_up()
         trial = trial_balance(options["month"])
         if options["csv"]:
             text = StringIO()
