@@ -7,7 +7,10 @@ class MeteringConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.ledger import hooks
+        from billing.metering.proof import charged_items
         from billing.metering.verify import verify_usage
 
         if verify_usage not in hooks.verifiers:
             hooks.verifiers.append(verify_usage)
+        if charged_items not in hooks.item_sources:
+            hooks.item_sources.append(charged_items)
