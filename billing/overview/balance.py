@@ -22,7 +22,7 @@ SOON = timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True)
 class MixPart:
-    """Credits of one source in the bar; `x` and `width` in percent of it."""
+    """Credits of one source, or on hold, in the bar; `x` and `width` in percent of it."""
 
     source: str
     label: str
@@ -65,6 +65,11 @@ class BalanceCard:
         """The lot that will be gone next, when that is within a week."""
         soon = [lot for lot in self.lots if lot.expires_at and lot.expires_at < self.now + SOON and lot.remaining]
         return soon[0] if soon else None
+
+    @property
+    def in_all(self) -> int:
+        """What is in the open lots, on hold or not."""
+        return self.balance.available + self.balance.held
 
     @property
     def mark(self) -> str:
@@ -117,12 +122,14 @@ def balance_card(workspace: Workspace, *, now: datetime | None = None) -> Balanc
 def _mix(open_lots: Sequence[LotRow], full: int) -> tuple[MixPart, ...]:
     parts, left = [], 0
     for source in ("promotion", "plan", "bought"):
-        amount = sum(lot.remaining for lot in open_lots if lot.source == source)
+        amount = sum(lot.remaining - lot.held for lot in open_lots if lot.source == source)
         if amount:
             parts.append(
                 MixPart(source=source, label=SOURCES[source], x=_percent(left, full), width=_percent(amount, full))
             )
             left += amount
+    if held := sum(lot.held for lot in open_lots):
+        parts.append(MixPart(source="held", label="On hold", x=_percent(left, full), width=_percent(held, full)))
     return tuple(parts)
 
 

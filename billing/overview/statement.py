@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Case, F, Q, Sum, When
 
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD
 from billing.ledger.models import Transfer, Wallet
@@ -18,9 +18,14 @@ from billing.metering.models import HourTotal
 
 OWN = (AVAILABLE, HELD, DEBT)  # accounts whose sum is what a workspace has
 HOUR = timedelta(hours=1)
-SHOW = {"all": "Everything", "usage": "Usage", "in": "Credits in", "out": "Expired and adjusted"}
+SHOW = {"all": "Everything", "usage": "Usage", "in": "Credits in", "out": "Expired or taken back"}
+CAME_IN = Q(credit__in=OWN) & ~Q(debit__in=OWN)
+WENT_OUT = Q(debit__in=OWN) & ~Q(credit__in=OWN)
+# Charges for usage, from a hold or not: the hourly totals have them. What takes one back is an entry of its own.
+CHARGES = ("usage.spend", "usage.debt", "hold.settle")
 LATEST = 2**62  # sorts before every transfer of the same instant
 CURSOR = re.compile(r"([12]\d{7}T\d{12})-(h|\d{1,18})", re.ASCII)
+_CHANGE = Case(When(credit__in=OWN, then=F("amount")), default=-F("amount"))
 
 
 class BadCursor(ValueError):
@@ -79,13 +84,12 @@ def _sources(workspace_id: int, show: str, before: tuple[datetime, int] | None, 
     if show != "usage":
         found = _others(workspace_id, before)
         if show != "all":
-            came_in = Q(credit__in=OWN) & ~Q(debit__in=OWN)
-            found = found.filter(came_in if show == "in" else ~came_in)
+            found = found.filter(CAME_IN if show == "in" else WENT_OUT)
         yield [_transfer_row(transfer) for transfer in found.order_by("-seq")[:limit]]
 
 
 def _first(sources: Iterable[Sequence[Row]], limit: int) -> list[Row]:
-    merged = [row for source in sources for row in source if row.delta or row.hour]
+    merged = [row for source in sources for row in source]
     return sorted(merged, key=lambda row: row.place, reverse=True)[:limit]
 
 
@@ -105,8 +109,8 @@ def _balance_before(workspace_id: int, before: tuple[datetime, int] | None) -> i
     at, seq = before
     used = HourTotal.objects.filter(workspace_id=workspace_id, hour__gte=at - HOUR).aggregate(nano=Sum("amount"))
     later = Q(created_at__gt=at) | Q(created_at=at, seq__gte=seq)
-    others = _other_transfers(workspace_id).filter(later)
-    return now + int(used["nano"] or 0) - sum(net_change(transfer) for transfer in others)
+    others = _movements(workspace_id).filter(later).aggregate(nano=Sum(_CHANGE))
+    return now + int(used["nano"] or 0) - int(others["nano"] or 0)
 
 
 def _hours(workspace_id: int, before: tuple[datetime, int] | None) -> Any:
@@ -115,15 +119,16 @@ def _hours(workspace_id: int, before: tuple[datetime, int] | None) -> Any:
 
 
 def _others(workspace_id: int, before: tuple[datetime, int] | None) -> Any:
-    found = _other_transfers(workspace_id).select_related("operation")
+    found = _movements(workspace_id).select_related("operation")
     if before is None:
         return found
     at, seq = before
     return found.filter(Q(created_at__lt=at) | Q(created_at=at, seq__lt=seq))
 
 
-def _other_transfers(workspace_id: int) -> Any:
-    return Transfer.objects.filter(workspace_id=workspace_id).exclude(kind__startswith="usage.")
+def _movements(workspace_id: int) -> Any:
+    """Everything but usage that changes what is there. Putting credits on hold, or letting them go, changes nothing."""
+    return Transfer.objects.filter(CAME_IN | WENT_OUT, workspace_id=workspace_id).exclude(kind__in=CHARGES)
 
 
 def _hour_row(total: HourTotal) -> Row:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from billing.overview.views import activity, credits, home, models, usage
+from billing.overview.views import activity, credits, holds, home, lots, models, usage
 
 app_name = "overview"
 
@@ -17,6 +17,10 @@ workspace_urls = [
     path("activity/<int:seq>", activity.entry, name="entry"),
     path("models", models.models, name="models"),
     path("credits", credits.credits, name="credits"),
+    path("credits/holds", holds.all_holds, name="holds"),
+    path("credits/holds/<str:hold_id>", holds.hold, name="hold"),
+    path("credits/lots/<int:pk>", lots.lot, name="lot"),
+    path("credits/lots/<int:pk>/entries", lots.entries, name="lot-entries"),
 ]
 
 urlpatterns = [path("w/<str:workspace_id>/", include(workspace_urls))]

@@ -16,7 +16,35 @@ KINDS = {
     "lot.start": ("Credits became usable", "play", "in"),
     "lot.expire": ("Credits expired", "clock", ""),
     "debt.repay": ("Debt paid back", "arrow-uturn-left", "in"),
+    "debt.reopen": ("Repayment undone", "arrow-uturn-left", ""),
     "adjust.operator": ("Adjustment", "adjustments-horizontal", ""),
+    "hold.place": ("Put on hold", "lock-closed", ""),
+    "hold.overdraft": ("Overdraft put on hold", "lock-closed", ""),
+    "hold.settle": ("Usage, paid from a hold", "bolt", ""),
+    "hold.release": ("Hold released", "lock-open", ""),
+    "hold.expire": ("Hold expired", "lock-open", ""),
+    "hold.overdraft_end": ("Overdraft no longer on hold", "lock-open", ""),
+    "refund.pack": ("Refund", "receipt-refund", ""),
+    "refund.debt": ("Refund of used credits", "receipt-refund", ""),
+    "refund.reverse": ("Refund undone", "arrow-uturn-left", "in"),
+    "grant.reverse": ("Credits taken back", "arrow-uturn-left", ""),
+    "adjust.reverse": ("Adjustment undone", "arrow-uturn-left", "in"),
+    "usage.reverse": ("Correction", "arrow-uturn-left", "in"),
+}
+
+# account → how a page calls it in "from … to …"
+ACCOUNTS = {
+    "issued": "issued",
+    "scheduled": "scheduled",
+    "available": "available",
+    "held": "on hold",
+    "spent": "spent",
+    "expired": "expired",
+    "adjusted": "adjusted",
+    "refunded": "refunded",
+    "debt": "owed",
+    "overdraft": "overdraft",
+    "overdraft_held": "overdraft on hold",
 }
 
 
@@ -27,6 +55,11 @@ def kind_words(kind: str) -> tuple[str, str, str]:
     family, _, rest = kind.partition(".")
     title = f"{family} {rest}".replace("_", " ").strip().capitalize()
     return (title, "arrow-down-left", "in") if family == "grant" else (title, "document-text", "")
+
+
+def account_name(account: str) -> str:
+    """What an account is called, also one that came later than this page."""
+    return ACCOUNTS.get(account, account.replace("_", " "))
 
 
 def meter_name(key: str) -> str:

@@ -26,8 +26,8 @@ def axis(value: Decimal | int, metric: str) -> str:
 
 
 @register.filter
-def count(value: Decimal | int | None) -> str:
-    return "" if value is None else numbers.count_text(value)
+def count(value: Decimal | int | str | None) -> str:
+    return "" if value is None else numbers.count_text(Decimal(value))
 
 
 @register.filter
@@ -71,6 +71,17 @@ def meter_name(key: str) -> str:
 
 
 @register.filter
+def account_name(account: str) -> str:
+    return words.account_name(account)
+
+
+@register.filter
+def kind_name(kind: str) -> str:
+    """The title of a kind of transfer."""
+    return words.kind_words(kind)[0]
+
+
+@register.filter
 def lower_first(text: str) -> str:
     """ "Model" → "model", but "API key" stays."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
@@ -91,6 +102,11 @@ def source_name(source: str) -> str:
 def per_text(per: int) -> str:
     """What a published price is for: "1M", "1K", "1"."""
     return numbers.compact_text(per)
+
+
+@register.filter
+def unsigned(amount: int) -> int:
+    return abs(amount)
 
 
 @register.filter

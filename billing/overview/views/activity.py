@@ -7,7 +7,6 @@ from django.shortcuts import get_object_or_404, render
 
 from accounts.access import WorkspaceRequest
 from billing.foundation.site.selectors import site
-from billing.ledger.models import Lot, Transfer
 from billing.ledger.selectors import transfers
 from billing.metering.models import UsageEvent
 from billing.metering.selectors.breakdown import breakdown
@@ -15,6 +14,8 @@ from billing.metering.selectors.events import BadCursor, events
 from billing.metering.selectors.totals import spent
 from billing.overview import statement
 from billing.overview.activity import HOUR_FORMAT, feed
+from billing.overview.entrypage import EVENTS as MOST_EVENTS
+from billing.overview.entrypage import entry_page
 from billing.overview.page import page
 from billing.overview.receipt import event_receipt
 from billing.overview.statement import net_change
@@ -93,22 +94,14 @@ def hour(request: WorkspaceRequest, workspace_id: str, hour: str) -> HttpRespons
 @page
 def entry(request: WorkspaceRequest, workspace_id: str, seq: int) -> HttpResponse:
     """One ledger entry: accounts, lots, who and why, and its place in the chain."""
-    if seq >= MOST_SEQ:
+    found = entry_page(request.workspace, seq)
+    if found is None:
         raise Http404("no such entry")
-    transfer = next(iter(transfers(request.workspace.pk, before_seq=seq + 1, limit=1)), None)
-    if transfer is None or transfer.seq != seq:
-        raise Http404("no such entry")
-    paid_for = UsageEvent.objects.filter(workspace_id=request.workspace.pk, operation_id=transfer.operation_id)
     context = {
         "nav": "activity",
-        "transfer": transfer,
-        "title": kind_words(transfer.kind)[0],
-        "delta": net_change(transfer),
-        "takes": list(transfer.takes.all()),
-        "lot": Lot.objects.filter(workspace_id=request.workspace.pk, seq=seq).first(),
-        "siblings": Transfer.objects.filter(operation_id=transfer.operation_id).exclude(pk=transfer.pk).order_by("seq"),
-        "events": paid_for.order_by("offset", "pk")[: EVENTS + 1] if transfer.kind.startswith("usage.") else [],
-        "most_events": EVENTS,
+        "entry": found,
+        "transfer": found.transfer,
+        "most_events": MOST_EVENTS,
         "usd_per_credit": site().usd_per_credit,
     }
     return render(request, "overview/entry.html", context)

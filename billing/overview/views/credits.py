@@ -1,13 +1,18 @@
 """Credit lots in burn order, allowances, and how credits come in."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from accounts.access import WorkspaceRequest
+from accounts.models import Workspace
+from billing.credits import clock
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import lots
 from billing.metering.selectors.included import allowances
 from billing.overview.balance import balance_card
+from billing.overview.holds import open_holds
 from billing.overview.page import page
 
 PAST = 20  # used-up and expired lots that are shown
@@ -15,16 +20,26 @@ PAST = 20  # used-up and expired lots that are shown
 
 @page
 def credits(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    found = lots(request.workspace.pk)
-    past = [lot for lot in found if lot.status in ("used", "expired")]
+    parts = credits_parts(request.workspace)
     context = {
         "nav": "credits",
-        "card": balance_card(request.workspace),
-        "usable": [lot for lot in found if lot.status in ("next", "active")],
-        "scheduled": [lot for lot in found if lot.status == "scheduled"],
-        "past": past[:PAST],
-        "past_left_out": max(len(past) - PAST, 0),
+        **parts,
+        "past": parts["past"][:PAST],
+        "past_left_out": max(len(parts["past"]) - PAST, 0),
         "allowances": allowances(request.workspace.pk),
         "support_email": site().support_email,
     }
     return render(request, "overview/credits.html", context)
+
+
+def credits_parts(workspace: Workspace) -> dict[str, Any]:
+    """The lots, what is on hold, and the balance, at one instant."""
+    now = clock.now()
+    found = lots(workspace.pk, now)
+    return {
+        "card": balance_card(workspace, now=now),
+        "usable": [lot for lot in found if lot.status in ("next", "active")],
+        "scheduled": [lot for lot in found if lot.status == "scheduled"],
+        "past": [lot for lot in found if lot.status in ("used", "expired")],
+        "on_hold": open_holds(workspace, now),
+    }

@@ -1,5 +1,6 @@
 """The first page, its chart card, and the fragment that keeps balances current."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -16,9 +17,15 @@ from billing.overview.page import page
 from billing.overview.pricelist import price_list
 from billing.overview.ranges import PRESETS, day_range
 from billing.overview.spending import usage_chart
+from billing.overview.views.credits import credits_parts
 
 RECENT = 5
 MODELS = 8
+# What a page shows of the balance beside the pill; templates/overview/live.html has their names, too.
+PARTS: dict[str | None, Callable[[Workspace], dict[str, Any]]] = {
+    "overview": lambda workspace: {"card": balance_card(workspace)},
+    "credits": credits_parts,
+}
 
 
 @page
@@ -59,9 +66,8 @@ def live(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     mark = mark_of(found)
     if request.GET.get("mark") == mark:
         return HttpResponse(status=204)
-    whole = request.GET.get("on") == "overview"
-    context: dict[str, Any] = {"mark": mark, "whole": whole, "oob": True}
-    if whole:
-        context["card"] = balance_card(request.workspace)
+    context: dict[str, Any] = {"mark": mark, "oob": True}
+    if (on := request.GET.get("on")) in PARTS:
+        context |= {"on": on, **PARTS[on](request.workspace)}
         context["mark"] = context["card"].mark
     return render(request, "overview/live.html", context)

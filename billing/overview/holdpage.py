@@ -1,0 +1,122 @@
+"""One hold in full: its lots, how it ended, and the request that settled it. Amounts are nano-credits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Workspace
+from billing.ledger.accounts import SPENT
+from billing.ledger.held import HoldRow, Pinned, hold
+from billing.ledger.models import HoldExtension, LotTake, Operation, Transfer
+from billing.metering.models import UsageEvent
+from billing.overview.holds import HoldLine, lines_of
+from billing.usage.models import Authorization
+
+BASIS = {
+    "given": "the quantities that were named",
+    "history": "recent requests like it",
+    "default": "usual quantities",
+    "worst_case": "the most that the request could cost",
+    "max_credits": "the amount that was asked for",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """A lot's part of the hold; `used` of it paid for the request."""
+
+    lot: Pinned
+    used: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What the request cost: `from_hold` was set aside for it, the rest was taken from the balance or is owed."""
+
+    amount: int
+    from_hold: int
+    debt: int
+
+    @property
+    def from_balance(self) -> int:
+        return self.amount - self.from_hold - self.debt
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldPage:
+    line: HoldLine
+    asked: Authorization | None
+    pins: tuple[Pin, ...]
+    placed: Transfer | None  # None: nothing was set aside
+    ending: tuple[Transfer, ...]
+    ended_by: Operation | None
+    extensions: tuple[HoldExtension, ...]
+    charge: Charge | None
+    event: UsageEvent | None
+
+    @property
+    def row(self) -> HoldRow:
+        return self.line.row
+
+    @property
+    def basis(self) -> str:
+        return BASIS.get(self.asked.basis, "") if self.asked else ""
+
+    @property
+    def free_again(self) -> int:
+        """What was set aside and not needed."""
+        return self.row.amount - (self.charge.from_hold if self.charge else 0)
+
+    @property
+    def off_by(self) -> int | None:
+        """How much less (negative) or more was charged than expected, in percent of what was expected."""
+        if not self.charge or not self.asked or not self.asked.expected:
+            return None
+        return round(100 * (self.charge.amount - self.asked.expected) / self.asked.expected)
+
+
+def hold_page(workspace: Workspace, pk: int, now: datetime | None = None) -> HoldPage | None:
+    """Everything about a hold of this workspace."""
+    row = hold(workspace.pk, pk, now)
+    if row is None:
+        return None
+    (line,) = lines_of(workspace, [row])
+    transfers = Transfer.objects.filter(operation_id__in=[pk, row.resolved_by or pk]).order_by("seq")
+    placed = [transfer for transfer in transfers if transfer.operation_id == pk]
+    ending = [transfer for transfer in transfers if transfer.operation_id != pk]
+    used = _used(ending)
+    return HoldPage(
+        line=line,
+        asked=Authorization.objects.filter(pk=pk).first(),
+        pins=tuple(Pin(lot=pin, used=used.get(pin.lot_id, 0)) for pin in row.pins),
+        placed=placed[0] if placed else None,
+        ending=tuple(ending),
+        ended_by=Operation.objects.filter(pk=row.resolved_by).first() if row.resolved_by else None,
+        extensions=tuple(HoldExtension.objects.filter(hold_id=pk).order_by("pk")),
+        charge=_charge(ending) if row.status == "settled" else None,
+        event=_event(workspace, row),
+    )
+
+
+def _event(workspace: Workspace, row: HoldRow) -> UsageEvent | None:
+    if row.status != "settled":
+        return None
+    return UsageEvent.objects.filter(workspace_id=workspace.pk, operation_id=row.resolved_by).first()
+
+
+def _used(ending: Sequence[Transfer]) -> dict[int, int]:
+    """What each lot paid of what was pinned in it."""
+    settled = [transfer.pk for transfer in ending if transfer.kind == "hold.settle"]
+    used: dict[int, int] = {}
+    for take in LotTake.objects.filter(transfer__in=settled):
+        used[take.lot_id] = used.get(take.lot_id, 0) + take.amount
+    return used
+
+
+def _charge(ending: Sequence[Transfer]) -> Charge:
+    charged = [transfer for transfer in ending if transfer.credit == SPENT]
+
+    def of(kind: str) -> int:
+        return sum(transfer.amount for transfer in charged if transfer.kind == kind)
+
+    return Charge(amount=sum(t.amount for t in charged), from_hold=of("hold.settle"), debt=of("usage.debt"))
