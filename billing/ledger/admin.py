@@ -6,16 +6,17 @@ from typing import Any, cast
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from billing.credits import clock
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.ledger.models import Lot, LotTake, Operation, Transfer, Wallet
-from billing.ledger.records import WalletState
+from billing.ledger.models import Hold, HoldExtension, Lot, LotTake, Operation, Transfer, Wallet
+from billing.ledger.records import WalletState, hold_id, parse_hold_id
 
 MANY = 10_000
 
@@ -195,3 +196,78 @@ class LotAdmin(LedgerAdmin):
     credits = amount("amount")
     left = amount("remaining", "left")
     pinned = amount("held", "in holds")
+
+
+class HoldStateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "Open"), ("settle", "Settled"), ("release", "Released"), ("expire", "Expired")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Hold]) -> QuerySet[Hold]:
+        now = clock.now()
+        if self.value() == "open":
+            return queryset.filter(open_until__gt=now)
+        if self.value() == "expire":  # also where nothing has posted it yet
+            return queryset.filter(Q(resolution__kind="expire") | Q(open_until__lte=now))
+        return queryset.filter(resolution__kind=self.value()) if self.value() else queryset
+
+
+class ExtensionInline(ReadOnlyInline):
+    model = HoldExtension
+    fields: Any = ("created_at", "expires_at", "operation")
+    readonly_fields: Any = ("created_at", "expires_at", "operation")
+    ordering = ("pk",)
+
+
+@admin.register(Hold)
+class HoldAdmin(LedgerAdmin):
+    """What is set aside for running requests, and how it ended. The operation that placed it has the lots."""
+
+    list_display = ("public_id", "workspace", "label", "credits", "state", "origin", "created_at", "open_until")
+    list_filter = (HoldStateFilter, "origin")
+    list_select_related: Any = ("workspace", "resolution")
+    fields: Any = (
+        ("public_id", "state"),
+        "workspace",
+        ("label", "origin"),
+        ("credits", "of_overdraft"),
+        ("created_at", "expires_at", "open_until"),
+        ("operation", "ended_by", "ended_at"),
+    )
+    readonly_fields: Any = ("public_id", "state", "credits", "of_overdraft", "ended_by", "ended_at")
+    inlines = (ExtensionInline,)
+    ordering = ("-operation",)
+    credits = amount("amount")
+    of_overdraft = amount("overdraft", "of it overdraft")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Hold], search_term: str
+    ) -> tuple[QuerySet[Hold], bool]:
+        """By the id that customers see, too."""
+        if (pk := parse_hold_id(search_term.strip())) is not None:
+            return queryset.filter(pk=pk), False
+        found: tuple[QuerySet[Hold], bool] = super().get_search_results(request, queryset, search_term)
+        return found
+
+    @display(description="Hold", ordering="operation")
+    def public_id(self, hold: Hold) -> str:
+        return hold_id(hold.pk)
+
+    @display(label={"open": "info", "settled": "success", "released": "warning", "expired": "warning"})
+    def state(self, hold: Hold) -> str:
+        resolution = getattr(hold, "resolution", None)
+        if resolution is not None:
+            return {"settle": "settled", "release": "released"}.get(resolution.kind, "expired")
+        return "open" if hold.open_until is not None and hold.open_until > clock.now() else "expired"
+
+    @display(description="Ended by")
+    def ended_by(self, hold: Hold) -> str:
+        resolution = getattr(hold, "resolution", None)
+        return f"{resolution.operation} by {resolution.operation.actor or 'its key'}" if resolution else "–"
+
+    @display(description="Ended")
+    def ended_at(self, hold: Hold) -> Any:
+        resolution = getattr(hold, "resolution", None)
+        return resolution.created_at if resolution else None

@@ -18,7 +18,7 @@ REVERSIBLE = frozenset({SPENT, REFUNDED, ADJUSTED})  # where credits went that c
 
 @dataclass(frozen=True, slots=True)
 class Outflow:
-    """A transfer that took from lots or made debt. `left` is what no reversal has put back, by take."""
+    """A transfer that took from lots or made debt. `reversed` was taken back already; `left` was not, by take."""
 
     id: int
     seq: int
@@ -26,6 +26,7 @@ class Outflow:
     debit: str
     credit: str
     amount: int
+    reversed: int
     takes: tuple[Take, ...]
     left: tuple[Take, ...]
 
@@ -67,6 +68,8 @@ class CorrectionBook(HoldBook):
         returned = cancelled = 0
         lots: list[int] = []
         for flow, takes, part in reversed(_within(outflows, start, end)):
+            if flow.reversed + part > flow.amount:
+                raise NotReversible("This was reversed before.")
             if flow.debit == DEBT:
                 lots += self._reopen(operation, part)
                 self._transfer(operation, kind, flow.credit, DEBT, part, reverses=flow.mirrored)

@@ -59,9 +59,12 @@ WHERE h.workspace_id = %s"""
 _HOLDS = f"{_HOLD} AND h.operation_id = ANY(%s::bigint[])"
 _OPEN_HOLDS = f"{_HOLD} AND h.open_until IS NOT NULL"
 
-# Transfers with their takes, and per take what reversals have put back of it already.
+# Transfers with their takes, and what reversals have taken back already, in all and per take.
 _OUTFLOW = """
-SELECT t.id, t.seq, t.kind, t.debit, t.credit, t.amount, k.lots, k.amounts, k.returned
+SELECT t.id, t.seq, t.kind, t.debit, t.credit, t.amount, (
+        SELECT coalesce(sum(reversal.amount), 0) FROM ledger_transfer reversal
+        WHERE reversal.workspace_id = t.workspace_id AND reversal.reverses_id = t.id
+    )::bigint, k.lots, k.amounts, k.returned
 FROM ledger_transfer t
 LEFT JOIN LATERAL (
     SELECT array_agg(taken.lot_id ORDER BY taken.position) AS lots,

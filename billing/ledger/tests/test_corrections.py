@@ -95,6 +95,15 @@ def test_nothing_comes_back_twice(ws: int) -> None:
     assert_clean(ws)
 
 
+def test_debt_is_cancelled_once(ws: int) -> None:
+    owed, _ = charge(ws, 20), charge(ws, 20)
+    reverse(ws, owed)
+    with pytest.raises(NotReversible):
+        reverse(ws, owed, start=5)
+    assert wallet(ws) == (0, 0, 20)
+    assert_clean(ws)
+
+
 def test_a_charge_that_was_owed_is_cancelled(ws: int) -> None:
     grant(ws, 40, now=NOON)
     paid = charge(ws, 100)
