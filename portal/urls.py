@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.admin.trialbalance import trial_balance_page
 from portal.favicon import favicon
 
 # Staff sign in through allauth as well, so the second factor covers the admin. Must come before admin.site.urls.
@@ -11,6 +12,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("favicon.ico", favicon),
+    path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("billing.foundation.urls")),

@@ -19,6 +19,7 @@ from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import needs_a_person
 from billing.foundation.outbox.transport import Transport, transport
 from billing.foundation.site.selectors import site
+from billing.ledger.alarm import standing_alarm
 from billing.ledger.models import Wallet
 from billing.metering.models import HourTotal, UsageEvent
 
@@ -36,6 +37,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     late = [job.name for job in overdue(now)]
     notices = [f"Due jobs that fail or are late: {', '.join(late)}. Is the worker running?"] if late else []
+    if alarm := standing_alarm():
+        notices.insert(0, f"{alarm} docs/operations.md, “When the ledger does not add up”, says what to do.")
     if transport() is Transport.NONE:
         notices.append(NO_EMAIL)
     return {**context, "tiles": [*_money(now), *_work(late)], "notices": notices}

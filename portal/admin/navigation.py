@@ -1,5 +1,6 @@
 """The admin's sidebar: groups of the models that are registered, so a new package adds itself by its name here."""
 
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -8,7 +9,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-# (title, icon, "app.Model")
+from portal.admin import trialbalance
+
+# (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Customers",
@@ -27,6 +30,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Lots", "savings", "ledger.Lot"),
             ("Operations", "receipt_long", "ledger.Operation"),
             ("Transfers", "swap_horiz", "ledger.Transfer"),
+            ("Trial balance", "balance", "trial-balance"),
         ),
     ),
     (
@@ -60,6 +64,9 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
 )
 
+# Pages that are no list of a model: name of their URL → who may read them.
+PAGES = {"trial-balance": trialbalance.PERMISSION}
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     first: dict[str, Any] = {
@@ -75,6 +82,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _item(entry: tuple[str, str, str]) -> dict[str, Any] | None:
     title, icon, label = entry
+    if permission := PAGES.get(label):
+        allowed = partial(_may, permission=permission)
+        return {"title": title, "icon": icon, "link": reverse(label), "permission": allowed}
     try:
         model = apps.get_model(label)
     except LookupError:
@@ -87,5 +97,9 @@ def _item(entry: tuple[str, str, str]) -> dict[str, Any] | None:
         "title": title,
         "icon": icon,
         "link": reverse(f"admin:{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(view),
+        "permission": partial(_may, permission=view),
     }
+
+
+def _may(request: HttpRequest, *, permission: str) -> bool:
+    return request.user.has_perm(permission)

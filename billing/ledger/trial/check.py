@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from billing.ledger.records import Problem
+from billing.ledger.trial import models
 from billing.ledger.trial.flows import run
-from billing.ledger.trial.models import SPAN, FlowSum
+from billing.ledger.trial.models import FlowSum
 from billing.ledger.trial.sums import SPANS_AT_ONCE, SUMMED
 
 SHOWN = 5  # findings of one workspace
@@ -25,8 +26,8 @@ def verify_sums(workspace_id: int) -> Iterator[Problem]:
     last = FlowSum.objects.filter(workspace_id=workspace_id).order_by("-until_seq").values_list("until_seq", flat=True)
     until = last.first() or 0
     found = 0
-    for after in range(0, until, SPANS_AT_ONCE * SPAN):
-        part = {"workspace": workspace_id, "after": after, "until": min(after + SPANS_AT_ONCE * SPAN, until)}
+    for after in range(0, until, SPANS_AT_ONCE * models.SPAN):
+        part = {"workspace": workspace_id, "after": after, "until": min(after + SPANS_AT_ONCE * models.SPAN, until)}
         rows = run(_DIFFERENT, part)
         for seq, kind, source, kept, summed in rows:
             detail = f"the sum of {kind} ({source or 'on debt'}) is kept as {kept}, the transfers make {summed}"

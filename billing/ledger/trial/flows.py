@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from billing.ledger.trial.models import SPAN
+from billing.ledger.trial import models
 
 LAST_SEQ: Final = 2**63 - 1
 
@@ -51,7 +51,7 @@ kept AS MATERIALIZED (
     SELECT asked.workspace_id, coalesce(max(kept.until_seq), 0) AS after_seq, {LAST_SEQ} AS until_seq
     FROM unnest(%(workspaces)s) AS asked(workspace_id) LEFT JOIN kept USING (workspace_id) GROUP BY 1
     UNION ALL
-    SELECT DISTINCT workspace_id, until_seq - {SPAN}, until_seq FROM kept WHERE first_bucket <> bucket
+    SELECT DISTINCT workspace_id, until_seq - %(span)s, until_seq FROM kept WHERE first_bucket <> bucket
 ), moved AS (
     SELECT workspace_id, bucket, kind, debit, credit, source, amount FROM kept WHERE first_bucket = bucket
     UNION ALL
@@ -90,5 +90,5 @@ def run(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of one statement. Compiling it would take longer than running it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
-        cursor.execute(sql, params)
+        cursor.execute(sql, {**params, "span": models.SPAN})
         return cursor.fetchall() if cursor.description else []

@@ -1,22 +1,22 @@
 """Writing the kept sums, span by span. Only what is complete is summed, so a span is written once and never again."""
 
+from billing.ledger.trial import models
 from billing.ledger.trial.flows import PARTS, run
-from billing.ledger.trial.models import SPAN
 
 SPANS_AT_ONCE = 100  # in one short statement
 
-_DUE = f"""
+_DUE = """
 SELECT w.workspace_id, coalesce(last.until_seq, 0), w.seq
 FROM ledger_wallet w LEFT JOIN LATERAL (
     SELECT until_seq FROM trial_flowsum s WHERE s.workspace_id = w.workspace_id ORDER BY until_seq DESC LIMIT 1
 ) last ON true
-WHERE w.seq >= coalesce(last.until_seq, 0) + {SPAN} ORDER BY 1 LIMIT %(limit)s
-"""  # noqa: S608
+WHERE w.seq >= coalesce(last.until_seq, 0) + %(span)s ORDER BY 1 LIMIT %(limit)s
+"""
 
 # `until_seq`: the end of the span a transfer belongs to. The stamps are those of the span, not of one kind in it.
 SUMMED = f"""
 ranges(workspace_id, after_seq, until_seq) AS (SELECT %(workspace)s::bigint, %(after)s::bigint, %(until)s::bigint),
-parts AS MATERIALIZED (SELECT p.*, (p.seq + {SPAN - 1}) / {SPAN} * {SPAN} AS until_seq FROM ({PARTS}) p),
+parts AS MATERIALIZED (SELECT p.*, (p.seq + %(span)s - 1) / %(span)s * %(span)s AS until_seq FROM ({PARTS}) p),
 spans AS (SELECT until_seq, min(created_at) AS since_at, max(created_at) AS until_at FROM parts GROUP BY 1),
 summed AS (
     SELECT workspace_id, until_seq, since_at, until_at, kind, debit, credit, source, sum(amount) AS amount
@@ -36,11 +36,13 @@ def sums_write(*, limit: int) -> int:
     only one of them does.
     """
     done = 0
+    step = SPANS_AT_ONCE * models.SPAN
     for workspace, summed, head in run(_DUE, {"limit": limit}):
-        last = summed + min((head - summed) // SPAN, limit - done) * SPAN
-        done += (last - summed) // SPAN
-        for after in range(summed, last, SPANS_AT_ONCE * SPAN):
-            run(_WRITE, {"workspace": workspace, "after": after, "until": min(after + SPANS_AT_ONCE * SPAN, last)})
+        spans = min((head - summed) // models.SPAN, limit - done)
+        last = summed + spans * models.SPAN
+        for after in range(summed, last, step):
+            run(_WRITE, {"workspace": workspace, "after": after, "until": min(after + step, last)})
+        done += spans
     return done
 
 

@@ -1,7 +1,7 @@
 """The trial balance as a table: for the command, and as CSV."""
 
 import csv
-from typing import Final, TextIO
+from typing import Final, Protocol
 
 from billing.credits.units import credits
 from billing.ledger.trial.balance import Row, TrialBalance
@@ -24,7 +24,13 @@ COLUMNS: Final = {
 }
 
 
-def write_csv(trial: TrialBalance, out: TextIO) -> None:
+class Out(Protocol):
+    """A file or a response."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+def write_csv(trial: TrialBalance, out: Out) -> None:
     """Both periods, amounts exact in credits."""
     writer = csv.writer(out)
     writer.writerow(["period", "source", *COLUMNS.values()])

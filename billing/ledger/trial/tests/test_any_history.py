@@ -1,0 +1,80 @@
+"""Whatever happens to a wallet, nothing is lost: at every step the trial balance is zero, with sums and without."""
+
+from datetime import date
+from itertools import pairwise
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+
+from billing.ledger.burn import SOURCES
+from billing.ledger.selectors import balance
+from billing.ledger.tests.helpers import NOON
+from billing.ledger.tests.machine import LedgerMachine
+from billing.ledger.trial.balance import trial_balance
+from billing.ledger.trial.books import Books, books
+from billing.ledger.trial.flows import flows
+from billing.ledger.trial.models import FlowSum
+from billing.ledger.trial.month import next_month
+from billing.ledger.trial.sums import sums_write
+
+
+class TrialMachine(LedgerMachine):
+    """The ledger's own machine, with sums written now and then."""
+
+    sums_used: ClassVar[int] = 0
+
+    @rule(limit=st.integers(1, 30))
+    def keep_sums(self, limit: int) -> None:
+        sums_write(limit=limit)
+
+    @invariant()
+    def every_credit_is_somewhere(self) -> None:
+        trial = trial_balance(self.now.date())
+        assert trial.problems == ()
+        assert {row.difference for row in (*trial.to_date, *trial.in_month)} == {0}
+        assert all(way.agrees for way in trial.second)
+
+    def teardown(self) -> None:
+        super().teardown()  # posts what is due: from here on nothing happens
+        said = balance(self.ws, self.now)
+        mine = books([self.ws], []).get(self.ws, Books())
+        there = {account: sum(mine.lots(source, account) for source in SOURCES) for account in ("available", "held")}
+        assert (there["available"], there["held"], mine.owed) == (said.available, said.held, said.debt)
+        assert months_follow_each_other(self.now.date())
+        edges = [NOON, self.now]
+        kept = flows(self.ws, edges)
+        TrialMachine.sums_used += FlowSum.objects.filter(workspace_id=self.ws).delete()[0]
+        assert flows(self.ws, edges) == kept
+
+
+def months_follow_each_other(last: date) -> bool:
+    """Each opens with what the one before it closed with."""
+    months, month = [], NOON.date()
+    while month <= next_month(last):
+        months.append(trial_balance(month).in_month)
+        month = next_month(month)
+    return all([row.closing for row in before] == [row.opening for row in after] for before, after in pairwise(months))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("short_spans")
+@pytest.mark.parametrize(
+    ("histories", "steps"), [(10, 25), pytest.param(100, 50, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_no_history_loses_a_credit(histories: int, steps: int) -> None:
+    TrialMachine.sums_used = 0
+    run_state_machine_as_test(
+        TrialMachine,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, Phase.shrink],
+        ),
+    )
+    assert TrialMachine.sums_used > histories  # it was no comparison of nothing with nothing
