@@ -1,11 +1,14 @@
-"""Quantities a plan includes per period: counted beside the ledger and used before credits. No rollover."""
+"""Quantities a plan includes per period: counted beside the ledger and used before credits. No rollover.
+
+A hold reserves what its request is expected to use of them, for as long as it is open.
+"""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -16,16 +19,28 @@ from billing.metering.models import Allowance
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
+Row = Sequence[Any]  # of `open_at`
 
 # With the ones that are used up: they tell that the period is open. The database's clock is a bound for what is read,
-# nothing more: a machine whose own runs ahead must not miss what is open now.
-_OPEN_SQL = (
-    "SELECT id, meter, starts_at, ends_at, included - used FROM metering_allowance"
-    " WHERE workspace_id = %s AND ends_at > LEAST(%s::timestamptz, clock_timestamp())"
-)
+# nothing more: a machine whose own runs ahead must not miss what is open now. What is reserved is looked up from the
+# open holds, of which there are few; rows of holds that ended are never read.
+_OPEN_SQL = """
+SELECT a.id, a.meter, a.starts_at, a.ends_at, a.included - a.used, r.holds, r.quantities, r.until
+FROM metering_allowance a LEFT JOIN LATERAL (
+    SELECT array_agg(h.operation_id) AS holds, array_agg(reserved.quantity) AS quantities,
+        array_agg(h.open_until) AS until
+    FROM ledger_hold h JOIN metering_allowancehold reserved ON reserved.hold_id = h.operation_id
+    WHERE h.workspace_id = a.workspace_id AND h.open_until IS NOT NULL AND reserved.allowance_id = a.id
+) r ON true
+WHERE a.workspace_id = %s AND a.ends_at > LEAST(%s::timestamptz, clock_timestamp())
+"""
 _CONSUME_SQL = (
     "UPDATE metering_allowance SET used = used + taken.quantity"
     " FROM unnest(%s::bigint[], %s::numeric[]) taken(id, quantity) WHERE metering_allowance.id = taken.id"
+)
+_RESERVE_SQL = (
+    "INSERT INTO metering_allowancehold (hold_id, allowance_id, quantity)"
+    " SELECT %s::bigint, reserved.* FROM unnest(%s::bigint[], %s::numeric[]) reserved(id, quantity)"
 )
 
 
@@ -43,7 +58,9 @@ def allowance_open(
 
 
 def open_at(workspace_id: int, earliest: datetime | None, *, now: datetime) -> Statement:
-    """What was open for events from `earliest` on; ask it under the wallet lock, which guards it."""
+    """What was open for events from `earliest` on, and what holds reserve of it; ask it under the wallet lock, which
+    guards both.
+    """
     return _OPEN_SQL, (str(workspace_id), min(earliest or now, now))
 
 
@@ -103,52 +120,65 @@ def terms_open(workspace_id: int, terms: Terms) -> Allowance:
 
 @dataclass(slots=True)
 class OpenAllowance:
+    """An allowance as an open book has it. `left` counts what `reserved` keeps for holds, by hold."""
+
     id: int
     meter: str
     starts_at: datetime
     ends_at: datetime
     left: Decimal
+    reserved: dict[int, Decimal]
     taken: Decimal = Decimal(0)
+    kept: Decimal = Decimal(0)  # for a hold that is being placed
+
+    def free(self, own: int | None = None) -> Decimal:
+        """What is left for whoever has the hold `own`."""
+        if not self.reserved and not self.kept:
+            return self.left
+        others = sum((quantity for hold, quantity in self.reserved.items() if hold != own), self.kept)
+        return max(self.left - others, Decimal(0))
 
 
 class Allowances:
     """What is included for a workspace while its wallet is locked: asked per event, taken from, written once."""
 
-    def __init__(
-        self,
-        rows: Iterable[tuple[int, str, datetime, datetime, Decimal]],
-        *,
-        workspace_id: int,
-        due: Due = due_at,
-    ) -> None:
+    def __init__(self, rows: Iterable[Row], *, workspace_id: int, now: datetime, due: Due = due_at) -> None:
+        """`rows` are those of `open_at`; `now` is the book's: a hold whose time is over then reserves nothing."""
         self._workspace_id = workspace_id
         self._due = due
-        self._open = [OpenAllowance(*row) for row in rows]
+        self._open = [_open(row, now) for row in rows]
         self._open.sort(key=lambda allowance: (allowance.ends_at, allowance.id))  # what ends first is used first
 
-    def left(self, at: datetime) -> dict[str, Decimal]:
-        """Included quantity left per meter for what is booked at `at`. Raises NotOpened."""
+    def left(self, at: datetime, own: int | None = None) -> dict[str, Decimal]:
+        """Included quantity left per meter for what is booked at `at`, what the hold `own` reserved included. Raises
+        NotOpened.
+        """
         left: dict[str, Decimal] = {}
         covered = False
         for allowance in self._open:
             if allowance.starts_at <= at < allowance.ends_at:
                 covered = True
-                if allowance.left:
-                    left[allowance.meter] = left.get(allowance.meter, Decimal(0)) + allowance.left
+                if free := allowance.free(own):
+                    left[allowance.meter] = left.get(allowance.meter, Decimal(0)) + free
         if not covered and (terms := self._due(self._workspace_id, at)):
             raise NotOpened(at, terms)
         return left
 
     def take(self, meter: str, quantity: Decimal, at: datetime) -> None:
         """Use up `quantity`, which `left` said was there."""
+        for allowance, part in self._parts(meter, quantity, at):
+            allowance.left -= part
+            allowance.taken += part
+
+    def reserve(self, meter: str, quantity: Decimal, at: datetime) -> None:
+        """Keep `quantity`, which `left` said was there, for the hold that is being placed; `reservation_writes`."""
+        for allowance, part in self._parts(meter, quantity, at):
+            allowance.kept += part
+
+    def let_go(self, hold: int) -> None:
+        """The hold ends: what it reserved is free."""
         for allowance in self._open:
-            if allowance.meter == meter and allowance.starts_at <= at < allowance.ends_at and quantity:
-                part = min(allowance.left, quantity)
-                allowance.left -= part
-                allowance.taken += part
-                quantity -= part
-        if quantity:
-            raise ValueError(f"{quantity} {meter} more than the allowance has")
+            allowance.reserved.pop(hold, None)
 
     def taken(self) -> Mapping[int, Decimal]:
         """Per allowance row, what is to be written."""
@@ -157,7 +187,36 @@ class Allowances:
     def writes(self) -> list[Statement]:
         """The statement that writes what was taken, if anything was."""
         taken = self.taken()
-        if not taken:
-            return []
-        ids = sorted(taken)
-        return [(_CONSUME_SQL, ([str(id_) for id_ in ids], [format(taken[id_], "f") for id_ in ids]))]
+        return [(_CONSUME_SQL, _columns(taken))] if taken else []
+
+    def reservation_writes(self, hold: int) -> list[Statement]:
+        """The statement that writes what was reserved for the hold with this primary key, if anything was. It goes
+        with the book that writes the hold (`book.also`).
+        """
+        kept = {allowance.id: allowance.kept for allowance in self._open if allowance.kept}
+        return [(_RESERVE_SQL, (str(hold), *_columns(kept)))] if kept else []
+
+    def _parts(self, meter: str, quantity: Decimal, at: datetime) -> Iterator[tuple[OpenAllowance, Decimal]]:
+        for allowance in self._open:
+            covers = allowance.meter == meter and allowance.starts_at <= at < allowance.ends_at
+            if covers and (part := min(allowance.free(), quantity)):
+                yield allowance, part
+                quantity -= part
+        if quantity:
+            raise ValueError(f"{quantity} {meter} more than the allowance has")
+
+
+def _open(row: Row, now: datetime) -> OpenAllowance:
+    pk, meter, starts_at, ends_at, left, holds, quantities, until = row
+    reserved = {
+        hold: quantity
+        for hold, quantity, end in zip(holds or (), quantities or (), until or (), strict=True)
+        if end > now
+    }
+    return OpenAllowance(pk, meter, starts_at, ends_at, left, reserved)
+
+
+def _columns(quantities: Mapping[int, Decimal]) -> tuple[list[str], list[str]]:
+    """Ids, in order, and their quantities as text."""
+    ids = sorted(quantities)
+    return [str(id_) for id_ in ids], [format(quantities[id_], "f") for id_ in ids]

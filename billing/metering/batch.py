@@ -1,4 +1,4 @@
-"""Many events of one workspace under one operation."""
+"""Many events of one workspace: one operation for all of them but those that settle a hold."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from billing.credits import clock
 from billing.credits.units import MAX_NANO
 from billing.foundation.site.models import SiteSettings
 from billing.ledger.book import Book, open_book
-from billing.ledger.records import OperationDraft
+from billing.ledger.records import HoldState, OperationDraft
 from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
@@ -20,6 +20,7 @@ from billing.metering.projects import projects_of
 from billing.metering.rated import RatedEvent, Rollups, not_in_future, rate_event, take_included
 from billing.metering.receipts import BatchResult, Issue
 from billing.metering.series import series_ids
+from billing.metering.settling import charge, hold_named
 
 MOST_EVENTS = 1_000
 
@@ -61,9 +62,10 @@ def record_batch(
         store.find_many(workspace_id, source.origin, [item.event.event_id for item in checked]),
         open_at(workspace_id, earliest, now=now or clock.now()),
     ]
-    with open_book(workspace_id, now=now, also=also) as book:
+    holds = sorted({item.event.hold for item in checked if item.event.hold is not None})
+    with open_book(workspace_id, now=now, also=also, holds=holds) as book:
         stored, included = book.extra
-        allowances = Allowances(included, workspace_id=workspace_id, due=due)
+        allowances = Allowances(included, workspace_id=workspace_id, now=book.now, due=due)
         run = _Run(book, source, charging_site(), allowances, {event_id: bytes(hash) for event_id, hash in stored})
         run.projects = projects_of(workspace_id, source, (item.event for item in checked))
         for item in checked:
@@ -97,10 +99,12 @@ class _Run:
         self.known = known  # request hashes by event id, of the database and of this batch
         self.projects: Mapping[str, int | None] = {}
         self.accepted: list[RatedEvent] = []
+        self.holds: dict[int, HoldState] = {}  # of the accepted events, by id
         self.rejected: list[Issue] = []
         self.unrated: list[Issue] = []
         self.duplicates = 0
         self.total = 0
+        self.pooled = 0  # part of it that one operation charges
         self.rollups = Rollups(book.workspace_id, source)
 
     def add(self, item: Checked) -> None:
@@ -112,6 +116,7 @@ class _Run:
                 raise EventConflict(event.event_id)
             self.duplicates += 1
             return
+        hold = hold_named(self.book, self.source, event, self.holds)
         rated = rate_event(
             event,
             hash=item.hash,
@@ -125,7 +130,11 @@ class _Run:
         ):
             raise does_not_fit(event.event_id)
         take_included(rated, self.allowances)
-        rated.offset = self.total
+        if hold is None:
+            rated.offset = self.pooled
+            self.pooled += rated.nano
+        else:
+            self.holds[hold.id] = hold
         self.total += rated.nano
         self.known[event.event_id] = item.hash
         self.accepted.append(rated)
@@ -134,10 +143,13 @@ class _Run:
             self.unrated.append(Issue(item.place, event.event_id, rated.problem, rated.detail))
 
     def write(self) -> None:
-        """Charge the sum, then events, then totals in key order; nothing new writes nothing."""
+        """Charge events with a hold one by one, then the sum of the others; then events, then totals in key order;
+        nothing new writes nothing.
+        """
         if not self.accepted:
             return
-        operation_id = self._spend() if self.total else None
+        charged = {id(rated): charge(self.book, self.source, rated, hold) for rated, hold in self._held()}
+        pooled = self._spend() if self.pooled else None
         book, rollups = self.book, self.rollups
         series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
         store.copy_events(
@@ -146,7 +158,7 @@ class _Run:
                 workspace_id=book.workspace_id,
                 source=self.source,
                 now=book.now,
-                operation_id=operation_id,
+                operation_id=charged.get(id(rated), pooled),
                 usd_per_credit=self.site.usd_per_credit,
             )
             for rated in self.accepted
@@ -155,8 +167,11 @@ class _Run:
         for statement in self.allowances.writes():
             book.also(*statement)
 
+    def _held(self) -> list[tuple[RatedEvent, HoldState]]:
+        return [(rated, self.holds[pk]) for rated in self.accepted if (pk := rated.event.hold) is not None]
+
     def _spend(self) -> int | None:
-        charged = [rated for rated in self.accepted if rated.nano]
+        charged = [rated for rated in self.accepted if rated.nano and rated.event.hold is None]
         items = items_digest((rated.event.event_id, rated.nano) for rated in charged)
         operation = OperationDraft(
             namespace=NAMESPACE,
@@ -164,5 +179,5 @@ class _Run:
             request_hash=sha256(b"".join(rated.hash for rated in charged)).digest(),
             kind="usage.spend",
         )
-        self.book.spend(operation=operation, amount=self.total, occurred_at=self.book.now, items_digest=items)
+        self.book.spend(operation=operation, amount=self.pooled, occurred_at=self.book.now, items_digest=items)
         return operation.id

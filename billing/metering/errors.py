@@ -23,6 +23,22 @@ class EventConflict(Exception):
         super().__init__(self.detail)
 
 
+def no_such_hold(event_id: str = "") -> EventRejected:
+    """The workspace has no such hold, or a key of another class placed it."""
+    return EventRejected("not_found", "There is no such hold. Nothing was charged.", "/hold", event_id=event_id)
+
+
+def hold_resolved(event_id: str, resolution: str) -> EventRejected:
+    """The hold has ended and cannot pay; `resolution` says how: "settle", "release" or "expire"."""
+    how = {
+        "settle": "This hold was settled by another event.",
+        "release": "This hold was released.",
+        "expire": "This hold has expired, and another event was recorded for it.",
+    }
+    detail = f"{how[resolution]} Nothing was charged. To charge this usage to the balance, send it without “hold”."
+    return EventRejected("hold_resolved", detail, "/hold", event_id=event_id)
+
+
 def does_not_fit(event_id: str) -> EventRejected:
     """The charge is more than 64 bits of nano-credits hold."""
     detail = "This usage would cost more than the ledger can hold. Nothing was charged."

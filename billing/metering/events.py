@@ -9,6 +9,8 @@ from typing import Any
 
 import simplejson
 
+from billing.ledger.records import hold_id
+
 
 @dataclass(frozen=True, slots=True)
 class EventInput:
@@ -25,11 +27,14 @@ class EventInput:
     task: str = ""
     end_user: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    hold: int | None = None  # primary key of the hold that it settles
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who reports. Event ids are unique per workspace and origin: "workspace", "service", or "ce:<source>"."""
+    """Who reports. Event ids are unique per workspace and origin: "workspace", "service", or "ce:<source>". A hold is
+    settled by the origin that placed it.
+    """
 
     origin: str
     api_key_id: int | None = None
@@ -76,4 +81,6 @@ def request_hash(event: EventInput) -> bytes:
         parts += (name, event.variant[name])
     if event.metadata:
         parts.append(metadata_json(event.metadata))
+    if event.hold is not None:  # like no number of variants and no JSON object, which could stand in its place
+        parts.append(hold_id(event.hold))
     return sha256("\0".join(parts).encode()).digest()

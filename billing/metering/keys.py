@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 NAMESPACE = "usage"
+CHARGES = ("hold.settle", "usage.spend", "usage.debt")  # kinds of transfers that pay for usage, in the order of offsets
 LONGEST_KEY = 200
 
 

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import ApiKey, Project, Workspace
-from billing.ledger.models import Operation
+from billing.ledger.models import Hold, Operation
 
 
 class UsageEvent(models.Model):
@@ -45,6 +45,7 @@ class UsageEvent(models.Model):
     cost_usd = models.DecimalField(max_digits=30, decimal_places=15, default=0)  # charged, in USD at face value
     operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+", db_index=False)
     offset = models.BigIntegerField(default=0)  # where this event's amount begins in the operation's ordered takes
+    hold = models.ForeignKey(Hold, models.PROTECT, null=True, related_name="+", db_index=False)  # what it settled
     told = models.JSONField(null=True)  # the balance that a single post was answered with, for its replays
 
     class Meta:
@@ -56,6 +57,7 @@ class UsageEvent(models.Model):
                 name="usage_event_charged_by_an_operation",
             ),
             models.CheckConstraint(condition=Q(problem="") | Q(amount=0), name="usage_event_unrated_costs_nothing"),
+            models.UniqueConstraint(fields=["hold"], condition=Q(hold__isnull=False), name="usage_event_one_per_hold"),
         ]
         indexes = [
             models.Index(fields=["workspace", "-occurred_at", "-id"], name="usage_event_recent"),
@@ -144,3 +146,22 @@ class Allowance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.used} of {self.included} {self.meter}"
+
+
+class AllowanceHold(models.Model):
+    """What a hold reserves of an allowance for as long as it is open. Written with the hold; that it is open, the
+    hold says itself, so nothing has to be undone when it ends.
+    """
+
+    hold = models.ForeignKey(Hold, models.PROTECT, related_name="+", db_index=False)
+    allowance = models.ForeignKey(Allowance, models.PROTECT, related_name="+", db_index=False)
+    quantity = models.DecimalField(max_digits=21, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["hold", "allowance"], name="allowance_hold_once"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="allowance_hold_of_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} for {self.hold_id}"

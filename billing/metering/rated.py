@@ -103,7 +103,7 @@ def rate_event(
             usage=event.usage,
             variant=event.variant,
             at=min(occurred_at, now),  # a price that is still to come is not every process's yet
-            allowances=allowances.left(booked_at),
+            allowances=allowances.left(booked_at, own=event.hold),
             usd_per_credit=site.usd_per_credit,
         )
     except AmountOutOfRange:
@@ -129,7 +129,11 @@ def rate_event(
 
 
 def take_included(rated: RatedEvent, allowances: Allowances) -> None:
-    """Use up what the lines took from allowances; call it once the event is sure to be recorded."""
+    """Use up what the lines took from allowances; call it once the event is sure to be recorded. What its hold
+    reserved is free.
+    """
+    if rated.event.hold is not None:
+        allowances.let_go(rated.event.hold)
     for line in rated.lines:
         if line.from_allowance:
             allowances.take(line.meter, line.from_allowance, rated.booked_at)

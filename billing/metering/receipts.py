@@ -84,6 +84,7 @@ class Receipt:
     problem: str  # "unknown_model" or "unknown_meter": kept unrated, nothing charged
     occurred_at: datetime
     detail: str = ""
+    hold_status: str = ""  # "settled", or "expired": the balance was charged; empty without a hold
 
 
 @dataclass(frozen=True, slots=True)

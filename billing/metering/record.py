@@ -17,20 +17,20 @@ from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
 from billing.foundation.site.selectors import site
 from billing.ledger.book import open_book
-from billing.ledger.records import OperationDraft, WalletState
+from billing.ledger.records import WalletState
 from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
 from billing.metering.facevalue import charging_site
-from billing.metering.keys import NAMESPACE, items_digest, operation_key
 from billing.metering.known import forget_everything
 from billing.metering.models import UsageEvent
 from billing.metering.projects import projects_of
 from billing.metering.rated import RatedEvent, Rollups, cost_usd, not_in_future, rate_event, take_included
 from billing.metering.receipts import BatchResult, Issue, Receipt, ReceiptLine, UsageTotals
 from billing.metering.series import series_ids
+from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status
 from billing.pricing.book import prices_for
 
 __all__ = ["EventConflict", "EventInput", "EventRejected", "Receipt", "Source", "usage_record", "usage_record_batch"]
@@ -41,6 +41,7 @@ TOLD = ("available", "held", "debt", "overdraft_limit", "overdraft_held", "low_b
 def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: datetime | None = None) -> Receipt:
     """Record one completed request and charge it. The same event again returns its first receipt, `replay` set.
 
+    An event that names its hold settles it: what was held pays first. After the hold expired the balance is charged.
     Raises EventConflict (same id, other content) and EventRejected; nothing is stored or charged then.
     """
     not_in_future(event, now or clock.now())
@@ -65,19 +66,18 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         store.find(workspace_id, source.origin, event.event_id),
         open_at(workspace_id, event.occurred_at, now=now or clock.now()),
     ]
-    with open_book(workspace_id, now=now, also=also) as book:
+    holds = [] if event.hold is None else [event.hold]
+    with open_book(workspace_id, now=now, also=also, holds=holds) as book:
         stored, included = book.extra
         if stored:
             return _replayed(stored[0], digest, event, book.state)
+        hold = hold_named(book, source, event)
         settings = charging_site()
-        allowances = Allowances(included, workspace_id=workspace_id, due=due)
+        allowances = Allowances(included, workspace_id=workspace_id, now=book.now, due=due)
         project = projects_of(workspace_id, source, [event])[event.project]
         rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
         take_included(rated, allowances)
-        operation = OperationDraft(NAMESPACE, operation_key(source.origin, event.event_id), digest, "usage.spend")
-        if rated.nano:
-            items = items_digest([(event.event_id, rated.nano)])
-            book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)
+        operation_id = charge(book, source, rated, hold)
         rollups = Rollups(workspace_id, source)
         rollups.add(rated)
         state = book.state
@@ -86,7 +86,7 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
             workspace_id=workspace_id,
             source=source,
             now=book.now,
-            operation_id=operation.id,
+            operation_id=operation_id,
             usd_per_credit=settings.usd_per_credit,
             told=_told(state),
         )
@@ -94,7 +94,7 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         book.also(*store.write_one(values, rollups, series))
         for statement in allowances.writes():
             book.also(*statement)
-    return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit))
+    return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit), hold_status(hold))
 
 
 def usage_record_batch(
@@ -104,8 +104,8 @@ def usage_record_batch(
     events: Sequence[EventInput | EventRejected],
     now: datetime | None = None,
 ) -> BatchResult:
-    """Record many events of one workspace under one operation. A bad event, also one that was refused while it was
-    parsed, rejects itself alone; a duplicate counts once.
+    """Record many events of one workspace, those without a hold under one operation. A bad event, also one that was
+    refused while it was parsed, rejects itself alone; a duplicate counts once.
     """
     if len(events) > MOST_EVENTS:
         raise EventRejected("invalid_request", f"A batch has at most {MOST_EVENTS:,} events.", "/events")
@@ -179,10 +179,11 @@ def _replayed(stored: tuple[int, bytes], digest: bytes, event: EventInput, state
         late=row.late,
         problem=row.problem,
         occurred_at=row.occurred_at,
+        hold_status=stored_hold_status(row.hold_id),
     )
 
 
-def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal) -> Receipt:
+def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal, hold_status: str) -> Receipt:
     return Receipt(
         event_id=rated.event.event_id,
         nano=rated.nano,
@@ -195,6 +196,7 @@ def _receipt(rated: RatedEvent, state: WalletState, cost: Decimal) -> Receipt:
         problem=rated.problem,
         occurred_at=rated.occurred_at,
         detail=rated.detail,
+        hold_status=hold_status,
     )
 
 

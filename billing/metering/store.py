@@ -20,7 +20,7 @@ from billing.metering.series import SeriesKey
 COLUMNS = (
     "workspace_id, origin, event_id, request_hash, api_key_id, project_id, provider, model, usage, variant, agent,"
     " app, task, end_user, metadata, occurred_at, booked_at, recorded_at, late, problem, lines, amount, cost_usd,"
-    ' operation_id, "offset", told'
+    ' operation_id, "offset", hold_id, told'
 )
 
 _FIND = "SELECT id, request_hash FROM metering_usageevent WHERE workspace_id = %s AND origin = %s AND event_id = %s"
@@ -48,7 +48,7 @@ _USAGE = """ INSERT INTO metering_hourusage (workspace_id, hour, series_id, quan
 _ROLLUPS = f"WITH total AS ({_TOTALS}) {_USAGE}"
 _ONE = (
     f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS})"  # noqa: S608
-    f" VALUES ({', '.join(['%s'] * 26)})), total AS ({_TOTALS}) {_USAGE}"
+    f" VALUES ({', '.join(['%s'] * 27)})), total AS ({_TOTALS}) {_USAGE}"
 )
 
 
@@ -137,6 +137,7 @@ def event_values(
         format(cost_usd(rated.nano, usd_per_credit), "f"),
         None if operation_id is None or not rated.nano else str(operation_id),
         str(rated.offset),
+        None if event.hold is None else str(event.hold),
         told,
     )
 

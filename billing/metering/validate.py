@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.metering.errors import EventRejected
+from billing.ledger.records import parse_hold_id
+from billing.metering.errors import EventRejected, no_such_hold
 from billing.metering.events import EventInput, metadata_json
 from billing.metering.numbers import quantity
 from billing.pricing.normalise import FORMATS, OWN, UsageError, normalise
@@ -56,8 +57,6 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
     event_id = named("event_id", 200)
     if not event_id:
         raise EventRejected("invalid_request", "event_id is required: your own id of this request.", "/event_id")
-    if get("hold") is not None:
-        raise EventRejected("not_found", "There is no such hold.", "/hold")
     at = get("occurred_at")
     variant, metadata = get("variant"), get("metadata")
     return EventInput(
@@ -72,6 +71,7 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
         task=named("task"),
         end_user=named("end_user", 200),
         metadata=_metadata(metadata) if metadata else _empty(metadata, "/metadata"),
+        hold=None if (hold := get("hold")) is None else _hold(hold),
     )
 
 
@@ -152,6 +152,14 @@ def instant(value: object, pointer: str) -> datetime:
         pass
     detail = "A time is RFC 3339 with an offset, such as 2026-03-01T09:30:00Z, and not before the year 2000."
     raise EventRejected("invalid_request", detail, pointer)
+
+
+def _hold(raw: object) -> int:
+    if not isinstance(raw, str):
+        raise EventRejected("invalid_request", "hold must be a string.", "/hold")
+    if (pk := parse_hold_id(raw)) is None:
+        raise no_such_hold()
+    return pk
 
 
 def _metadata(raw: object) -> dict[str, Any]:

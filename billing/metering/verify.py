@@ -13,7 +13,8 @@ from django.db import connection, transaction
 
 from billing.ledger.models import Wallet
 from billing.ledger.records import Problem
-from billing.metering.keys import items_digest
+from billing.metering.keys import CHARGES, items_digest
+from billing.metering.verify_holds import hold_problems
 
 CHUNK = 2_000
 MOST_PROBLEMS = 20
@@ -29,11 +30,11 @@ WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY o
 
 _CHARGES = """
 SELECT seq, operation_id FROM ledger_transfer
-WHERE workspace_id = %s AND seq > %s AND seq <= %s AND kind IN ('usage.spend', 'usage.debt') ORDER BY seq LIMIT %s
+WHERE workspace_id = %s AND seq > %s AND seq <= %s AND kind = ANY(%s) ORDER BY seq LIMIT %s
 """
 _TRANSFERS = """
 SELECT operation_id, sum(amount), max(seq), array_agg(DISTINCT items_digest) FROM ledger_transfer
-WHERE operation_id = ANY(%s) AND kind IN ('usage.spend', 'usage.debt') GROUP BY operation_id
+WHERE operation_id = ANY(%s) AND kind = ANY(%s) GROUP BY operation_id
 """
 _ITEMS = """
 SELECT operation_id, event_id, amount, "offset" FROM metering_usageevent WHERE operation_id = ANY(%s)
@@ -71,6 +72,8 @@ def verify_usage(workspace_id: int) -> list[Problem]:
                 detail = f"{name} of {hour:%Y-%m-%d %H:00} says {_said(found)}, its events say {_said(expected)}"
                 check.add(code, detail)
     _check_charges(check, wallet.seq)
+    for code, detail in hold_problems(workspace_id):
+        check.add(code, detail)
     return check.problems
 
 
@@ -108,7 +111,7 @@ def _count_events(check: _Check, last_id: int) -> Hours:
 def _check_charges(check: _Check, until: int) -> None:
     """Each operation's transfers are the sum of its events, which stand in it without a gap, as its digest says."""
     for operations in _operations(check.workspace_id, until):
-        transfers = {operation: rest for operation, *rest in _rows(_TRANSFERS, operations)}
+        transfers = {operation: rest for operation, *rest in _rows(_TRANSFERS, operations, list(CHARGES))}
         items: dict[int, list[tuple[str, int]]] = {}
         ends: dict[int, int] = {}
         for operation, event_id, amount, offset in _rows(_ITEMS, operations):
@@ -127,6 +130,6 @@ def _check_charges(check: _Check, until: int) -> None:
 
 def _operations(workspace_id: int, until: int) -> Iterator[list[int]]:
     last = 0
-    while rows := _rows(_CHARGES, workspace_id, last, until, CHUNK):
+    while rows := _rows(_CHARGES, workspace_id, last, until, list(CHARGES), CHUNK):
         yield list({operation for _, operation in rows})
         last = rows[-1][0]

@@ -5,23 +5,28 @@ from dataclasses import dataclass
 
 from accounts.scopes import KeyKind
 from billing.ledger.models import LotTake, Transfer
+from billing.metering.keys import CHARGES
 from billing.metering.models import UsageEvent
 from billing.metering.receipts import ReceiptLine
+from billing.metering.settling import stored_hold_status
 
 
 @dataclass(frozen=True)
 class PaidFrom:
-    """Nano-credits of the event that a lot paid."""
+    """Nano-credits of the event that a lot paid, and by which transfer."""
 
     lot_id: int
     label: str
+    source: str
     nano: int
+    seq: int
 
 
 @dataclass(frozen=True)
 class EventReceipt:
     """`debt` is what no lot covered. `seq` and `head` name the last transfer that charged it; the chain from there
-    vouches for the event. Both are None and empty when nothing was charged.
+    vouches for the event. Both are None and empty when nothing was charged. `hold_status` is empty for an event
+    that names no hold, else "settled", or "expired": the balance was charged.
     """
 
     event: UsageEvent
@@ -30,6 +35,7 @@ class EventReceipt:
     debt: int
     seq: int | None
     head: bytes
+    hold_status: str = ""
 
 
 def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> EventReceipt | None:
@@ -46,28 +52,26 @@ def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> Eve
 def receipt_of(event: UsageEvent) -> EventReceipt:
     """The receipt of a stored event."""
     lines = tuple(ReceiptLine.stored(line) for line in event.lines)
+    status = stored_hold_status(event.hold_id)
     if event.operation_id is None:
-        return EventReceipt(event, lines, (), 0, None, b"")
-    charged = Transfer.objects.filter(operation_id=event.operation_id, kind__in=("usage.spend", "usage.debt"))
+        return EventReceipt(event, lines, (), 0, None, b"", status)
+    charged = Transfer.objects.filter(operation_id=event.operation_id, kind__in=CHARGES)
     transfers = list(charged.order_by("seq"))
     paid, owed = _paid(event, transfers)
-    return EventReceipt(event, lines, paid, owed, transfers[-1].seq, bytes(transfers[-1].digest))
+    return EventReceipt(event, lines, paid, owed, transfers[-1].seq, bytes(transfers[-1].digest), status)
 
 
 def _paid(event: UsageEvent, transfers: Sequence[Transfer]) -> tuple[tuple[PaidFrom, ...], int]:
-    """Where [offset, offset + amount) overlaps the operation's takes in order; what no take covers is debt."""
+    """Where [offset, offset + amount) overlaps the takes of `transfers` in order; what no take covers is debt."""
     start, end = event.offset, event.offset + event.amount
-    takes = (
-        LotTake.objects.filter(transfer__in=transfers, transfer__kind="usage.spend")
-        .select_related("lot")
-        .order_by("transfer__seq", "position")
-    )
+    found = LotTake.objects.filter(transfer__in=transfers).select_related("lot", "transfer")
+    takes = found.order_by("transfer__seq", "position")
     paid: list[PaidFrom] = []
     at = 0
     for take in takes:
         overlap = min(end, at + take.amount) - max(start, at)
         if overlap > 0:
-            paid.append(PaidFrom(take.lot_id, take.lot.label, overlap))
+            paid.append(PaidFrom(take.lot_id, take.lot.label, take.lot.source, overlap, take.transfer.seq))
         at += take.amount
         if at >= end:
             break

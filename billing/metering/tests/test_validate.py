@@ -136,8 +136,20 @@ def test_deep_metadata_is_refused_instead_of_followed() -> None:
     assert refused(metadata=deep).pointer == "/metadata"
 
 
-def test_a_hold_that_does_not_exist_is_not_found() -> None:
-    assert refused(hold="hold_1").code == "not_found"
+def test_a_hold_is_named_by_its_public_id() -> None:
+    assert parse_event(GOOD | {"hold": "hold_12"}).hold == 12
+    assert parse_event(GOOD | {"hold": None}).hold is None
+
+
+@pytest.mark.parametrize("hold", ["", "hold_", "hold_012", "hold_1x", "12", "hold_" + "9" * 19, "HOLD_1", "hold_١"])
+def test_a_text_that_names_no_hold_is_not_found(hold: str) -> None:
+    error = refused(hold=hold)
+    assert (error.code, error.pointer) == ("not_found", "/hold")
+
+
+def test_a_hold_is_a_string() -> None:
+    error = refused(hold=12)
+    assert (error.code, error.pointer) == ("invalid_request", "/hold")
 
 
 def test_a_batch_keeps_its_order_and_names_what_is_refused() -> None:
