@@ -146,10 +146,25 @@ class TransferInline(ReadOnlyInline):
     balance = amount("balance_after")
 
 
+class FamilyFilter(admin.SimpleListFilter):
+    """By what can be done about it."""
+
+    title = "family"
+    parameter_name = "family"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("correctable", "Grants, adjustments, refunds"), ("corrections", "Corrections")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Operation]) -> QuerySet[Operation]:
+        if self.value() == "correctable":
+            return queryset.filter(kind__regex=r"^(grant|adjust|refund)\.").exclude(kind__endswith=".reverse")
+        return queryset.filter(reverses__isnull=False) if self.value() else queryset
+
+
 @admin.register(Operation)
 class OperationAdmin(LedgerAdmin):
     list_display = ("id", "workspace", "kind", "namespace", "key", "actor", "reason", "created_at")
-    list_filter = ("kind", "namespace")
+    list_filter = (FamilyFilter, "kind", "namespace")
     search_fields: Any = (*LedgerAdmin.search_fields, "key__exact")
     exclude = ("request_hash",)
     inlines = (TransferInline,)
@@ -265,7 +280,10 @@ class HoldAdmin(LedgerAdmin):
     @display(description="Ended by")
     def ended_by(self, hold: Hold) -> str:
         resolution = getattr(hold, "resolution", None)
-        return f"{resolution.operation} by {resolution.operation.actor or 'its key'}" if resolution else "–"
+        if resolution is None:
+            return "–"
+        by = "the clock" if resolution.kind == "expire" else resolution.operation.actor or "the key that placed it"
+        return f"{by}, operation {resolution.operation_id}"
 
     @display(description="Ended")
     def ended_at(self, hold: Hold) -> Any:

@@ -1,6 +1,5 @@
 """One ledger entry in full: between which accounts, which lots, what it belongs to and what took it back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -74,7 +73,7 @@ def entry_page(workspace: Workspace, seq: int) -> EntryPage | None:
     )
 
 
-def _events(workspace: Workspace, transfer: Transfer) -> Sequence[UsageEvent]:
+def _events(workspace: Workspace, transfer: Transfer) -> tuple[UsageEvent, ...]:
     if transfer.credit != SPENT:
         return ()
     paid_for = UsageEvent.objects.filter(workspace_id=workspace.pk, operation_id=transfer.operation_id)

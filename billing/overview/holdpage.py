@@ -94,14 +94,8 @@ def hold_page(workspace: Workspace, pk: int, now: datetime | None = None) -> Hol
         ended_by=Operation.objects.filter(pk=row.resolved_by).first() if row.resolved_by else None,
         extensions=tuple(HoldExtension.objects.filter(hold_id=pk).order_by("pk")),
         charge=_charge(ending) if row.status == "settled" else None,
-        event=_event(workspace, row),
+        event=UsageEvent.objects.filter(hold_id=pk).first(),
     )
-
-
-def _event(workspace: Workspace, row: HoldRow) -> UsageEvent | None:
-    if row.status != "settled":
-        return None
-    return UsageEvent.objects.filter(workspace_id=workspace.pk, operation_id=row.resolved_by).first()
 
 
 def _used(ending: Sequence[Transfer]) -> dict[int, int]:

@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Wallets", "account_balance_wallet", "ledger.Wallet"),
             ("Lots", "savings", "ledger.Lot"),
+            ("Holds", "lock", "ledger.Hold"),
             ("Operations", "receipt_long", "ledger.Operation"),
             ("Transfers", "swap_horiz", "ledger.Transfer"),
             ("Trial balance", "balance", "trial-balance"),

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action, display
 
@@ -18,7 +19,7 @@ from portal.admin.credits import CreditsForm, credits_by_hand
 class CreditsActions:
     """Mixed in front of the admin that accounts registered."""
 
-    actions_detail = ("credits",)
+    actions_detail = ("credits", "lots", "operations")
     list_select_related = ("wallet", "subscription__version__plan")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -63,6 +64,22 @@ class CreditsActions:
             back=reverse("admin:accounts_workspace_change", args=[workspace.pk]),
             button="Post",
         )
+
+    @action(description="Refund credits of a lot", url_path="lots", icon="undo", permissions=["credits"])
+    def lots(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The workspace's lots: each has its refund."""
+        return redirect(_of_workspace("ledger_lot", object_id))
+
+    @action(
+        description="Take back a grant or adjustment", url_path="operations", icon="history", permissions=["credits"]
+    )
+    def operations(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The workspace's grants, adjustments and refunds: each can be taken back."""
+        return redirect(f"{_of_workspace('ledger_operation', object_id)}&family=correctable")
+
+
+def _of_workspace(model: str, workspace_id: Any) -> str:
+    return f"{reverse(f'admin:{model}_changelist')}?workspace__id__exact={int(workspace_id)}"
 
 
 def _extend() -> None:

@@ -1,0 +1,145 @@
+"""Credits of a lot taken back because its money was paid back."""
+
+from decimal import Decimal
+from functools import partial
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
+
+from accounts.models import User
+from billing.credits.format import dollars_text
+from billing.credits.units import credits, exact_nano
+from billing.foundation.adminforms import ActionForm
+from billing.foundation.audit.services import record
+from billing.foundation.site.selectors import site
+from billing.ledger.correction_services import lot_refund
+from billing.ledger.models import Lot
+from billing.ledger.selectors import Refundable, balance, refundable
+from portal.admin.steps import Facts, MayPost, amount, must_may_post, refused, two_steps
+
+
+class RefundForm(ActionForm):
+    amount = forms.DecimalField(
+        min_value=Decimal("0.000000001"),
+        max_digits=19,
+        decimal_places=9,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Credits. The money itself is paid back outside the portal.",
+    )
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text="The customer reads it with the entry; it is kept in the audit log.",
+    )
+
+
+class RefundAction(MayPost):
+    """Mixed in front of the lots' admin."""
+
+    actions_detail = ("refund",)
+
+    @action(description="Refund credits", url_path="refund", icon="undo", permissions=["posting"])
+    def refund(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The link only opens the form; credits move by its second POST."""
+        must_may_post(request)
+        lot = Lot.objects.select_related("workspace").filter(pk=object_id).first()
+        found = refundable(lot.workspace_id, lot.pk) if lot else None
+        if lot is None or found is None:
+            raise Http404
+        return two_steps(
+            self,
+            request,
+            form=RefundForm(request.POST or None, initial={"amount": credits(min(found.unspent, found.most))}),
+            title=f"Refund of {lot.label}",
+            facts=_facts(lot, found),
+            effect=lambda data: _effect(lot, found, exact_nano(data["amount"])),
+            apply=lambda data: refused(partial(_refund, lot, data, request)),
+            back=reverse("admin:ledger_lot_change", args=[lot.pk]),
+            button="Refund",
+        )
+
+
+def _facts(lot: Lot, found: Refundable) -> Facts:
+    return [
+        ("Workspace", f"{lot.workspace} ({lot.workspace.public_id})"),
+        ("Brought in", _worth(lot, lot.amount)),
+        ("Taken back before", amount(found.taken_back)),
+        ("Unspent and not on hold", _worth(lot, found.unspent)),
+        ("Most that can be refunded", _worth(lot, found.most)),
+    ]
+
+
+def _effect(lot: Lot, found: Refundable, nano: int) -> Facts:
+    """As things stand now; what the ledger finds when it posts is what counts, and is told then."""
+    if nano > found.most:
+        raise ValidationError(f"At most {amount(found.most)} can be refunded.")
+    from_lot = min(nano, found.unspent)
+    spent = nano - from_lot
+    now = balance(lot.workspace_id)
+    # A lot that has not started is none of what is available.
+    free = now.available - (0 if lot.scheduled else from_lot)
+    repaid = min(spent, max(free, 0))
+    return [
+        ("Refunded", _worth(lot, nano)),
+        ("Taken out of the lot", amount(from_lot)),
+        ("Spent already, becomes debt", amount(spent)),
+        ("Of that repaid at once by other credits", amount(repaid)),
+        ("Owed after", amount(now.debt + spent - repaid)),
+        ("Available after", amount(free - repaid)),
+    ]
+
+
+def _worth(lot: Lot, nano: int) -> str:
+    """Credits, and what was paid for them."""
+    if lot.unit_price_usd is None:
+        return amount(nano)
+    return f"{amount(nano)} ({dollars_text(credits(nano) * lot.unit_price_usd)} at the price paid)"
+
+
+def _refund(lot: Lot, data: dict[str, Any], request: HttpRequest) -> str:
+    actor = cast(User, request.user)
+    with transaction.atomic():
+        done = lot_refund(
+            workspace_id=lot.workspace_id,
+            lot_id=lot.pk,
+            amount=exact_nano(data["amount"]),
+            key=f"admin:{data['key']}",
+            reason=data["reason"],
+            actor=actor.email,
+        )
+        if done.replay:
+            return "That was done already; nothing was posted twice."
+        record(
+            action="credits.refunded",
+            actor=actor,
+            workspace=lot.workspace,
+            target=f"{amount(done.amount)} {site().credit_name_plural} of lot {lot.pk}, {lot.label}",
+            after={
+                "from_lot": str(credits(done.from_lot)),
+                "spent": str(credits(done.spent)),
+                "owed": str(credits(done.owed)),
+                "balance": str(credits(done.balance)),
+            },
+            reason=data["reason"],
+            request=request,
+        )
+    return (
+        f"{amount(done.amount)} refunded: {amount(done.from_lot)} were in the lot, {amount(done.spent)} were spent"
+        f" already. {lot.workspace} has {amount(done.balance)} and owes {amount(done.owed)}."
+    )
+
+
+def extend() -> None:
+    base = type(admin.site._registry[Lot])
+    admin.site.unregister(Lot)
+    admin.site.register(Lot, type("LotAdmin", (RefundAction, base), {"__module__": __name__}))
+
+
+extend()
