@@ -4,22 +4,14 @@ from typing import Any
 
 from billing.api.calls import Call
 from billing.api.present import amount, line
-from billing.api.problems import Problem
-from billing.api.recording import refused
-from billing.metering.errors import EventRejected
-from billing.usage.errors import UsageRefused
+from billing.api.refusals import problems
 from billing.usage.estimate import estimate
 
 
 def estimated(*, call: Call, raw: object) -> dict[str, Any]:
     """What the request in `raw` would cost. Raises Problem 400, 402 or 422."""
-    try:
+    with problems():
         found = estimate(workspace=call.workspace, raw=raw)
-    except EventRejected as error:
-        raise refused(error) from error
-    except UsageRefused as error:
-        place = [{"pointer": error.pointer, "detail": error.detail}] if error.pointer else []
-        raise Problem(error.code, error.detail, errors=place) from error
     call.count(input_tokens=found.input_tokens, output_seconds=found.audio_seconds, total_tokens=found.total_tokens)
     return {
         "estimated_input_tokens": found.input_tokens,

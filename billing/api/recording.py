@@ -10,9 +10,9 @@ from billing.api.access import workspace_named
 from billing.api.calls import Call
 from billing.api.present import amount, line
 from billing.api.problems import Problem, invalid
-from billing.credits.units import AmountOutOfRange
+from billing.api.refusals import problems
 from billing.ledger import selectors as ledger
-from billing.metering.errors import EventConflict, EventRejected
+from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, Source
 from billing.metering.receipts import BatchResult, Issue, Receipt, UsageTotals
 from billing.metering.record import usage_record, usage_record_batch
@@ -22,23 +22,12 @@ MOST_EVENTS = 1000
 
 
 def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
-    """Record the event in `raw`. Raises Problem 400, 409 or 422."""
-    try:
+    """Record the event in `raw`. Raises Problem 400, 404, 409 or 422."""
+    with problems():
         event = parse_event(raw)
         receipt = usage_record(workspace_id=call.workspace.pk, source=source_of(key), event=event)
-    except EventRejected as error:
-        raise refused(error) from error
-    except EventConflict as error:
-        raise Problem(error.code, error.detail) from error
-    except AmountOutOfRange as error:
-        raise Problem("amount_out_of_range", str(error)) from error
     _count(call, [receipt.usage])
     return receipt
-
-
-def refused(error: EventRejected) -> Problem:
-    place = [{"pointer": error.pointer, "detail": error.detail}] if error.pointer else []
-    return Problem(error.code, error.detail, errors=place)
 
 
 def source_of(key: ApiKey) -> Source:
@@ -50,7 +39,7 @@ def recorded(receipt: Receipt) -> dict[str, Any]:
     balance = receipt.balance
     charged = amount("credits", receipt.nano)
     left = amount("balance", balance.available)
-    return {
+    body: dict[str, Any] = {
         "event_id": receipt.event_id,
         **charged,
         "cost_usd": receipt.cost_usd,
@@ -69,6 +58,9 @@ def recorded(receipt: Receipt) -> dict[str, Any]:
         "late": receipt.late,
         "unrated": receipt.problem,
     }
+    if receipt.hold_status:
+        body["hold_status"] = receipt.hold_status
+    return body
 
 
 @dataclass

@@ -126,8 +126,10 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 
 def _example(method: str, path: str, name: str) -> str:
     lines = [f"curl {settings.SITE_URL}{path}{QUERIES.get(name, '')}", '-H "Authorization: Bearer $PURSER_KEY"']
-    lines[0] = lines[0].replace("{event_id}", "req_8f")
-    if method == "POST":
+    lines[0] = lines[0].replace("{event_id}", "req_8f").replace("{hold_id}", "hold_4711")
+    if method == "POST" and name not in BODIES:
+        lines.insert(1, "-X POST")
+    if name in BODIES:
         lines += ["-H 'Content-Type: application/json'", f"-d '{_shown(BODIES[name])}'"]
     return " \\\n  ".join(lines)
 

@@ -2,14 +2,17 @@
 
 
 class EventRejected(Exception):
-    """A malformed event. `pointer` is a JSON pointer into it; nothing was stored or charged."""
+    """A malformed event. `pointer` is a JSON pointer into it; nothing was stored or charged. `resolution` says of one
+    that names a hold which has ended how it did.
+    """
 
-    def __init__(self, code: str, detail: str, pointer: str = "", *, event_id: str = "") -> None:
+    def __init__(self, code: str, detail: str, pointer: str = "", *, event_id: str = "", resolution: str = "") -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.pointer = pointer
         self.event_id = event_id
+        self.resolution = resolution
 
 
 class EventConflict(Exception):
@@ -36,7 +39,7 @@ def hold_resolved(event_id: str, resolution: str) -> EventRejected:
         "expire": "This hold has expired, and another event was recorded for it.",
     }
     detail = f"{how[resolution]} Nothing was charged. To charge this usage to the balance, send it without “hold”."
-    return EventRejected("hold_resolved", detail, "/hold", event_id=event_id)
+    return EventRejected("hold_resolved", detail, "/hold", event_id=event_id, resolution=resolution)
 
 
 def does_not_fit(event_id: str) -> EventRejected:

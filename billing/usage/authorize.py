@@ -1,7 +1,8 @@
 """Credits held for a request before it is made: the promise that it can be paid.
 
 What needs no lock comes first: parsing, sizing, limits, a price. Under the wallet lock the request is rated with what
-is left of allowances, the credits are held, and what was expected is written down beside the hold.
+is left of allowances, credits and included quantities are set aside, and what was expected is written down beside the
+hold.
 """
 
 import json
@@ -18,34 +19,33 @@ from billing.ledger import store as ledger_store
 from billing.ledger.book import Book, open_book
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits
 from billing.ledger.records import HoldState, OperationDraft, WalletState
+from billing.ledger.roundtrip import Rows
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
 from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.pricing.rating import NO_ALLOWANCES, Rating
-from billing.pricing.tariff import ModelPrices
+from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
 from billing.usage.errors import OutOfCredits, UsageRefused
-from billing.usage.estimate import known_prices, priced_lines, rated
-from billing.usage.expected import hold_size
-from billing.usage.limits import check_limits
-from billing.usage.sizing import Sized
-from billing.usage.store import write
-from billing.usage.wanted import HoldWanted, fingerprint, parse_hold_wanted
+from billing.usage.estimate import priced_lines, rated
+from billing.usage.request import HoldRequest, hold_request
+from billing.usage.wanted import fingerprint, parse_hold_wanted
 
 
 @dataclass(frozen=True)
-class _Request:
-    """An authorisation that is well-formed and allowed, and the key that says whether it was done before."""
+class _Named:
+    """The caller's own name of a request (empty without one), and what tells it from others."""
 
     workspace_id: int
-    source: Source
-    asked: HoldWanted
-    prices: ModelPrices
-    size: Sized
     namespace: str
     key: str
     hash: bytes
+
+    def operation(self) -> OperationDraft:
+        if self.key:
+            return OperationDraft(self.namespace, self.key, self.hash, "hold.place")
+        return OperationDraft("hold", uuid4().hex, self.hash, "hold.place")
 
 
 def authorize(
@@ -58,112 +58,89 @@ def authorize(
     amount_out_of_range), OutOfCredits, and IdempotencyConflict for the same key with another body.
     """
     asked = parse_hold_wanted(raw)
-    namespace, digest = f"hold.{source.origin}", fingerprint(asked)
+    named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, fingerprint(asked))
     try:
-        request = _checked(workspace.pk, source, asked, namespace, idempotency_key, digest, now or clock.now())
+        request = hold_request(workspace.pk, source, asked, now=now or clock.now())
     except (EventRejected, UsageRefused):
         # What was answered once stays answered, also when a price or a limit has changed since.
-        if (done := _done(workspace.pk, namespace, idempotency_key, digest)) is not None:
+        if (done := _done(named)) is not None:
             return done
         raise
 
     def place(due: Due) -> Authorized:
-        return _place(request, now, due)
+        return _place(request, named, now, due)
 
     return with_what_is_due(workspace.pk, place)
 
 
-def _checked(
-    workspace_id: int, source: Source, asked: HoldWanted, namespace: str, key: str, digest: bytes, now: datetime
-) -> _Request:
-    """All that can be refused without the lock."""
-    prices = known_prices(asked.wanted)
-    size = hold_size(asked, prices, workspace_id=workspace_id, now=now)
-    check_limits(workspace_id, usage=size.asked, variant=asked.wanted.variant, prices=prices)
-    rated(size, asked.wanted, prices, at=now, allowances=NO_ALLOWANCES, usd_per_credit=site().usd_per_credit)
-    return _Request(workspace_id, source, asked, prices, size, namespace, key, digest)
+def _done(named: _Named) -> Authorized | None:
+    found = ledger.operation(named.workspace_id, named.namespace, named.key) if named.key else None
+    return None if found is None else _repeated(named, bytes(found.request_hash), found.result)
 
 
-def _done(workspace_id: int, namespace: str, key: str, digest: bytes) -> Authorized | None:
-    found = ledger.operation(workspace_id, namespace, key) if key else None
-    if found is None:
-        return None
-    if bytes(found.request_hash) != digest:
-        raise IdempotencyConflict(namespace, key)
-    return replayed(found.result)
+def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Authorized:
+    if digest != named.hash:
+        raise IdempotencyConflict(named.namespace, named.key)
+    return replayed(result)
 
 
-def _place(request: _Request, now: datetime | None, due: Due) -> Authorized:
-    also = [open_at(request.workspace_id, None, now=now or clock.now())]
-    if request.key:
-        also.append(ledger_store.find(request.workspace_id, request.namespace, request.key))
-    with open_book(request.workspace_id, now=now, also=also) as book:
+def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
+    also = [open_at(named.workspace_id, None, now=now or clock.now())]
+    if named.key:
+        also.append(ledger_store.find(named.workspace_id, named.namespace, named.key))
+    with open_book(named.workspace_id, now=now, also=also) as book:
         included, *known = book.extra
         if known and known[0]:
             ((digest, result),) = known[0]
-            if bytes(digest) != request.hash:
-                raise IdempotencyConflict(request.namespace, request.key)
-            return replayed(json.loads(result))
-        allowances = Allowances(included, workspace_id=request.workspace_id, due=due)
-        rating, amount = _priced(request, allowances, book.now)
-        if request.key:
-            operation = OperationDraft(request.namespace, request.key, request.hash, "hold.place")
-        else:
-            operation = OperationDraft("hold", uuid4().hex, request.hash, "hold.place")
-        hold = _hold(request, book, operation, amount)
-        expected = rating.nano if request.size.usage else amount
-        book.also(
-            *write(
-                hold,
-                workspace_id=request.workspace_id,
-                source=request.source,
-                asked=request.asked,
-                prices=request.prices,
-                size=request.size,
-                expected=expected,
-            )
-        )
-        told = _told(request, hold, book.state, rating)
-        if request.key:
-            operation.result = told.stored()
-        return told
+            return _repeated(named, bytes(digest), json.loads(result))
+        return _new(request, named, book, included, due)
 
 
-def _priced(request: _Request, allowances: Allowances, at: datetime) -> tuple[Rating, int]:
+def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: Due) -> Authorized:
+    allowances = Allowances(included, workspace_id=named.workspace_id, now=book.now, due=due)
+    rating, amount = _priced(request, allowances, book.now)
+    operation = named.operation()
+    hold = _hold(request, book, operation, amount)
+    for line in rating.lines:
+        if line.from_allowance:
+            allowances.reserve(line.meter, line.from_allowance, book.now)
+    expected = rating.nano if request.size.usage else amount
+    for statement in (store.write(request, hold, expected=expected), *allowances.reservation_writes(hold.id)):
+        book.also(*statement)
+    told = _told(request, hold, book.state, rating)
+    if named.key:
+        operation.result = told.stored()
+    return told
+
+
+def _priced(request: HoldRequest, allowances: Allowances, at: datetime) -> tuple[Rating, int]:
     """The price of what is expected, and how many credits to hold. What was asked for as so many credits is held in
     credits alone: nothing included is reserved for it.
     """
     most = request.asked.max_nano
-    left = allowances.left(at) if most is None else NO_ALLOWANCES
     rating = rated(
         request.size,
         request.asked.wanted,
         request.prices,
         at=at,
-        allowances=left,
+        allowances=allowances.left(at) if most is None else NO_ALLOWANCES,
         usd_per_credit=charging_site().usd_per_credit,
     )
     return rating, rating.nano if most is None else most
 
 
-def _hold(request: _Request, book: Book, operation: OperationDraft, amount: int) -> HoldState:
+def _hold(request: HoldRequest, book: Book, operation: OperationDraft, amount: int) -> HoldState:
     try:
         return book.hold(
             operation=operation,
             amount=amount,
             expires_at=book.now + request.asked.life,
             origin=request.source.origin,
-            label=_label(request),
+            label=request.label,
         )
     except InsufficientCredits:
         state = book.state
         raise OutOfCredits(_missing(amount, state), needed=amount, headroom=state.headroom) from None
-
-
-def _label(request: _Request) -> str:
-    """What its owner reads: the model and the task, or what is counted."""
-    what = request.prices.ref or ", ".join(sorted(request.size.usage)) or "A request"
-    return ", ".join(filter(None, (what, request.asked.wanted.task)))[:250]
 
 
 def _missing(needed: int, state: WalletState) -> str:
@@ -175,7 +152,7 @@ def _missing(needed: int, state: WalletState) -> str:
     )
 
 
-def _told(request: _Request, hold: HoldState, state: WalletState, rating: Rating) -> Authorized:
+def _told(request: HoldRequest, hold: HoldState, state: WalletState, rating: Rating) -> Authorized:
     return Authorized(
         hold_id=hold.id,
         amount=hold.amount,

@@ -4,10 +4,8 @@ import json
 
 from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
-from billing.metering.events import Source, plain
-from billing.pricing.tariff import ModelPrices
-from billing.usage.sizing import Sized
-from billing.usage.wanted import HoldWanted
+from billing.metering.events import plain
+from billing.usage.request import HoldRequest
 
 _WRITE = """
 INSERT INTO usage_authorization (hold_id, workspace_id, api_key_id, provider, model, variant, project, agent, app, task,
@@ -17,32 +15,23 @@ VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s, %s, %
 """
 
 
-def write(
-    hold: HoldState,
-    *,
-    workspace_id: int,
-    source: Source,
-    asked: HoldWanted,
-    prices: ModelPrices,
-    size: Sized,
-    expected: int,
-) -> Statement:
+def write(request: HoldRequest, hold: HoldState, *, expected: int) -> Statement:
     """The authorisation of a hold that was just placed. `expected` is in nano-credits."""
-    wanted, key = asked.wanted, source.api_key_id
+    asked, key = request.asked, request.source.api_key_id
     return _WRITE, (
         str(hold.id),
-        str(workspace_id),
+        str(request.workspace_id),
         None if key is None else str(key),
-        prices.provider,
-        prices.model,
-        json.dumps(dict(wanted.variant)),
-        wanted.project,
+        request.prices.provider,
+        request.prices.model,
+        json.dumps(dict(asked.wanted.variant)),
+        asked.wanted.project,
         asked.agent,
         asked.app,
-        wanted.task,
-        size.basis,
-        size.note,
-        json.dumps({meter: plain(quantity) for meter, quantity in size.usage.items()}),
+        asked.wanted.task,
+        request.size.basis,
+        request.size.note,
+        json.dumps({meter: plain(quantity) for meter, quantity in request.size.usage.items()}),
         str(expected),
         hold.created_at.isoformat(),
     )

@@ -31,10 +31,21 @@ BODIES: dict[str, Any] = {
         ]
     },
     "usage_estimate": {"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 900, "output_tokens": 300}},
+    "usage_authorize": {
+        "model": "openai/gpt-4o-mini",
+        "text": "Write a haiku about autumn.",
+        "max_output_tokens": 300,
+        "task": "chat",
+        "expires_in": 120,
+    },
+    "usage_hold_settle": {"usage": {"input_tokens": 8, "output_tokens": 27}},
+    "usage_hold_extend": {"expires_in": 600},
 }
 
 QUERIES: dict[str, str] = {
     "usage_events": "?limit=20&agent=support-bot",
     "usage_breakdown": "?by=model",
+    "usage_holds": "?status=open",
+    "usage_holds_accuracy": "?by=task",
     "pricing_models": "?search=gpt-4o-mini",
 }

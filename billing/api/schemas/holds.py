@@ -9,7 +9,7 @@ from billing.api.schemas.lists import Moment
 from billing.api.schemas.usage import EstimateBody, HoldStatus, Line, State, UsageEvent, UsageRecorded
 
 Basis = Annotated[
-    Literal["given", "tokenizer", "history", "default", "worst_case", "max_credits"],
+    Literal["given", "history", "default", "worst_case", "max_credits"],
     Field(
         description="What it was sized by: the usage given, recent requests of this workspace, the longest answer"
         " possible, or `max_credits`."
@@ -101,7 +101,7 @@ class SettleBody(UsageEvent):
 
 class Settled(UsageRecorded):
     hold: str
-    hold_status: Literal["settled", "expired"] = Field(  # type: ignore[assignment]
+    hold_status: Literal["settled", "expired"] = Field(
         description="Whether the hold paid, or had expired, so that the balance was charged."
     )
 

@@ -12,6 +12,7 @@ from billing.api.calls import METERED_HEADERS
 from billing.api.openapi import document
 from billing.api.schemas.base import ProblemDocument
 from billing.api.schemas.examples import BODIES
+from billing.api.schemas.holds import Accuracies, Authorized, HoldChanged, HoldDocument, Holds, Settled
 from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, Models, ReceiptDocument, Summary
 from billing.api.schemas.usage import BatchRecorded, Estimated, UsageRecorded
 from billing.api.tests.conftest import Answer, Api, key_of, usage_event
@@ -91,6 +92,13 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/usage/events",
         "/api/v1/usage/events/{event_id}",
         "/api/v1/usage/breakdown",
+        "/api/v1/usage/authorize",
+        "/api/v1/usage/holds",
+        "/api/v1/usage/holds/accuracy",
+        "/api/v1/usage/holds/{hold_id}",
+        "/api/v1/usage/holds/{hold_id}/settle",
+        "/api/v1/usage/holds/{hold_id}/release",
+        "/api/v1/usage/holds/{hold_id}/extend",
         "/api/v1/credits/summary",
         "/api/v1/credits/lots",
         "/api/v1/credits/ledger",
@@ -118,7 +126,10 @@ def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [UsageRecorded, BatchRecorded, Estimated, Summary, Lots, Ledger, Models, Events, ReceiptDocument, Breakdown],
+    [
+        *(UsageRecorded, BatchRecorded, Estimated, Summary, Lots, Ledger, Models, Events, ReceiptDocument, Breakdown),
+        *(Authorized, HoldDocument, Holds, HoldChanged, Settled, Accuracies),
+    ],
 )
 def test_every_answer_is_described(model: type[BaseModel]) -> None:
     assert model.__name__ in document()["components"]["schemas"]
@@ -150,13 +161,69 @@ def test_answers_are_as_described(api: Api) -> None:
         check(api.get(path), path, "get")
 
 
+def test_answers_about_holds_are_as_described(api: Api) -> None:
+    usage, hold = "/api/v1/usage", "/api/v1/usage/holds/{hold_id}"
+    placed = []
+    for name, body in (
+        ("1", {}),
+        ("2", {"max_credits": 5}),
+        ("3", {}),
+        ("1", {}),
+        ("1", {"max_credits": 5}),
+        ("é", {}),
+        ("4", {"max_credits": 10**9}),
+        ("5", {"model": "x/y"}),
+    ):
+        answer = api.post(f"{usage}/authorize", BODIES["usage_authorize"] | body, **{"Idempotency-Key": name})
+        check(answer, f"{usage}/authorize", "post")
+        placed += [answer.json["hold"]] if answer.status == 201 else []
+    for public_id, action, body in (
+        (placed[0], "extend", BODIES["usage_hold_extend"]),
+        (placed[0], "extend", {}),
+        (placed[0], "extend", {"expires_in": 86_400}),
+        (placed[0], "settle", BODIES["usage_hold_settle"]),
+        (placed[0], "settle", BODIES["usage_hold_settle"]),
+        (placed[0], "settle", {"usage": {"input_tokens": 1}}),
+        (placed[0], "settle", {"usage": {"input_tokens": 1}, "event_id": "x"}),
+        (placed[0], "release", {}),
+        (placed[1], "release", {}),
+        (placed[1], "release", {}),
+        (placed[1], "extend", BODIES["usage_hold_extend"]),
+        ("hold_0", "settle", BODIES["usage_hold_settle"]),
+        ("hold_0", "release", {}),
+        ("hold_0", "extend", BODIES["usage_hold_extend"]),
+    ):
+        check(api.post(f"{usage}/holds/{public_id}/{action}", body), f"{hold}/{action}", "post")
+    for public_id in (*placed, "hold_0"):
+        check(api.get(f"{usage}/holds/{public_id}"), hold, "get")
+    for query in ({}, {"status": "all"}, {"status": "x"}):
+        check(api.get(f"{usage}/holds", query), f"{usage}/holds", "get")
+    for by in ("model", "task", "basis", "x"):
+        check(api.get(f"{usage}/holds/accuracy", {"by": by}), f"{usage}/holds/accuracy", "get")
+    check(api.post(usage, usage_event(hold=placed[2])), usage, "post")
+    check(api.post(usage, usage_event("other", hold=placed[2])), usage, "post")
+    batch = [usage_event("a", hold=placed[1]), usage_event("b", hold="hold_0")]
+    check(api.post(f"{usage}/batch", {"events": batch}), f"{usage}/batch", "post")
+
+
+def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
+    takers = {
+        path
+        for path, _, operation in operations()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "Idempotency-Key"
+    }
+    hold = "/api/v1/usage/holds/{hold_id}"
+    assert takers == {"/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"}
+
+
 def test_refusals_are_as_described(funded: Workspace) -> None:
     strangers = [Api(), Api(key_of(None)), Api(key_of(funded, "billing:write"))]
     limited = Api(key_of(funded, rate_limit=1))
     for path, method, _ in operations():
         if path == "/api/v1/openapi.json":
             continue
-        url = path.replace("{event_id}", "x")
+        url = path.replace("{event_id}", "x").replace("{hold_id}", "hold_1")
         for api in [*strangers, limited, limited]:
             answer = api.get(url) if method == "get" else api.post(url, usage_event())
             check(answer, path, method)
