@@ -16,7 +16,7 @@ from accounts.services.workspaces import TIME_ZONES
 
 SCOPE_LABELS = {
     Scope.USAGE_READ: "usage:read: see usage, receipts and prices, ask for estimates",
-    Scope.USAGE_WRITE: "usage:write: record usage, which is charged",
+    Scope.USAGE_WRITE: "usage:write: record usage, which is charged, and hold credits for it",
     Scope.BILLING_READ: "billing:read: see balance, lots and the ledger",
     Scope.BILLING_WRITE: "billing:write: buy credits, change plan and alerts",
 }

@@ -37,7 +37,13 @@ def summary(workspace: Workspace) -> dict[str, Any]:
             "apps": [_named(row) for row in named(workspace, "app", now=now)],
         },
         "allowances": [
-            {"meter": row.meter, "included": row.included, "used": row.used, "resets_at": row.resets_at}
+            {
+                "meter": row.meter,
+                "included": row.included,
+                "used": row.used,
+                "reserved": row.reserved,
+                "resets_at": row.resets_at,
+            }
             for row in allowances(workspace.pk, now)
         ],
         "expiring": [

@@ -129,6 +129,7 @@ class AllowanceState(Described):
     meter: str
     included: Number
     used: Number
+    reserved: Number = Field(description="By open holds.")
     resets_at: Instant
 
 

@@ -14,6 +14,7 @@ from billing.foundation.cache import clear_all
 from billing.ledger.models import Hold
 from billing.ledger.selectors import balance
 from billing.ledger.services import overdraft_set
+from billing.metering.allowances import allowance_open
 from billing.usage.models import Authorization
 
 AUTHORIZE = "/api/v1/usage/authorize"
@@ -80,6 +81,17 @@ def test_the_overdraft_of_the_plan_is_part_of_a_hold(api: Api, funded: Workspace
     assert (answer.status, answer.json["overdraft"], answer.json["held"]) == (201, 5, 12_404)
     refused = api.post(AUTHORIZE, {"max_credits": "0.000000001"})
     assert (refused.status, refused.json["available"], refused.json["missing_nano"]) == (402, 0, "1")
+
+
+def test_what_is_reserved_of_an_allowance_is_told(api: Api, funded: Workspace) -> None:
+    day = timedelta(days=1)
+    allowance_open(
+        workspace_id=funded.pk, meter="messages", starts_at=NOW - day, ends_at=NOW + day, included=Decimal(10)
+    )
+    answer = api.post(AUTHORIZE, {"usage": {"messages": 4}})
+    assert (answer.status, answer.json["credits"], answer.json["lines"][0]["from_allowance"]) == (201, 0, 4)
+    (allowance,) = api.get("/api/v1/credits/summary").json["allowances"]
+    assert (allowance["included"], allowance["used"], allowance["reserved"]) == (10, 0, 4)
 
 
 def test_a_text_or_so_many_credits_are_enough(api: Api) -> None:

@@ -16,6 +16,8 @@ from billing.metering.models import UsageEvent
 USAGE = "/api/v1/usage"
 BATCH = "/api/v1/usage/batch"
 ESTIMATE = "/api/v1/usage/estimate"
+AUTHORIZE = "/api/v1/usage/authorize"
+SETTLE, EXTEND = "/api/v1/usage/holds/hold_1/settle", "/api/v1/usage/holds/hold_1/extend"
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v2/usage", "/api/v1/usage/", "/api/v1/credits", "/v1/x"])
@@ -85,7 +87,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("body", BROKEN, ids=range(len(BROKEN)))
 def test_broken_bodies_are_refused_without_a_charge(api: Api, funded: Workspace, body: bytes) -> None:
-    for path in (USAGE, ESTIMATE):
+    for path in (USAGE, ESTIMATE, AUTHORIZE, SETTLE, EXTEND):
         answer = api.post(path, body)
         assert answer.status in (400, 415, 422), answer.content
         assert answer.kind == "application/problem+json"
@@ -132,7 +134,8 @@ def test_a_thousand_damaged_requests_end_in_problem_documents(api: Api, funded: 
     random_ = random.Random(seed)
     for _ in range(250):
         body, kind, headers = damaged(random_)
-        answer = api.post(random_.choice([USAGE, USAGE + "?x=1"]), body, content_type=kind, **headers)
+        path = random_.choice([USAGE, USAGE + "?x=1", AUTHORIZE, SETTLE])
+        answer = api.post(path, body, content_type=kind, **headers)
         assert 400 <= answer.status < 500, (body, kind, answer.status, answer.content)
         assert answer.kind == "application/problem+json"
         assert answer.json["status"] == answer.status
