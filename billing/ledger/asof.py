@@ -5,7 +5,7 @@ nothing has posted that yet; and posting is not a reader's business. So readers 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
@@ -21,7 +21,7 @@ from billing.ledger.roundtrip import Statement
 @dataclass
 class AsOf:
     """The numbers of `wallet` at an instant. `lots` and `holds`: the open ones as they are then, empty when nothing
-    was due, because then the stored rows say it.
+    was due, because then the stored rows say it. `moved`: what was due, as (kind of transfer, lot, amount).
     """
 
     wallet: Wallet
@@ -32,6 +32,7 @@ class AsOf:
     lots: dict[int, LotState]
     holds: dict[int, HoldState]
     due: bool
+    moved: list[tuple[str, LotState, int]] = field(default_factory=list)
 
     def post_due(self, now: datetime) -> None:
         """What `LotBook.post_due` would post, on the numbers alone."""
@@ -43,6 +44,7 @@ class AsOf:
             elif due.scheduled:
                 due.scheduled = False
                 self.available += due.remaining
+                self.moved.append(("lot.start", due, due.remaining))
                 self._repay()
                 queue.look_at([due])
             else:
@@ -52,6 +54,7 @@ class AsOf:
         at, hold.open_until, hold.resolution = hold.open_until, None, "expire"
         for lot_id, part in hold.pins:
             self.lots[lot_id].held -= part
+            self.moved.append(("hold.expire", self.lots[lot_id], part))
         self.available += hold.covered
         self.held -= hold.covered
         self.overdraft_held -= hold.overdraft
@@ -61,6 +64,8 @@ class AsOf:
                 self._expire(lot)
 
     def _expire(self, lot: LotState) -> None:
+        if lot.free:
+            self.moved.append(("lot.expire", lot, lot.free))
         self.available -= lot.free
         lot.remaining = lot.held
 
@@ -68,6 +73,7 @@ class AsOf:
         repaid = min(self.debt, self.available)
         for lot_id, part in burn.take(burn.in_burn_order(self.lots.values()), repaid):
             self.lots[lot_id].remaining -= part
+            self.moved.append(("debt.repay", self.lots[lot_id], part))
         self.debt -= repaid
         self.available -= repaid
 

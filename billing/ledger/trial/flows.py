@@ -2,7 +2,8 @@
 transfers themselves where they do not. Nobody reads more than a span of transfers for each instant asked about.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,22 +18,23 @@ LAST_SEQ: Final = 2**63 - 1
 # brought in or started (a start has no takes, its operation's key names the lot), else of no source, which is debt.
 # OFFSET 0 keeps the planner from reading whole tables for a few spans of which it knows too little.
 PARTS = """
-SELECT t.workspace_id, t.seq, t.created_at, t.kind, t.debit, t.credit,
-    coalesce(taken.source, named.source, '') AS source, coalesce(abs(taken.amount), t.amount) AS amount
+SELECT t.workspace_id, t.operation_id, t.seq, t.created_at, t.kind, t.debit, t.credit,
+    coalesce(taken.source, named.source, '') AS source, coalesce(taken.label, named.label, '') AS label,
+    coalesce(abs(taken.amount), t.amount) AS amount
 FROM ranges
 CROSS JOIN LATERAL (
     SELECT * FROM ledger_transfer
     WHERE workspace_id = ranges.workspace_id AND seq > ranges.after_seq AND seq <= ranges.until_seq OFFSET 0
 ) t
 LEFT JOIN LATERAL (
-    SELECT k.amount, lot.source FROM ledger_lottake k JOIN ledger_lot lot ON lot.id = k.lot_id
+    SELECT k.amount, lot.source, lot.label FROM ledger_lottake k JOIN ledger_lot lot ON lot.id = k.lot_id
     WHERE k.transfer_id = t.id OFFSET 0
 ) taken ON true
 LEFT JOIN LATERAL (
-    SELECT lot.source FROM ledger_lot lot
+    SELECT lot.source, lot.label FROM ledger_lot lot
     WHERE t.debit IN ('issued', 'adjusted') AND lot.workspace_id = t.workspace_id AND lot.seq = t.seq
     UNION ALL
-    SELECT lot.source FROM ledger_operation o
+    SELECT lot.source, lot.label FROM ledger_operation o
     JOIN ledger_lot lot ON lot.id = substring(o.key FROM '^start:([0-9]{1,18}):')::bigint
     WHERE t.kind = 'lot.start' AND o.id = t.operation_id
     OFFSET 0
@@ -88,7 +90,18 @@ def flows(workspace_id: int, edges: Sequence[datetime]) -> list[Flow]:
 
 def run(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of one statement. Compiling it would take longer than running it."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with nullcontext() if connection.in_atomic_block else transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         cursor.execute(sql, {**params, "span": models.SPAN})
         return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Everything read in the block is of one moment. For short blocks: rows that change meanwhile are kept for it."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
