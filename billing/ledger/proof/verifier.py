@@ -206,7 +206,7 @@ class Ledger:
         total = sum(part for _, part in t.takes)
         need(total == expected, f"its takes come to {credits(total)} instead of {credits(expected)}")
         returns = back or (t.debit not in OWN and t.credit in OWN)
-        need(t.reverses or not returns, "credits come back, but no entry is reversed")
+        need(t.reverses is not None or not returns, "credits come back, but no entry is reversed")
         for lot_id, part in t.takes:
             need(lot_id in self.lots, f"it takes from lot {lot_id}, which never came in")
             lot = self.lots[lot_id]
@@ -330,12 +330,11 @@ class Proof:
         self.ledger = Ledger(self.workspace[0], self.heads, self.look_up)
 
     def check_lot(self, lot_id: int, remaining: int, held: int) -> None:
-        """What is left of a lot. They stand in the order of their numbers."""
         lot = self.ledger.lots.get(lot_id)
         if lot is None or lot_id <= self.last_lot:
             raise Refused(f"lot {lot_id} cannot stand here")
-        left = f"lot {lot_id} comes to {credits(lot.remaining)}, {credits(lot.held)} of it held"
-        need((remaining, held) == (lot.remaining, lot.held), f"{left}; the file says otherwise")
+        left = f"{credits(lot.remaining)}, {credits(lot.held)} of it held"
+        need((remaining, held) == (lot.remaining, lot.held), f"lot {lot_id} comes to {left}; the file says otherwise")
         self.last_lot, self.lots = lot_id, self.lots + 1
 
     def look_up(self, seq: int) -> Transfer:
@@ -346,7 +345,8 @@ class Proof:
         return Transfer(parse(self.again.readline()))
 
 
-MOVED = {"issued": "granted", "adjusted": "adjusted", "debt": "for debt"}
+OUTSIDE = ("issued", "adjusted", "spent", "expired", "refunded", "debt")
+MOVED = {"issued": "granted", "debt": "paid back"}
 
 
 def plain(text: str) -> str:
@@ -364,10 +364,10 @@ def say(proof: Proof) -> None:
     for account in (*IN_LOTS, "debt", "overdraft_held"):
         print(f"{account.replace('_', ' '):15}{credits(abs(ledger.accounts[account])):>24} {unit}")
     for source in sorted({source for source, _ in ledger.moved}):
-        column = {account: amount for (of, account), amount in ledger.moved.items() if of == source}
+        column = [(MOVED.get(account, account), ledger.moved[source, account]) for account in OUTSIDE]
         print(f"\n{plain(source)}")
-        for account, amount in [*column.items(), ("there now", sum(column.values()))]:
-            print(f"  {MOVED.get(account, account):13}{credits(amount):>24}")
+        for what, amount in [*column, ("there now", sum(amount for _, amount in column))]:
+            print(f"  {what:13}{credits(amount):>24}")
 
 
 def head_of(text: str) -> tuple[int, str]:
