@@ -95,10 +95,15 @@ def as_of(workspace_id: int, now: datetime) -> AsOf:
 
 def open_lots(workspace_id: int, now: datetime) -> list[LotState]:
     """The open lots as they are at `now`, in no order."""
+    return list(lots_as_of(workspace_id, now)[0].values())
+
+
+def lots_as_of(workspace_id: int, now: datetime) -> tuple[dict[int, LotState], set[int]]:
+    """The open lots as they are at `now`, by id; and the lots of which something expired that nothing has posted yet."""
     found = as_of(workspace_id, now)
     if found.due:
-        return [lot for lot in found.lots.values() if lot.remaining]
-    return [store.lot_state(row) for row in _rows(store.all_lots(workspace_id))]
+        return {lot.id: lot for lot in found.lots.values() if lot.remaining}, found.expired
+    return {lot.id: lot for lot in map(store.lot_state, _rows(store.all_lots(workspace_id)))}, set()
 
 
 def _of(wallet: Wallet, lots: Iterable[LotState], holds: Iterable[HoldState], *, due: bool) -> AsOf:

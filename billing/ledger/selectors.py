@@ -9,7 +9,7 @@ from typing import Literal
 from django.db.models import Prefetch, QuerySet
 
 from billing.credits import clock
-from billing.ledger.asof import as_of, open_lots
+from billing.ledger.asof import as_of, lots_as_of, open_lots
 from billing.ledger.burn import in_burn_order
 from billing.ledger.held import HoldRow, hold, holds
 from billing.ledger.models import Lot, LotTake, Operation, Transfer
@@ -128,14 +128,12 @@ def lots(workspace_id: int, now: datetime | None = None) -> list[LotRow]:
     """
     at = now or clock.now()
     found = list(Lot.objects.filter(workspace_id=workspace_id).order_by("-id")[:SHOWN_LOTS])
-    usable = {lot.id: lot for lot in open_lots(workspace_id, at)}
+    usable, unposted = lots_as_of(workspace_id, at)
     known = {lot.pk for lot in found}
     found += Lot.objects.filter(workspace_id=workspace_id, pk__in=usable.keys() - known)
     gone = [lot.pk for lot in found if lot.pk not in usable]
     expired = LotTake.objects.filter(lot__in=gone, transfer__kind="lot.expire")
-    # With those that expired and nothing has posted that yet.
-    over = {lot.pk for lot in found if lot.remaining and lot.expires_at is not None and lot.expires_at <= at}
-    expired_ids = {*expired.values_list("lot_id", flat=True), *over}
+    expired_ids = {*expired.values_list("lot_id", flat=True), *unposted}
     by_id = {lot.pk: lot for lot in found}
     ordered = [_row(by_id[lot.id], lot, "active") for lot in in_burn_order(usable.values()) if not lot.scheduled]
     first = next((place for place, row in enumerate(ordered) if row.remaining > row.held), None)
@@ -152,10 +150,10 @@ def lot(workspace_id: int, lot_id: int, now: datetime | None = None) -> LotRow |
     found = Lot.objects.filter(workspace_id=workspace_id, pk=lot_id).first()
     if found is None:
         return None
-    usable = {lot.id: lot for lot in open_lots(workspace_id, at)}
+    usable, unposted = lots_as_of(workspace_id, at)
     state = usable.get(lot_id)
     if state is None:
-        expired = found.remaining or LotTake.objects.filter(lot_id=lot_id, transfer__kind="lot.expire").exists()
+        expired = lot_id in unposted or LotTake.objects.filter(lot_id=lot_id, transfer__kind="lot.expire").exists()
         return _row(found, None, "expired" if expired else "used")
     if state.scheduled:
         return _row(found, state, "scheduled")
