@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Workspace
-from billing.ledger.accounts import SPENT
-from billing.ledger.held import HoldRow, Pinned, hold
+from billing.ledger.held import HoldRow, Pinned
 from billing.ledger.models import HoldExtension, LotTake, Operation, Transfer
-from billing.metering.models import UsageEvent
+from billing.metering.keys import CHARGES
+from billing.metering.models import AllowanceHold, UsageEvent
 from billing.overview.holds import HoldLine, lines_of
+from billing.usage.holds import hold_details
 from billing.usage.models import Authorization
 
 BASIS = {
@@ -31,7 +32,9 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """What the request cost: `from_hold` was set aside for it, the rest was taken from the balance or is owed."""
+    """What the request cost: `from_hold` was set aside for it, the rest was taken from the balance or is owed. A
+    request that was reported after its hold had expired is paid from the balance alone.
+    """
 
     amount: int
     from_hold: int
@@ -47,6 +50,7 @@ class HoldPage:
     line: HoldLine
     asked: Authorization | None
     pins: tuple[Pin, ...]
+    reserved: tuple[AllowanceHold, ...]  # quantities that the plan includes
     placed: Transfer | None  # None: nothing was set aside
     ending: tuple[Transfer, ...]
     ended_by: Operation | None
@@ -77,38 +81,40 @@ class HoldPage:
 
 def hold_page(workspace: Workspace, pk: int, now: datetime | None = None) -> HoldPage | None:
     """Everything about a hold of this workspace."""
-    row = hold(workspace.pk, pk, now)
-    if row is None:
+    found = hold_details(workspace.pk, pk, now)
+    if found is None:
         return None
+    row, event = found.hold, found.event
     (line,) = lines_of(workspace, [row])
-    transfers = Transfer.objects.filter(operation_id__in=[pk, row.resolved_by or pk]).order_by("seq")
-    placed = [transfer for transfer in transfers if transfer.operation_id == pk]
-    ending = [transfer for transfer in transfers if transfer.operation_id != pk]
-    used = _used(ending)
+    charged_by = event.operation_id if event else None
+    operations = {pk, row.resolved_by, charged_by} - {None}
+    transfers = list(Transfer.objects.filter(operation_id__in=operations).order_by("seq"))
+    used = _used(transfers)
     return HoldPage(
         line=line,
-        asked=Authorization.objects.filter(pk=pk).first(),
+        asked=found.authorization,
         pins=tuple(Pin(lot=pin, used=used.get(pin.lot_id, 0)) for pin in row.pins),
-        placed=placed[0] if placed else None,
-        ending=tuple(ending),
+        reserved=tuple(AllowanceHold.objects.filter(hold_id=pk).select_related("allowance")),
+        placed=next((transfer for transfer in transfers if transfer.operation_id == pk), None),
+        ending=tuple(transfer for transfer in transfers if transfer.operation_id == row.resolved_by),
         ended_by=Operation.objects.filter(pk=row.resolved_by).first() if row.resolved_by else None,
         extensions=tuple(HoldExtension.objects.filter(hold_id=pk).order_by("pk")),
-        charge=_charge(ending) if row.status == "settled" else None,
-        event=UsageEvent.objects.filter(hold_id=pk).first(),
+        charge=_charge(transfers) if event or row.status == "settled" else None,
+        event=event,
     )
 
 
-def _used(ending: Sequence[Transfer]) -> dict[int, int]:
+def _used(transfers: Sequence[Transfer]) -> dict[int, int]:
     """What each lot paid of what was pinned in it."""
-    settled = [transfer.pk for transfer in ending if transfer.kind == "hold.settle"]
+    settled = [transfer.pk for transfer in transfers if transfer.kind == "hold.settle"]
     used: dict[int, int] = {}
     for take in LotTake.objects.filter(transfer__in=settled):
         used[take.lot_id] = used.get(take.lot_id, 0) + take.amount
     return used
 
 
-def _charge(ending: Sequence[Transfer]) -> Charge:
-    charged = [transfer for transfer in ending if transfer.credit == SPENT]
+def _charge(transfers: Sequence[Transfer]) -> Charge:
+    charged = [transfer for transfer in transfers if transfer.kind in CHARGES]
 
     def of(kind: str) -> int:
         return sum(transfer.amount for transfer in charged if transfer.kind == kind)

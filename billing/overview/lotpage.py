@@ -18,8 +18,8 @@ from billing.credits.units import credits
 from billing.ledger.accounts import IN_LOTS
 from billing.ledger.models import LotTake, Transfer
 from billing.ledger.selectors import HoldRow, LotRow, Refundable, holds, lot, refundable
+from billing.metering.keys import CHARGES
 from billing.overview.holds import HoldLine, lines_of
-from billing.overview.statement import CHARGES
 from billing.overview.words import kind_words
 
 TAKES = 2_000  # that a page of days reads

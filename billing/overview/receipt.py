@@ -1,23 +1,14 @@
-"""One request in full: what was counted, at which price, and which lots paid."""
+"""One request in full: what was counted, at which price, which lots paid, and the hold that it settled."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.ledger.models import Transfer
-from billing.ledger.selectors import operation_heads, operation_takes
+from billing.foundation.site.selectors import site
+from billing.ledger.selectors import HoldRow, hold
 from billing.metering.models import UsageEvent
 from billing.metering.receipts import ReceiptLine
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaidFrom:
-    """A lot's part of a charge, in nano-credits."""
-
-    lot_id: int
-    label: str
-    source: str
-    amount: int
-    seq: int
+from billing.metering.selectors.receipts import PaidFrom, receipt_of
+from billing.overview.numbers import count_text, plain_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,48 +20,62 @@ class Uncounted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PricedLine:
+    """A line and how its credits come about, as a person would reckon it."""
+
+    line: ReceiptLine
+    sum: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventReceipt:
+    """`head` is the digest of entry `seq`, the last one that charged it; empty and None where nothing was charged."""
+
     event: UsageEvent
-    lines: tuple[ReceiptLine, ...]
+    lines: tuple[PricedLine, ...]
     unpriced: tuple[Uncounted, ...]
     paid_from: tuple[PaidFrom, ...]
-    debt: int  # part that no lot covered
-    head: Transfer | None
+    debt: int  # nano-credits that no lot covered
+    seq: int | None
+    head: bytes
+    hold: HoldRow | None
 
 
 def event_receipt(event: UsageEvent) -> EventReceipt:
-    lines = tuple(ReceiptLine.stored(line) for line in event.lines)
-    billed = {line.meter for line in lines}
+    found = receipt_of(event)
+    billed = {line.meter for line in found.lines}
     rest = [Uncounted(meter=meter, quantity=Decimal(n)) for meter, n in event.usage.items() if meter not in billed]
-    paid = lots_that_paid(event)
-    head = operation_heads([event.operation_id]).get(event.operation_id) if event.operation_id else None
+    face = site().usd_per_credit
     return EventReceipt(
         event=event,
-        lines=lines,
+        lines=tuple(PricedLine(line=line, sum=sum_text(line, face)) for line in found.lines),
         unpriced=tuple(rest),
-        paid_from=paid,
-        debt=event.amount - sum(part.amount for part in paid),
-        head=head,
+        paid_from=found.paid,
+        debt=found.debt,
+        seq=found.seq,
+        head=found.head,
+        hold=hold(event.workspace_id, event.hold_id) if event.hold_id else None,
     )
 
 
-def lots_that_paid(event: UsageEvent) -> tuple[PaidFrom, ...]:
-    """The overlap of the event's stretch of its operation with the operation's ordered takes."""
-    if event.operation_id is None or not event.amount:
-        return ()
-    start, end, position = event.offset, event.offset + event.amount, 0
-    paid = []
-    for take in operation_takes(event.operation_id):
-        overlap = min(position + take.amount, end) - max(position, start)
-        if overlap > 0:
-            paid.append(
-                PaidFrom(
-                    lot_id=take.lot_id,
-                    label=take.lot.label,
-                    source=take.lot.source,
-                    amount=overlap,
-                    seq=take.transfer.seq,
-                )
-            )
-        position += take.amount
-    return tuple(paid)
+def sum_text(line: ReceiptLine, usd_per_credit: Decimal) -> str:
+    """ "(1,200 − 200 included) × $0.15 ÷ 1,000,000 × 1.2 ÷ $0.005": quantity, price, markup, a credit's face value.
+
+    Empty for what is free. The line's own credits are this, rounded so that the lines add up to the charge.
+    """
+    if not line.price_usd:
+        return ""
+    quantity = count_exact(line.quantity)
+    if line.from_allowance:
+        quantity = f"({quantity} − {count_exact(line.from_allowance)} included)"
+    text = f"{quantity} × ${plain_text(line.price_usd)}"
+    if line.per != 1:
+        text += f" ÷ {line.per:,}"
+    if line.markup_percent:
+        text += f" × {plain_text(1 + line.markup_percent / 100)}"
+    return f"{text} ÷ ${plain_text(usd_per_credit)}"
+
+
+def count_exact(quantity: Decimal) -> str:
+    """All of its decimals, unlike `count_text`."""
+    return count_text(quantity) if quantity == quantity.to_integral_value() else plain_text(quantity)

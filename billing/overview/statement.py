@@ -14,6 +14,7 @@ from django.db.models import Case, F, Q, Sum, When
 
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD
 from billing.ledger.models import Transfer, Wallet
+from billing.metering.keys import CHARGES
 from billing.metering.models import HourTotal
 
 OWN = (AVAILABLE, HELD, DEBT)  # accounts whose sum is what a workspace has
@@ -21,8 +22,6 @@ HOUR = timedelta(hours=1)
 SHOW = {"all": "Everything", "usage": "Usage", "in": "Credits in", "out": "Expired or taken back"}
 CAME_IN = Q(credit__in=OWN) & ~Q(debit__in=OWN)
 WENT_OUT = Q(debit__in=OWN) & ~Q(credit__in=OWN)
-# Charges for usage, from a hold or not: the hourly totals have them. What takes one back is an entry of its own.
-CHARGES = ("usage.spend", "usage.debt", "hold.settle")
 LATEST = 2**62  # sorts before every transfer of the same instant
 CURSOR = re.compile(r"([12]\d{7}T\d{12})-(h|\d{1,18})", re.ASCII)
 _CHANGE = Case(When(credit__in=OWN, then=F("amount")), default=-F("amount"))

@@ -105,6 +105,12 @@ def per_text(per: int) -> str:
 
 
 @register.filter
+def whole_percent(value: Decimal | None) -> str:
+    """ "67%"; a dash for what there is not."""
+    return "–" if value is None else f"{value:.0f}%"
+
+
+@register.filter
 def unsigned(amount: int) -> int:
     return abs(amount)
 

@@ -1,6 +1,8 @@
 """What is on hold is seen, with what it is for, and each hold tells how it ended."""
 
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,13 +12,18 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.hold_services import hold_extend, hold_release
 from billing.ledger.models import Hold, Transfer
+from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, overdraft_set
-from billing.metering.events import Source
+from billing.metering.events import EventInput, Source
+from billing.metering.models import UsageEvent
+from billing.metering.record import usage_record
 from billing.overview.holdpage import hold_page
 from billing.overview.holds import hold_title, open_holds
 from billing.overview.tests.holding import place, settle
 from billing.plans.services import workspace_open
 from billing.usage.authorize import authorize
+
+SERVICE = Source(origin="service")
 
 
 @pytest.fixture
@@ -98,8 +105,6 @@ def test_a_charge_above_the_hold_names_the_rest(funded: Workspace, alice_client:
 
 
 def open_available(workspace: Workspace) -> int:
-    from billing.ledger.selectors import balance
-
     return balance(workspace.pk).available
 
 
@@ -136,12 +141,77 @@ def test_a_hold_of_nothing_explains_itself(funded: Workspace, alice_client: Clie
 def test_an_authorisation_tells_what_was_expected_and_by_whose_key(funded: Workspace, alice_client: Client) -> None:
     told = authorize(
         workspace=funded,
-        source=Source(origin="service"),
+        source=SERVICE,
         raw={"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 100_000}, "task": "chat", "agent": "support-bot"},
     )
     page = text(alice_client, funded, f"credits/holds/hold_{told.hold_id}")
     for said in ("Estimate", "support-bot", "100,000 expected", "from the quantities that were named"):
         assert said in page
+
+
+def request(workspace: Workspace, event_id: str, tokens: int, hold: int, **changes: Any) -> UsageEvent:
+    quantities = {"input_tokens": Decimal(tokens)}
+    event = EventInput(event_id, "openai/gpt-4o-mini", quantities, hold=hold, **changes)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event)
+    return UsageEvent.objects.get(event_id=event_id)
+
+
+def test_the_hold_and_the_request_that_settled_it_lead_to_each_other(funded: Workspace, alice_client: Client) -> None:
+    told = authorize(
+        workspace=funded, source=SERVICE, raw={"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 100_000}}
+    )
+    event = request(funded, "settling", 90_000, told.hold_id)
+    page = text(alice_client, funded, f"credits/holds/hold_{told.hold_id}")
+    assert f"activity/requests/{event.pk}" in page
+    assert "cost 10% less" in page
+    receipt = text(alice_client, funded, f"activity/requests/{event.pk}")
+    assert f"credits/holds/hold_{told.hold_id}" in receipt
+    assert "set aside for it before" in receipt
+    settled = Transfer.objects.get(kind="hold.settle")
+    entry = text(alice_client, funded, f"activity/{settled.seq}")
+    assert f"activity/requests/{event.pk}" in entry
+    assert f"activity/{settled.seq}" in receipt
+
+
+def test_a_request_after_the_hold_had_expired_is_told_with_it(funded: Workspace, alice_client: Client) -> None:
+    pk = place(funded, 30 * NANO, minutes=5)
+    with clock.at(clock.now() + timedelta(minutes=6)):
+        event = request(funded, "late", 100_000, pk)
+        page = text(alice_client, funded, f"credits/holds/hold_{pk}")
+        assert "It was reported after the hold had expired." in page
+        assert f"activity/requests/{event.pk}" in page
+        found = hold_page(funded, pk)
+        assert found is not None
+        assert found.charge is not None
+        assert (found.charge.from_hold, found.charge.from_balance) == (0, 3 * NANO)
+        assert found.free_again == 30 * NANO
+        assert "had expired, so the balance paid" in text(alice_client, funded, f"activity/requests/{event.pk}")
+
+
+def test_what_the_plan_includes_is_reserved_and_told(funded: Workspace, alice_client: Client) -> None:
+    told = authorize(
+        workspace=funded,
+        source=SERVICE,
+        raw={"model": "elevenlabs/eleven_flash_v2_5", "usage": {"input_characters": 640}},
+    )
+    page = text(alice_client, funded, f"credits/holds/hold_{told.hold_id}")
+    assert "Included in the plan" in page
+    assert "640<small>input characters" in page
+    assert "640 reserved for requests in progress" in text(alice_client, funded, "credits")
+
+
+def test_how_good_the_estimates_were_is_shown(funded: Workspace, alice_client: Client) -> None:
+    assert "How well holds fitted" not in text(alice_client, funded, "credits/holds")
+    for n, tokens in enumerate((50_000, 100_000, 110_000)):
+        told = authorize(
+            workspace=funded, source=SERVICE, raw={"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 100_000}}
+        )
+        request(funded, f"e{n}", tokens, told.hold_id)
+    page = text(alice_client, funded, "credits/holds")
+    assert "How well holds fitted" in page
+    assert "67%" in page  # two of three cost no more than was held
+    assert "100%" in page  # the middle one cost just as much
+    assert "gpt-4o-mini" in page
 
 
 def test_holds_are_listed_by_how_they_ended_page_by_page(funded: Workspace, alice_client: Client) -> None:

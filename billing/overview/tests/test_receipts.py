@@ -1,5 +1,7 @@
+import re
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from django.test import Client
 
@@ -32,7 +34,7 @@ def two_lots(alice: User) -> Workspace:
 
 
 def paid(event_id: str) -> list[tuple[str, int]]:
-    return [(part.label, part.amount) for part in event_receipt(UsageEvent.objects.get(event_id=event_id)).paid_from]
+    return [(part.label, part.nano) for part in event_receipt(UsageEvent.objects.get(event_id=event_id)).paid_from]
 
 
 def test_each_request_of_a_batch_names_the_lots_that_paid_for_it(prices: None, alice: User) -> None:
@@ -47,7 +49,7 @@ def test_what_no_lot_covered_is_shown_as_owed(prices: None, alice: User) -> None
     workspace = two_lots(alice)
     usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("big", input_tokens=100_000))
     receipt = event_receipt(UsageEvent.objects.get(event_id="big"))
-    assert sum(part.amount for part in receipt.paid_from) == NANO + NANO // 2
+    assert sum(part.nano for part in receipt.paid_from) == NANO + NANO // 2
     assert receipt.debt == 10 * LINE - NANO - NANO // 2
 
 
@@ -60,12 +62,12 @@ def test_lines_add_up_to_the_charge_and_parts_are_named(prices: None, alice: Use
     )
     found = UsageEvent.objects.get(event_id="mixed")
     receipt = event_receipt(found)
-    assert sum(line.nano for line in receipt.lines) == found.amount
+    assert sum(priced.line.nano for priced in receipt.lines) == found.amount
     assert [entry.meter for entry in receipt.unpriced] == ["reasoning_tokens"]
-    assert receipt.head is not None
+    assert receipt.seq is not None
     text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
     assert "Cached input tokens" in text
-    assert bytes(receipt.head.digest).hex() in text
+    assert receipt.head.hex() in text
 
 
 def test_an_unknown_model_says_that_nothing_was_charged(prices: None, alice: User, alice_client: Client) -> None:
@@ -88,3 +90,33 @@ def test_a_receipt_of_another_workspace_does_not_exist(
         assert alice_client.get(f"/w/{workspace.public_id}/{made_up}").status_code == 404
     for hour in ("2026-13-01T00", "x", "0001-01-01T00", "9999-12-31T23"):
         assert alice_client.get(f"/w/{workspace.public_id}/activity/hours/{hour}").status_code in (200, 404)
+
+
+def test_the_sum_of_each_line_can_be_reckoned_by_hand(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = workspace_open(name="Reckoner", owner=alice, plan_key="pro")
+    credits_grant(workspace_id=workspace.pk, key="a", amount=1_000 * NANO, label="First")
+    events = [
+        event("tokens", input_tokens=1_237, output_tokens=311, cached_input_tokens=200),
+        EventInput("speech", "elevenlabs/eleven_flash_v2_5", {"input_characters": Decimal(500_640)}),
+        EventInput("image", "google/gemini-2.5-flash-image", {"images": Decimal(3)}),
+    ]
+    for each in events:
+        usage_record(workspace_id=workspace.pk, source=SERVICE, event=each)
+    for found in UsageEvent.objects.filter(workspace=workspace):
+        receipt = event_receipt(found)
+        assert receipt.lines
+        for priced in receipt.lines:
+            exact = reckoned(priced.sum) * NANO
+            assert abs(exact - priced.line.nano) < 1, priced.sum
+        text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+        assert all(priced.sum in text for priced in receipt.lines)
+
+
+def reckoned(text: str) -> Fraction:
+    """What a person with pen and paper gets."""
+    plain = text.replace(",", "").replace("$", "").replace(" included", "").replace("−", "-")
+    parts = re.split(r" ([×÷]) ", plain)
+    value = sum((Fraction(part) for part in parts[0].strip("()").replace(" - ", " -").split()), Fraction(0))
+    for sign, factor in zip(parts[1::2], parts[2::2], strict=True):
+        value = value * Fraction(factor) if sign == "×" else value / Fraction(factor)
+    return value

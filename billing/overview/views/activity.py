@@ -115,5 +115,10 @@ def event(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse
     found = get_object_or_404(
         UsageEvent.objects.select_related("project", "api_key", "operation"), pk=pk, workspace_id=request.workspace.pk
     )
-    context = {"nav": "activity", "receipt": event_receipt(found), "usd_per_credit": site().usd_per_credit}
+    context = {
+        "nav": "activity",
+        "receipt": event_receipt(found),
+        "hour": found.booked_at.astimezone(UTC).strftime(HOUR_FORMAT),
+        "usd_per_credit": site().usd_per_credit,
+    }
     return render(request, "overview/event.html", context)

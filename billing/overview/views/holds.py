@@ -10,6 +10,7 @@ from billing.ledger.records import parse_hold_id
 from billing.overview.holdpage import hold_page
 from billing.overview.holds import lines_of
 from billing.overview.page import page
+from billing.usage.accuracy import estimate_accuracy
 
 ROWS = 50
 SHOW: dict[str, HoldStatus | None] = {
@@ -38,6 +39,7 @@ def all_holds(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "lines": lines_of(request.workspace, found[:ROWS]),
         "cursor": found[ROWS - 1].public_id if len(found) > ROWS else "",
         "later": bool(text),
+        "fit": estimate_accuracy(request.workspace.pk),
     }
     template = "overview/holds.html#list" if request.htmx.target == "holds" else "overview/holds.html"
     return render(request, template, context)
