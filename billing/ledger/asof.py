@@ -99,10 +99,11 @@ def open_lots(workspace_id: int, now: datetime) -> list[LotState]:
 
 
 def lots_as_of(workspace_id: int, now: datetime) -> tuple[dict[int, LotState], set[int]]:
-    """The open lots as they are at `now`, by id; and the lots of which something expired that nothing has posted yet."""
+    """The open lots as they are at `now`, by id; and those of which something expired and nothing has posted that."""
     found = as_of(workspace_id, now)
     if found.due:
-        return {lot.id: lot for lot in found.lots.values() if lot.remaining}, found.expired
+        expired = {lot.id for kind, lot, _ in found.moved if kind == "lot.expire"}
+        return {lot.id: lot for lot in found.lots.values() if lot.remaining}, expired
     return {lot.id: lot for lot in map(store.lot_state, _rows(store.all_lots(workspace_id)))}, set()
 
 
