@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing.ledger.trial.flows import MOVED, run
+from billing.ledger.trial.flows import MOVED, between, run
 
 # One statement: lots, transfers and wallet of a workspace are of the same moment, whatever is posted meanwhile.
 _BOOKS = f"""
@@ -63,7 +63,7 @@ class Books:
 def books(workspace_ids: Sequence[int], edges: Sequence[datetime]) -> dict[int, Books]:
     """Of each of these workspaces that has any."""
     found: defaultdict[int, Books] = defaultdict(Books)
-    rows = run(_BOOKS, {"workspaces": list(workspace_ids), "edges": list(edges)})
+    rows = run(_BOOKS, between(workspace_ids, edges))
     for workspace_id, part, bucket, source, debit, credit, amount in rows:
         each, nano = found[workspace_id], int(amount)
         if part == "moved":

@@ -42,9 +42,10 @@ WITH kept AS (
         min(until_seq) FILTER (WHERE until_at >= %(at)s) AS behind
     FROM trial_flowsum WHERE workspace_id = %(workspace)s
 )
-SELECT seq, digest FROM ledger_transfer, kept
-WHERE workspace_id = %(workspace)s AND seq >= coalesce(before, 1) AND seq <= coalesce(behind, {LAST_SEQ})
-    AND created_at < %(at)s ORDER BY seq DESC LIMIT 1
+SELECT seq, digest FROM ledger_transfer
+WHERE workspace_id = %(workspace)s AND seq >= coalesce((SELECT before FROM kept), 1)
+    AND seq <= coalesce((SELECT behind FROM kept), {LAST_SEQ}) AND created_at < %(at)s
+ORDER BY seq DESC LIMIT 1
 """  # noqa: S608
 
 

@@ -48,17 +48,24 @@ kept AS MATERIALIZED (
     SELECT workspace_id, until_seq, kind, debit, credit, source, amount,
         width_bucket(since_at, %(edges)s::timestamptz[]) AS first_bucket,
         width_bucket(until_at, %(edges)s::timestamptz[]) AS bucket
-    FROM trial_flowsum WHERE workspace_id = ANY(%(workspaces)s)
+    FROM trial_flowsum
+    WHERE workspace_id = ANY(%(workspaces)s) AND until_at >= %(first)s::timestamptz AND since_at < %(end)s::timestamptz
 ), ranges AS MATERIALIZED (
-    SELECT asked.workspace_id, coalesce(max(kept.until_seq), 0) AS after_seq, {LAST_SEQ} AS until_seq
-    FROM unnest(%(workspaces)s) AS asked(workspace_id) LEFT JOIN kept USING (workspace_id) GROUP BY 1
+    SELECT asked.workspace_id, coalesce(last.until_seq, 0) AS after_seq, {LAST_SEQ} AS until_seq
+    FROM unnest(%(workspaces)s) AS asked(workspace_id) LEFT JOIN LATERAL (
+        SELECT until_seq FROM trial_flowsum s
+        WHERE s.workspace_id = asked.workspace_id ORDER BY until_seq DESC LIMIT 1
+    ) last ON true
     UNION ALL
     SELECT DISTINCT workspace_id, until_seq - %(span)s, until_seq FROM kept WHERE first_bucket <> bucket
 ), moved AS (
+    SELECT workspace_id, 0 AS bucket, kind, debit, credit, source, sum(amount) AS amount FROM trial_flowsum
+    WHERE workspace_id = ANY(%(workspaces)s) AND until_at < %(first)s::timestamptz GROUP BY 1, 2, 3, 4, 5, 6
+    UNION ALL
     SELECT workspace_id, bucket, kind, debit, credit, source, amount FROM kept WHERE first_bucket = bucket
     UNION ALL
     SELECT workspace_id, width_bucket(created_at, %(edges)s::timestamptz[]), kind, debit, credit, source, amount
-    FROM ({PARTS}) parts
+    FROM ({PARTS}) parts WHERE created_at < %(end)s::timestamptz
 )
 """  # noqa: S608
 
@@ -80,12 +87,24 @@ class Flow:
     amount: int
 
 
-def flows(workspace_id: int, edges: Sequence[datetime]) -> list[Flow]:
-    """Everything that ever moved in a workspace, summed between `edges` (ascending): bucket 0 is before the first."""
-    rows = run(_FLOWS, {"workspaces": [workspace_id], "edges": list(edges)})
+def flows(workspace_id: int, edges: Sequence[datetime], *, to_the_end: bool = True) -> list[Flow]:
+    """Everything that ever moved in a workspace, summed between `edges` (ascending): bucket 0 is before the first.
+    What came after the last one may be left out.
+    """
     return [
-        Flow(bucket, kind, debit, credit, source, int(amount)) for bucket, kind, debit, credit, source, amount in rows
+        Flow(bucket, kind, debit, credit, source, int(amount))
+        for bucket, kind, debit, credit, source, amount in run(_FLOWS, between([workspace_id], edges, to_the_end))
     ]
+
+
+def between(workspace_ids: Sequence[int], edges: Sequence[datetime], to_the_end: bool = True) -> dict[str, Any]:
+    """The parameters of MOVED."""
+    return {
+        "workspaces": list(workspace_ids),
+        "edges": list(edges),
+        "first": edges[0].isoformat() if edges else "infinity",
+        "end": edges[-1].isoformat() if edges and not to_the_end else "infinity",
+    }
 
 
 def run(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:

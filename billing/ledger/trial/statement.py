@@ -107,7 +107,7 @@ def statement(workspace_id: int, days: Sequence[datetime], *, now: datetime) -> 
     """The statement of a month whose days begin at `days`; the last of them is the beginning of the next month."""
     since, until = days[0], days[-1]
     with snapshot():
-        posted = flows(workspace_id, days)
+        posted = flows(workspace_id, days, to_the_end=False)
         due = _due(workspace_id, now, len(days) - 1) if since <= now < until else ()
         head = head_before(workspace_id, until)
     before = [flow for flow in posted if flow.bucket == 0]
