@@ -67,8 +67,7 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
         content = {"application/json": {"schema": {"$ref": REF.format(model=declared["body"].__name__)}}}
         operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {
-        str(status): _response(status, dict(response), csv=declared["csv"], idempotent=declared["idempotent"])
-        for status, response in operation["responses"].items()
+        str(status): _response(status, dict(response), declared) for status, response in operation["responses"].items()
     }
     text = operation.get("description", "")
     operation["description"] = f"{text}\n\nScope: `{declared['scope']}`.".strip()
@@ -127,7 +126,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "anyOf": options} if options else schema
 
 
-def _response(status: int, response: dict[str, Any], *, csv: bool, idempotent: bool) -> dict[str, Any]:
+def _response(status: int, response: dict[str, Any], declared: dict[str, Any]) -> dict[str, Any]:
     headers = {name: _header(text) for name, text in METERED_HEADERS.items()}
     if status >= 400:
         response["description"] = TITLES[status]
@@ -136,9 +135,11 @@ def _response(status: int, response: dict[str, Any], *, csv: bool, idempotent: b
             headers["Retry-After"] = _header("Seconds to wait.", required=status == 429)
         if status == 401:
             headers["WWW-Authenticate"] = {"required": True, "schema": {"type": "string"}}
-    elif csv:
-        response["content"]["text/csv"] = {"schema": {"type": "string"}}
-    if status == 201 or (idempotent and status < 300):
+    else:
+        response["content"] = {declared["content_type"]: response["content"]["application/json"]}
+        if declared["csv"]:
+            response["content"]["text/csv"] = {"schema": {"type": "string"}}
+    if status == 201 or (declared["idempotent"] and status < 300):
         headers["Idempotent-Replay"] = {
             "description": "`true` when this is the first answer once more.",
             "schema": {"type": "string", "enum": ["true"]},

@@ -25,12 +25,13 @@ def declared(
     body_limit: int = 0,
     query: type[BaseModel] | None = None,
     csv: bool = False,
+    content_type: str = "application/json",
     names_workspace: bool = True,
     idempotent: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py.
 
-    `idempotent`: it takes an Idempotency-Key header.
+    `idempotent`: it takes an Idempotency-Key header. `content_type`: of a success; of JSON Lines the model is one line.
     """
     statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if body_limit else ())})
     return {
@@ -42,6 +43,7 @@ def declared(
                 "body": body,
                 "query": query,
                 "csv": csv,
+                "content_type": content_type,
                 "metered": True,
                 "idempotent": idempotent,
             }

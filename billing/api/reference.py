@@ -85,7 +85,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
             for item in operation["parameters"]
         ],
         body=list(fields(body, schemas)) if body else [],
-        answer=list(fields(success["content"]["application/json"]["schema"], schemas)),
+        answer=list(fields(next(iter(success["content"].values()))["schema"], schemas)),
         statuses=[(status, response["description"]) for status, response in operation["responses"].items()],
         example=_example(method, path, name),
     )

@@ -11,7 +11,7 @@ from ninja.renderers import BaseRenderer
 from billing.api import bodies, jsontext
 from billing.api.middleware import problem_of
 from billing.api.problems import Problem, pointer
-from billing.api.routes import credits, holds, pricing, usage
+from billing.api.routes import credits, holds, pricing, proof, usage
 
 
 class ExactParser(Parser):
@@ -38,6 +38,7 @@ api = NinjaAPI(
 api.add_router("/usage", usage.router)
 api.add_router("/usage", holds.router)
 api.add_router("/credits", credits.router)
+api.add_router("/credits", proof.router)
 api.add_router("/pricing", pricing.router)
 
 

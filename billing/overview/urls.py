@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from billing.overview.views import activity, credits, holds, home, lots, models, usage
+from billing.overview.views import activity, credits, holds, home, lots, models, proof, usage
 
 app_name = "overview"
 
@@ -19,6 +19,9 @@ workspace_urls = [
     path("credits", credits.credits, name="credits"),
     path("credits/holds", holds.all_holds, name="holds"),
     path("credits/holds/<str:hold_id>", holds.hold, name="hold"),
+    path("credits/proof", proof.proof, name="proof"),
+    path("credits/proof.jsonl", proof.proof_file, name="proof-file"),
+    path("credits/verify_balance.py", proof.script, name="proof-script"),
     path("credits/lots/<int:pk>", lots.lot, name="lot"),
     path("credits/lots/<int:pk>/entries", lots.entries, name="lot-entries"),
 ]

@@ -24,7 +24,7 @@ class Answer:
         self.headers = response.headers
         self.content = b"".join(response.streaming_content) if response.streaming else response.content
         self.kind = response.headers.get("Content-Type", "")
-        self.json: Any = json.loads(self.content, parse_float=Decimal) if "json" in self.kind else None
+        self.json: Any = json.loads(self.content, parse_float=Decimal) if self.kind.endswith("json") else None
 
 
 class Api:

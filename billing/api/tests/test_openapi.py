@@ -102,6 +102,7 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/summary",
         "/api/v1/credits/lots",
         "/api/v1/credits/ledger",
+        "/api/v1/credits/proof",
         "/api/v1/pricing/models",
         "/api/v1/openapi.json",
     }
@@ -121,7 +122,11 @@ def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
         for status, response in operation["responses"].items():
             assert set(METERED_HEADERS) <= set(response["headers"])
             kinds = set(response["content"])
-            assert kinds == {"application/problem+json"} if status >= "400" else "application/json" in kinds
+            assert (
+                kinds == {"application/problem+json"}
+                if status >= "400"
+                else kinds & {"application/json", "application/jsonl"}
+            )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,8 @@ def test_answers_are_as_described(api: Api) -> None:
         check(api.get(f"{usage}/events/{event_id}"), f"{usage}/events/{{event_id}}", "get")
     for by in ("model", "key", "day"):
         check(api.get(f"{usage}/breakdown", {"by": by}), f"{usage}/breakdown", "get")
-    for path in ("/api/v1/credits/summary", "/api/v1/credits/lots", "/api/v1/credits/ledger", "/api/v1/pricing/models"):
+    credits = [f"/api/v1/credits/{name}" for name in ("summary", "lots", "ledger", "proof")]
+    for path in (*credits, "/api/v1/pricing/models"):
         check(api.get(path), path, "get")
 
 

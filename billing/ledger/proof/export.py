@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from accounts.models import Workspace
@@ -16,6 +17,8 @@ from billing.ledger.proof.rows import WalletNow, chunks, wallet_now
 from billing.ledger.services import wallet_settle
 
 FORMAT, VERSION = "purser-proof", 1
+CONTENT_TYPE = "application/jsonl"
+SCRIPT = Path(__file__).with_name("verifier.py")  # what customers are given as verify_balance.py
 BLOCK = 65_536  # bytes handed over at once
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode

@@ -41,6 +41,9 @@ PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
     "event": (event_page, "What was counted"),
     "models": (lambda _: "models", "gpt 4o mini"),
     "credits": (lambda _: "credits", "Which credits are spent first"),
+    "proof": (lambda _: "credits/proof", "Check against an older head"),
+    "proof file": (lambda _: "credits/proof.jsonl", "purser-proof"),
+    "proof script": (lambda _: "credits/verify_balance.py", "Verify a proof of balance"),
 }
 
 
@@ -55,7 +58,7 @@ def test_works_for_everybody_with_a_role(asked: tuple[str, str], alice_client: C
     for client in (alice_client, bob_client):
         response = client.get(url)
         assert response.status_code == 200
-        assert text in response.content.decode()
+        assert text in response.getvalue().decode()
 
 
 def test_lets_nobody_else_in(asked: tuple[str, str], alice_client: Client, charlie_client: Client) -> None:
