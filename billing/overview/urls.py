@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from billing.overview.views import activity, credits, holds, home, lots, models, proof, usage
+from billing.overview.views import activity, credits, holds, home, lots, models, proof, statement, usage
 
 app_name = "overview"
 
@@ -22,6 +22,8 @@ workspace_urls = [
     path("credits/proof", proof.proof, name="proof"),
     path("credits/proof.jsonl", proof.proof_file, name="proof-file"),
     path("credits/verify_balance.py", proof.script, name="proof-script"),
+    path("credits/statement", statement.statement, name="statement"),
+    path("credits/statement.csv", statement.statement_csv, name="statement-csv"),
     path("credits/lots/<int:pk>", lots.lot, name="lot"),
     path("credits/lots/<int:pk>/entries", lots.entries, name="lot-entries"),
 ]
