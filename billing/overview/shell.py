@@ -46,6 +46,8 @@ PAGES = {
     "settings": "accounts:workspace",
     "live": "overview:live",
     "usage_csv": "overview:usage-csv",
+    "usage_requests": "overview:requests",
+    "holds": "overview:holds",
 }
 
 

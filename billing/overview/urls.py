@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from billing.overview.views import activity, credits, holds, home, lots, models, proof, statement, usage
+from billing.overview.views import activity, credits, holds, home, lots, models, proof, requests, statement, usage
 
 app_name = "overview"
 
@@ -11,6 +11,7 @@ workspace_urls = [
     path("live", home.live, name="live"),
     path("usage", usage.usage, name="usage"),
     path("usage.csv", usage.usage_csv, name="usage-csv"),
+    path("usage/requests", requests.requests, name="requests"),
     path("activity", activity.activity, name="activity"),
     path("activity/hours/<str:hour>", activity.hour, name="hour"),
     path("activity/requests/<int:pk>", activity.event, name="event"),

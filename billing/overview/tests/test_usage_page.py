@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import Project, Workspace
 from billing.credits.units import credits
 from billing.metering.events import EventInput, Source
-from billing.metering.models import HourTotal
+from billing.metering.models import HourTotal, UsageEvent
 from billing.metering.record import usage_record
 from billing.overview.labels import DIMENSIONS
 from billing.overview.templatetags.overview import lower_first
@@ -95,3 +95,42 @@ def test_htmx_gets_the_report_alone(alice_client: Client, northwind: Workspace) 
     url = f"/w/{northwind.public_id}/usage?by=task"
     response = alice_client.get(url, headers={"HX-Request": "true", "HX-Target": "report"})
     assert response.content.decode().lstrip().startswith('<div id="report"')
+
+
+def requests_page(client: Client, workspace: Workspace, query: str) -> str:
+    response = client.get(f"/w/{workspace.public_id}/usage/requests?{query}")
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+@pytest.mark.parametrize("by", ["model", "provider", "task", "project", "agent", "app"])
+def test_a_count_opens_to_as_many_requests(alice_client: Client, northwind: Workspace, by: str) -> None:
+    context = alice_client.get(f"/w/{northwind.public_id}/usage", {"by": by, "range": "7"}).context
+    lines = [line for line in context["lines"] if line.requests]
+    assert lines
+    for line in lines:
+        seen, query = 0, line.requests
+        while query:
+            found = alice_client.get(f"/w/{northwind.public_id}/usage/requests?{query}").context
+            seen += len(found["events"])
+            query = f"{line.requests}&cursor={found['cursor']}" if found["cursor"] else ""
+        assert seen == line.row.requests
+
+
+def test_requests_are_listed_with_their_day_and_can_be_opened(alice_client: Client, northwind: Workspace) -> None:
+    text = requests_page(alice_client, northwind, "only_model=openai/gpt-4o-mini")
+    assert "Show all again, not only Model openai/gpt-4o-mini" in text
+    assert "Today, " in text
+    event = UsageEvent.objects.filter(workspace=northwind, model="gpt-4o-mini").latest("occurred_at")
+    assert f"activity/requests/{event.pk}" in text
+    assert "claude" not in text
+    assert "No requests in these days" in requests_page(alice_client, northwind, "from=2020-01-01&to=2020-01-02")
+    assert "cannot be listed by every filter" in requests_page(alice_client, northwind, "only_meter=images")
+    assert alice_client.get(f"/w/{northwind.public_id}/usage/requests?cursor=x").status_code == 404
+
+
+def test_counts_that_cannot_be_listed_do_not_pretend_to(alice_client: Client, northwind: Workspace) -> None:
+    lines = alice_client.get(f"/w/{northwind.public_id}/usage", {"by": "meter"}).context["lines"]
+    assert {line.requests for line in lines} == {""}
+    lines = alice_client.get(f"/w/{northwind.public_id}/usage", {"by": "project"}).context["lines"]
+    assert {line.row.key == "": line.requests == "" for line in lines} == {True: True, False: False}

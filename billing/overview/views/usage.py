@@ -42,6 +42,11 @@ class Asked:
         return urlencode({key: value for key, value in query.items() if value != ""})
 
     @property
+    def listed(self) -> bool:
+        """Whether the requests that this counts can be listed one by one."""
+        return all(listed(name, value) for name, value in self.where.items())
+
+    @property
     def filters(self) -> dict[str, str]:
         return {f"only_{name}": value or NOTHING for name, value in self.where.items()}
 
@@ -58,11 +63,12 @@ class Line:
     row: BreakdownRow
     width: str
     drill: str  # a link that shows this value alone
+    requests: str  # the query of the page that lists its requests; empty where they cannot be listed by it
 
 
 @page
 def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    asked = _asked(request)
+    asked = asked_of(request)
     rows = usage_rows(request.workspace, asked.span, by=asked.by, metric=asked.metric, where=asked.where)
     mixed = asked.metric == "quantity" and "meter" not in asked.where
     context = {
@@ -80,7 +86,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "presets": [(key, text, asked.link(range=key, **{"from": "", "to": ""})) for key, text in PRESETS.items()],
         "dimensions": [(key, text, asked.link(by=key)) for key, text in DIMENSIONS.items()],
         "metrics": [(key, text, asked.link(metric=key)) for key, text in _metrics(asked)],
-        "chips": _chips(asked),
+        "chips": chips_of(asked),
         "csv_query": asked.link(),
         "usd_per_credit": site().usd_per_credit,
     }
@@ -91,7 +97,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
 @page
 def usage_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     """Every row of the table, amounts exact."""
-    asked = _asked(request)
+    asked = asked_of(request)
     rows = usage_rows(request.workspace, asked.span, by=asked.by, metric=asked.metric, where=asked.where)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"usage-by-{asked.by}-{asked.span.first}-{asked.span.last}.csv"
@@ -112,7 +118,7 @@ def _cell(text: str) -> str:
     return "'" + text if text[:1] in "=+-@\t\r" and text else text
 
 
-def _asked(request: WorkspaceRequest) -> Asked:
+def asked_of(request: WorkspaceRequest) -> Asked:
     query = request.GET
     today = days.local_day(clock.now(), days.zone(request.workspace.time_zone))
     by = query.get("by", "model")
@@ -132,6 +138,11 @@ def _readable(name: str, value: str) -> bool:
     if name in ("project", "key") and value:
         return value.isascii() and value.isdigit() and len(value) < 19
     return "\x00" not in value
+
+
+def listed(name: str, value: str) -> bool:
+    """Whether requests can be listed by this value: they have many meters, and the rest was not asked for yet."""
+    return name != "meter" and (value != "" or name not in ("project", "key"))
 
 
 def _metrics(asked: Asked) -> list[tuple[str, str]]:
@@ -154,6 +165,9 @@ def _line(asked: Asked, row: BreakdownRow) -> Line:
         row=row,
         width=f"{row.share:.2f}%",
         drill=asked.link(**{f"only_{asked.by}": row.key or NOTHING, "by": _next_dimension(asked.by)}),
+        requests=asked.link(**{f"only_{asked.by}": row.key or NOTHING})
+        if asked.listed and listed(asked.by, row.key)
+        else "",
     )
 
 
@@ -170,7 +184,7 @@ def _total(rows: list[BreakdownRow]) -> dict[str, object]:
     }
 
 
-def _chips(asked: Asked) -> list[tuple[str, str, str]]:
+def chips_of(asked: Asked) -> list[tuple[str, str, str]]:
     """Filters in force: what, which value, and the link that takes it off."""
     chips = []
     for name, value in asked.where.items():
