@@ -138,9 +138,25 @@ def listed(workspace: Workspace, of: Statement, only: Chosen) -> Iterator[Moved]
     return (_in_words(workspace, each) for each in movements(workspace.pk, of, row=only.row, line=only.line))
 
 
-def listed_cell(of: Statement, only: Chosen) -> Cell:
-    """What the chosen movements add up to."""
-    return of.cell(only.row or None, only.line or None)
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """What the chosen movements add up to. `repaid` stands for itself, as in the table, unless it was asked for."""
+
+    came_in: int
+    went_out: int
+    repaid: int
+
+    @property
+    def net(self) -> int:
+        return self.came_in - self.went_out + self.repaid
+
+
+def listed_sum(of: Statement, only: Chosen) -> Sum:
+    if only.line:
+        cell = of.cell(only.row or None, only.line)
+        return Sum(came_in=cell.came_in, went_out=cell.went_out, repaid=0)
+    totals = of.totals(only.row or None)
+    return Sum(came_in=totals.came_in, went_out=totals.went_out, repaid=totals.repaid)
 
 
 CSV_COLUMNS: Final = ("date", "until", "entry", "source", "kind", "what", "credits")

@@ -41,6 +41,8 @@ PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
     "event": (event_page, "What was counted"),
     "models": (lambda _: "models", "gpt 4o mini"),
     "credits": (lambda _: "credits", "Which credits are spent first"),
+    "statement": (lambda _: "credits/statement", "By source"),
+    "statement csv": (lambda _: "credits/statement.csv", "date,until,entry,source,kind"),
     "proof": (lambda _: "credits/proof", "Check against an older head"),
     "proof file": (lambda _: "credits/proof.jsonl", "purser-proof"),
     "proof script": (lambda _: "credits/verify_balance.py", "Verify a proof of balance"),
