@@ -16,6 +16,11 @@ def operation_key(origin: str, event_id: str) -> str:
     return "#" + sha256(f"{origin}\0{event_id}".encode()).hexdigest()
 
 
+def reversal_key(event: int) -> str:
+    """The key of what takes the charge of an event back: it happens once."""
+    return f"reverse:{event}"
+
+
 def batch_key(origin: str, items: bytes) -> str:
     """An event is accepted once, so the accepted ones of a batch name it."""
     return "batch:" + sha256(origin.encode() + b"\0" + items).hexdigest()[:40]

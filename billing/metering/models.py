@@ -70,17 +70,64 @@ class UsageEvent(models.Model):
     def __str__(self) -> str:
         return self.event_id
 
+    @property
+    def reversed(self) -> "EventReversal | None":
+        """What was given back of it, if it was; load it along by `select_related("reversal")`."""
+        return getattr(self, "reversal", None)
+
+
+class EventReversal(models.Model):
+    """The charge of an event was taken back, whole and for good: it never happened more than once, by its key.
+
+    Like the event's charge, an amount has its operation; what only an allowance had covered has none.
+    """
+
+    event = models.OneToOneField(UsageEvent, models.PROTECT, primary_key=True, related_name="reversal")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    operation = models.OneToOneField(Operation, models.PROTECT, null=True, related_name="+")
+    amount = models.BigIntegerField()  # what the event had cost
+    cancelled = models.BigIntegerField()  # part of it that had been debt; the rest went back to lots
+    actor = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(cancelled__gte=0, cancelled__lte=F("amount")), name="event_reversal_cancelled_within_amount"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount=0, operation=None) | Q(amount__gt=0, operation__isnull=False),
+                name="event_reversal_by_an_operation",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "event"], name="event_reversal_of_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.event_id}"
+
+    @property
+    def returned(self) -> int:
+        return self.amount - self.cancelled
+
 
 class HourTotal(models.Model):
-    """Narrow: what a workspace spent in an hour (UTC). Serves balances and summaries."""
+    """Narrow: what a workspace spent in an hour (UTC). Serves balances and summaries.
+
+    `amount` is what is left after reversals, which count in the hour of their event; gross it was amount + reversed.
+    """
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     hour = models.DateTimeField()
     amount = models.BigIntegerField()
     requests = models.BigIntegerField()
+    reversed = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "hour"], name="hour_total_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "hour"], name="hour_total_once"),
+            models.CheckConstraint(condition=Q(reversed__gte=0), name="hour_total_reversed_not_negative"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.workspace_id} {self.hour}"
@@ -110,7 +157,7 @@ class Series(models.Model):
 
 
 class HourUsage(models.Model):
-    """Wide: quantity and credits of one series in an hour (UTC). Serves the usage pages."""
+    """Wide: quantity and credits (net of reversals) of one series in an hour (UTC). Serves the usage pages."""
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     hour = models.DateTimeField()

@@ -1,6 +1,7 @@
 """One event, priced: the row it becomes and what it adds to the hourly totals. No database in here."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -184,7 +185,8 @@ class Rollups:
             total.amount += rated.nano
             total.requests += 1
         requests = 1  # counted in the series of the event's first meter only
-        for meter, quantity, amount in parts(rated):
+        shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
+        for meter, quantity, amount in parts(rated.event.usage, shares):
             event = rated.event
             key = SeriesKey(
                 self.workspace_id, rated.provider, rated.model, meter, rated.project_id,
@@ -202,20 +204,19 @@ class Rollups:
             requests = 0
 
 
-def parts(rated: RatedEvent) -> list[tuple[str, Decimal, int]]:
-    """(meter, reported quantity, nano-credits) of an event, wholes before what they contain.
+def parts(usage: Mapping[str, Decimal], lines: Iterable[tuple[str, Decimal, int]]) -> list[tuple[str, Decimal, int]]:
+    """(meter, reported quantity, nano-credits) of an event, wholes before what they contain. `lines` are its priced
+    ones: (meter, quantity, nano-credits).
 
     A line whose meter was not reported is counted where it belongs: an embedding model's input tokens, or a fee.
     """
-    usage = rated.event.usage
     amounts: dict[str, int] = {}
     extra: dict[str, Decimal] = {}
-    for line, share in zip(rated.lines, rated.shares, strict=True):
-        meter = line.meter
+    for meter, quantity, share in lines:
         if meter not in usage:
             meter = next((sent for sent, priced in STANDS_FOR.items() if priced == meter and sent in usage), meter)
             if meter not in usage:
-                extra[meter] = extra.get(meter, Decimal(0)) + line.quantity
+                extra[meter] = extra.get(meter, Decimal(0)) + quantity
         amounts[meter] = amounts.get(meter, 0) + share
     quantities = {**usage, **extra} if extra else usage
     meters = sorted(quantities, key=_order) if len(quantities) > 1 else quantities

@@ -50,20 +50,21 @@ def series_ids(keys: Iterable[SeriesKey], *, rated: frozenset[SeriesKey], now: d
     if fresh:
         room = site().max_breakdown_values - _made_today(workspace_id, now)
         found |= _make(workspace_id, fresh[: max(room, 0)], now)
-        crowded = {key: _folded(key, free=key not in rated) for key in fresh[max(room, 0) :]}
+        crowded = {key: folded(key, free=key not in rated) for key in fresh[max(room, 0) :]}
         if crowded:
-            folded = list(dict.fromkeys(crowded.values()))
-            stored = _stored(workspace_id, folded)
-            stored |= _make(workspace_id, [key for key in folded if key not in stored], now)
+            others = list(dict.fromkeys(crowded.values()))
+            stored = _stored(workspace_id, others)
+            stored |= _make(workspace_id, [key for key in others if key not in stored], now)
             found |= {key: stored[other] for key, other in crowded.items()}
     known.remember({key: found[key] for key in missing})
     return found
 
 
-def _folded(key: SeriesKey, *, free: bool) -> SeriesKey:
-    folded = key._replace(task=key.task and OTHER, agent=key.agent and OTHER, app=key.app and OTHER)
+def folded(key: SeriesKey, *, free: bool = False) -> SeriesKey:
+    """Where a combination is counted that is new when its day has enough of them."""
+    other = key._replace(task=key.task and OTHER, agent=key.agent and OTHER, app=key.app and OTHER)
     # With `free` nobody knows this model or meter: its name is whatever was sent.
-    return folded._replace(provider="", model=OTHER, meter=OTHER) if free else folded
+    return other._replace(provider="", model=OTHER, meter=OTHER) if free else other
 
 
 def _made_today(workspace_id: int, now: datetime) -> int:

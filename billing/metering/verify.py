@@ -1,7 +1,8 @@
 """Does usage add up? Recomputed from the events alone, in chunks; a check of verify_ledger.
 
-Under the wallet lock, for milliseconds, the hourly totals are read together with the last event id given out. What an
-event was charged never changes, so events may be streamed afterwards, in short statements, while new ones come in.
+Under the wallet lock, for milliseconds, the hourly totals are read together with the last event and operation ids given
+out. What an event was charged, or was given back of it, never changes: so both may be streamed afterwards, in short
+statements, while new ones come in.
 """
 
 from collections.abc import Iterator
@@ -15,13 +16,17 @@ from billing.ledger.models import Wallet
 from billing.ledger.records import Problem
 from billing.metering.keys import CHARGES, items_digest
 from billing.metering.verify_holds import hold_problems
+from billing.metering.verify_reversals import taken_back
 
 CHUNK = 2_000
 MOST_PROBLEMS = 20
 
 _TOTALS = "SELECT hour, amount, requests FROM metering_hourtotal WHERE workspace_id = %s"
+_REVERSED = "SELECT hour, reversed, 0 FROM metering_hourtotal WHERE workspace_id = %s AND reversed <> 0"
 _USAGE = "SELECT hour, sum(amount), sum(requests) FROM metering_hourusage WHERE workspace_id = %s GROUP BY hour"
-_LAST_ID = "SELECT last_value FROM metering_usageevent_id_seq"
+_LAST_IDS = """
+SELECT (SELECT last_value FROM metering_usageevent_id_seq), (SELECT last_value FROM ledger_operation_id_seq)
+"""
 
 _EVENTS = """
 SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'), amount, operation_id IS NULL FROM metering_usageevent
@@ -61,18 +66,28 @@ def verify_usage(workspace_id: int) -> list[Problem]:
         wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
         totals = _hours(_TOTALS, workspace_id)
         usage = _hours(_USAGE, workspace_id)
-        ((last_id,),) = _rows(_LAST_ID)
+        reversed_ = _hours(_REVERSED, workspace_id)
+        ((last_id, last_operation),) = _rows(_LAST_IDS)
     if wallet is None:
         return []
     counted = _count_events(check, last_id)
-    for code, name, hours in (("hour_total", "the total", totals), ("hour_usage", "the breakdown", usage)):
-        for hour in sorted(counted.keys() | hours.keys()):
-            found, expected = hours.get(hour, (0, 0)), counted.get(hour, (0, 0))
+    taken = taken_back(workspace_id, last_operation)
+    for hour, amount in taken.hours.items():
+        charged, requests = counted.get(hour, (0, 0))
+        counted[hour] = charged - amount, requests
+    given = {hour: (amount, 0) for hour, amount in taken.hours.items() if amount}
+    for code, name, hours, events in (
+        ("hour_total", "the total", totals, counted),
+        ("hour_usage", "the breakdown", usage, counted),
+        ("hour_reversed", "what was given back", reversed_, given),
+    ):
+        for hour in sorted(events.keys() | hours.keys()):
+            found, expected = hours.get(hour, (0, 0)), events.get(hour, (0, 0))
             if found != expected:
                 detail = f"{name} of {hour:%Y-%m-%d %H:00} says {_said(found)}, its events say {_said(expected)}"
                 check.add(code, detail)
     _check_charges(check, wallet.seq)
-    for code, detail in hold_problems(workspace_id):
+    for code, detail in (*taken.problems, *hold_problems(workspace_id)):
         check.add(code, detail)
     return check.problems
 

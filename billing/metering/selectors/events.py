@@ -32,12 +32,12 @@ def events(
     cursor: str | None = None,
     limit: int = 50,
 ) -> EventPage:
-    """Events that occurred in [since, until), newest first, with their project and key loaded.
+    """Events that occurred in [since, until), newest first, with their project, key and reversal loaded.
 
     `where` may name model ("openai/gpt-4o-mini" or without provider), provider, project (slug or id), agent, app,
     task, key (id or prefix), end_user, problem. Raises BadCursor.
     """
-    found = UsageEvent.objects.filter(workspace_id=workspace_id).select_related("project", "api_key")
+    found = UsageEvent.objects.filter(workspace_id=workspace_id).select_related("project", "api_key", "reversal")
     if since:
         found = found.filter(occurred_at__gte=since)
     if until:

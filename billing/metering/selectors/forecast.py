@@ -14,13 +14,16 @@ DAY_SECONDS = 86_400
 
 _MEDIAN_SQL = (
     "SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY amount) FROM ("
-    " SELECT amount FROM metering_usageevent WHERE workspace_id = %s AND occurred_at >= %s AND occurred_at <= %s"
+    " SELECT id, amount FROM metering_usageevent WHERE workspace_id = %s AND occurred_at >= %s AND occurred_at <= %s"
     " ORDER BY occurred_at DESC, id DESC LIMIT %s) latest WHERE amount > 0"
+    " AND NOT EXISTS (SELECT 1 FROM metering_eventreversal reversal WHERE reversal.event_id = latest.id)"
 )
 
 
 def median_request_cost(workspace_id: int, now: datetime | None = None) -> int | None:
-    """Nano-credits of the middle charged request of the last 7 days; None without one. Free requests do not count."""
+    """Nano-credits of the middle charged request of the last 7 days; None without one. Those that were free, or given
+    back, do not count.
+    """
     now = now or clock.now()
     with connection.cursor() as cursor:
         cursor.execute(_MEDIAN_SQL, [workspace_id, now - WINDOW, now, SAMPLE])

@@ -43,7 +43,7 @@ def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> Eve
     # The unique index begins with the origin: only naming every origin keeps an unknown id a look-up too.
     origins = {*KeyKind.values, prefer_origin} - {""}
     found = UsageEvent.objects.filter(workspace_id=workspace_id, origin__in=origins, event_id=event_id)
-    rows = list(found.select_related("project", "api_key"))
+    rows = list(found.select_related("project", "api_key", "reversal"))
     if not rows:
         return None
     return receipt_of(min(rows, key=lambda row: (row.origin != prefer_origin, row.pk)))

@@ -3,19 +3,27 @@
 import random
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import Sum
 
 from accounts.models import Workspace
-from billing.ledger.models import Wallet
+from billing.credits import clock
+from billing.ledger.models import HoldResolution, Wallet
+from billing.ledger.tests.helpers import place
 from billing.ledger.verify import verify
-from billing.metering.errors import EventConflict
+from billing.metering.allowances import allowance_open
+from billing.metering.errors import EventConflict, EventRejected
 from billing.metering.events import Source
-from billing.metering.models import HourTotal, HourUsage, UsageEvent
+from billing.metering.models import AllowanceHold, EventReversal, HourTotal, HourUsage, UsageEvent
 from billing.metering.record import usage_record, usage_record_batch
+from billing.metering.reverse import operation_usage_reverse, usage_reverse
 from billing.metering.tests.conftest import SERVICE, event, fund
+from billing.metering.tests.helpers import reserve
 from billing.pricing.testing import import_demo_prices
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,4 +140,95 @@ def test_two_workspaces_do_not_wait_for_each_other_in_circles(workspace: Workspa
     orders = [(workspace, other), (other, workspace)] * 2
     assert together(*(lambda order=order: mixed(order) for order in orders)) == [None] * 4
     assert UsageEvent.objects.count() == 120
+    assert verify().problems == []
+
+
+def test_an_event_is_given_back_once_however_many_ask(workspace: Workspace) -> None:
+    fund(workspace)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("same"))
+    pk = UsageEvent.objects.get().pk
+    results = together(
+        *[lambda: usage_reverse(workspace_id=workspace.pk, pk=pk, reason="Sent twice", actor="staff@example.com")] * 8
+    )
+    assert sorted(result.replay for result in results) == [False] + [True] * 7
+    assert {result.operation_id for result in results} == {EventReversal.objects.get().operation_id}
+    assert Wallet.objects.get().available == 100 * 10**9
+    assert verify().problems == []
+
+
+def test_a_batch_is_given_back_while_usage_comes_in(workspace: Workspace) -> None:
+    fund(workspace, 2)
+    reported = [event(f"b{index}") for index in range(20)]
+    usage_record_batch(workspace_id=workspace.pk, source=SERVICE, events=reported)
+    operation = UsageEvent.objects.values_list("operation_id", flat=True).first()
+    assert operation is not None
+
+    def give_back() -> int:
+        found = operation_usage_reverse(
+            workspace_id=workspace.pk, operation_id=operation, reason="A test run", actor="staff@example.com"
+        )
+        return sum(not each.replay for each in found)
+
+    def spend(worker: int) -> int:
+        for index in range(15):
+            usage_record(workspace_id=workspace.pk, source=SERVICE, event=event(f"{worker}-{index}"))
+        return 0
+
+    results = together(give_back, give_back, lambda: spend(0), lambda: spend(1))
+    assert sum(results) == 20
+    wallet = Wallet.objects.get()
+    assert wallet.available - wallet.debt == 2 * 10**9 - 30 * EACH
+    totals = HourTotal.objects.aggregate(net=Sum("amount"), back=Sum("reversed"))
+    assert totals == {"net": 30 * EACH, "back": 20 * EACH}
+    assert verify().problems == []
+
+
+def test_of_two_events_that_settle_a_hold_one_does(workspace: Workspace) -> None:
+    fund(workspace)
+    hold = place(workspace.pk, 10**9, now=clock.now())
+    results = together(
+        *(
+            lambda index=index: usage_record(
+                workspace_id=workspace.pk, source=SERVICE, event=event(f"e{index}", hold=hold)
+            )
+            for index in range(8)
+        )
+    )
+    refused = [result for result in results if isinstance(result, EventRejected)]
+    assert [error.code for error in refused] == ["hold_resolved"] * 7
+    assert Wallet.objects.get().held == 0
+    consistent(workspace, 1, granted=100)
+
+
+def test_settling_and_expiry_never_both_happen(workspace: Workspace) -> None:
+    fund(workspace, 8)
+    now = clock.now()
+    holds = [place(workspace.pk, 10**9, now=now, seconds=60) for _ in range(8)]
+    late = now + timedelta(seconds=61)
+
+    def settle(index: int) -> str:
+        reported = event(f"e{index}", hold=holds[index])
+        # Each by a clock of its own: half of them before the holds expire, half of them after.
+        at = late if index % 2 else now
+        return str(usage_record(workspace_id=workspace.pk, source=SERVICE, event=reported, now=at).hold_status)
+
+    statuses = together(*(lambda index=index: settle(index) for index in range(8)))
+    kinds = dict(HoldResolution.objects.values_list("hold_id", "kind"))
+    assert [{"settled": "settle", "expired": "expire"}[status] for status in statuses] == [kinds[one] for one in holds]
+    assert Wallet.objects.get().held == 0
+    consistent(workspace, 8, granted=8)
+
+
+def test_two_holds_never_reserve_the_same_of_an_allowance(workspace: Workspace) -> None:
+    fund(workspace)
+    characters = allowance_open(
+        workspace_id=workspace.pk,
+        meter="input_characters",
+        starts_at=clock.now() - timedelta(days=1),
+        ends_at=clock.now() + timedelta(days=1),
+        included=Decimal(1000),
+    )
+    reserved = together(*[lambda: reserve(workspace, 300)[1]] * 8)
+    assert sorted(reserved, reverse=True) == [300, 300, 300, 100, 0, 0, 0, 0]
+    assert sum(AllowanceHold.objects.filter(allowance=characters).values_list("quantity", flat=True)) == 1000
     assert verify().problems == []

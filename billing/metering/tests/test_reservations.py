@@ -1,6 +1,5 @@
 """Holds reserve what their requests are expected to use of allowances."""
 
-import itertools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,21 +12,18 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.ledger.book import open_book
 from billing.ledger.models import Hold
-from billing.ledger.records import OperationDraft
 from billing.ledger.tests.helpers import release
 from billing.ledger.verify import verify
 from billing.metering.allowances import _OPEN_SQL, Allowances, allowance_open, open_at
 from billing.metering.models import Allowance, AllowanceHold
 from billing.metering.selectors.included import allowances
 from billing.metering.tests.conftest import HOUR, TTS, event, fund
+from billing.metering.tests.helpers import EACH, METER, reserve
 
 pytestmark = pytest.mark.django_db
 Record = Callable[..., Any]
 CREDIT = 10**9
-EACH = 8_000_000  # nano-credits of a character
-METER = "input_characters"
 DAY = timedelta(days=1)
-_keys = itertools.count()
 
 
 @pytest.fixture
@@ -41,23 +37,6 @@ def period(workspace: Workspace, starts_at: datetime, ends_at: datetime, include
     return allowance_open(
         workspace_id=workspace.pk, meter=METER, starts_at=starts_at, ends_at=ends_at, included=Decimal(included)
     )
-
-
-def reserve(workspace: Workspace, count: int, *, minutes: int = 15) -> tuple[int, Decimal]:
-    """Hold for `count` characters, as an authorisation does: the hold, and what it could reserve."""
-    with open_book(workspace.pk, also=[open_at(workspace.pk, None, now=clock.now())]) as book:
-        found = Allowances(book.extra[0], workspace_id=workspace.pk, now=book.now)
-        reserved = min(found.left(book.now).get(METER, Decimal(0)), Decimal(count))
-        found.reserve(METER, reserved, book.now)
-        hold = book.hold(
-            operation=OperationDraft("hold", f"h{next(_keys)}", bytes(32), "hold.place"),
-            amount=int(count - reserved) * EACH,
-            expires_at=book.now + timedelta(minutes=minutes),
-            origin="service",
-        )
-        for statement in found.reservation_writes(hold.id):
-            book.also(*statement)
-    return hold.id, reserved
 
 
 def speech(event_id: str, count: int, **fields: Any) -> Any:

@@ -1,0 +1,32 @@
+"""Holding for characters, as an authorisation does."""
+
+import itertools
+from datetime import timedelta
+from decimal import Decimal
+
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.ledger.book import open_book
+from billing.ledger.records import OperationDraft
+from billing.metering.allowances import Allowances, open_at
+
+EACH = 8_000_000  # nano-credits of a character
+METER = "input_characters"
+_keys = itertools.count()
+
+
+def reserve(workspace: Workspace, count: int, *, minutes: int = 15) -> tuple[int, Decimal]:
+    """Hold for `count` characters, as an authorisation does: the hold, and what it could reserve."""
+    with open_book(workspace.pk, also=[open_at(workspace.pk, None, now=clock.now())]) as book:
+        found = Allowances(book.extra[0], workspace_id=workspace.pk, now=book.now)
+        reserved = min(found.left(book.now).get(METER, Decimal(0)), Decimal(count))
+        found.reserve(METER, reserved, book.now)
+        hold = book.hold(
+            operation=OperationDraft("hold", f"h{next(_keys)}", bytes(32), "hold.place"),
+            amount=int(count - reserved) * EACH,
+            expires_at=book.now + timedelta(minutes=minutes),
+            origin="service",
+        )
+        for statement in found.reservation_writes(hold.id):
+            book.also(*statement)
+    return hold.id, reserved
