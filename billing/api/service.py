@@ -11,7 +11,7 @@ from ninja.renderers import BaseRenderer
 from billing.api import bodies, jsontext
 from billing.api.middleware import problem_of
 from billing.api.problems import Problem, pointer
-from billing.api.routes import credits, holds, pricing, proof, usage
+from billing.api.routes import credits, holds, pricing, proof, statement, usage
 
 
 class ExactParser(Parser):
@@ -39,6 +39,7 @@ api.add_router("/usage", usage.router)
 api.add_router("/usage", holds.router)
 api.add_router("/credits", credits.router)
 api.add_router("/credits", proof.router)
+api.add_router("/credits", statement.router)
 api.add_router("/pricing", pricing.router)
 
 

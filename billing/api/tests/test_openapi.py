@@ -103,6 +103,7 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/lots",
         "/api/v1/credits/ledger",
         "/api/v1/credits/proof",
+        "/api/v1/credits/statement",
         "/api/v1/pricing/models",
         "/api/v1/openapi.json",
     }
