@@ -5,6 +5,7 @@ import pytest
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.ledger import hooks
 from billing.ledger.proof.export import export
 from billing.ledger.proof.tests.story import Story, tell
 from billing.metering.known import forget_everything
@@ -14,6 +15,13 @@ from billing.pricing.testing import import_demo_prices
 @pytest.fixture(autouse=True)
 def no_remembered_ids() -> None:
     forget_everything()
+
+
+@pytest.fixture
+def only_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the packages above do when they are told is theirs to test."""
+    for name in ("credits_granted", "balance_crossed", "verifiers"):
+        monkeypatch.setattr(hooks, name, [])
 
 
 @pytest.fixture

@@ -21,11 +21,12 @@ from billing.metering.record import usage_record, usage_record_batch
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 SERVICE = Source("service")
+INPUT_TOKEN = Decimal("0.00003")  # credits of gpt-4o-mini
 _numbers = count()
 
 
 class Story:
-    """What happens to one workspace, day by day. Amounts are nano-credits, charges about 0.7 credits an event."""
+    """What happens to one workspace, day by day, in credits. A request costs 0.72 unless told otherwise."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.ws = workspace.pk
@@ -58,9 +59,10 @@ class Story:
                 usage_record_batch(workspace_id=self.ws, source=SERVICE, events=events)
         return Operation.objects.filter(workspace_id=self.ws).latest("pk").pk
 
-    def _event(self, event_id: str) -> EventInput:
-        usage = {"input_tokens": Decimal(12_000 + len(event_id)), "output_tokens": Decimal(3_000)}
-        return EventInput(event_id, "openai/gpt-4o-mini", usage, occurred_at=self.now - timedelta(minutes=3))
+    def _event(self, event_id: str, credits: str = "0.72", hold: int | None = None) -> EventInput:
+        usage = {"input_tokens": Decimal(credits) / INPUT_TOKEN}
+        at = self.now - timedelta(minutes=3)
+        return EventInput(event_id, "openai/gpt-4o-mini", usage, occurred_at=at, hold=hold)
 
     def adjust(self, credits: float) -> int:
         key = f"a{next(_numbers)}"
@@ -74,12 +76,10 @@ class Story:
             until = book.now + timedelta(hours=hours)
             return book.hold(operation=draft, amount=int(credits * NANO), expires_at=until, origin="service").id
 
-    def settle(self, hold: int, credits: float) -> None:
-        with open_book(self.ws, now=self.now, holds=[hold]) as book:
-            state = book.hold_of(hold)
-            assert state is not None
-            draft = OperationDraft("usage", f"s{next(_numbers)}", bytes(32), "usage.spend")
-            book.settle(operation=draft, hold=state, amount=int(credits * NANO), occurred_at=book.now)
+    def settle(self, hold: int, credits: str) -> None:
+        with clock.at(self.now):
+            event = self._event(f"settles {hold}", credits, hold)
+            usage_record(workspace_id=self.ws, source=SERVICE, event=event)
 
     def release(self, hold: int) -> None:
         hold_release(workspace_id=self.ws, hold_id=hold, origin="service", now=self.now)
@@ -135,8 +135,8 @@ def tell(workspace: Workspace) -> Story:
 def _holds(story: Story) -> None:
     with clock.at(story.now):
         overdraft_set(workspace_id=story.ws, limit=2 * NANO)
-    story.settle(story.hold(2), 1.25)
-    story.settle(story.hold(1), 1.75)
+    story.settle(story.hold(2), "1.26")
+    story.settle(story.hold(1), "1.74")
     story.release(story.hold(3))
     story.hold(4)  # expires
     story.days_later(0.5)
@@ -173,7 +173,7 @@ def _corrections(
 
 def _all_spent(story: Story) -> None:
     hold = story.hold((balance(story.ws, story.now).available) / NANO + 0.5)  # in part from the overdraft
-    story.settle(hold, 9)
+    story.settle(hold, "9")
     story.adjust(-((balance(story.ws, story.now).available) // NANO - 3))
     left = story.hold(balance(story.ws, story.now).available / NANO + 1)
     story.release(left)
