@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models import Workspace
 from billing.ledger.models import Lot, Transfer
+from billing.metering.models import EventReversal
 from billing.metering.selectors.grouping import groups
 from billing.overview import statement
 from billing.overview.labels import short_model
@@ -41,7 +42,8 @@ def feed(workspace: Workspace, *, show: str = "all", cursor: str = "", limit: in
     """The latest entries before `cursor`. Raises statement.BadCursor."""
     found = statement.statement(workspace.pk, show=show, cursor=cursor, limit=limit)
     models = _models_by_hour(workspace.pk, [row.hour for row in found.rows if row.hour])
-    labels = _lot_labels([row.transfer for row in found.rows if row.transfer])
+    transfers = [row.transfer for row in found.rows if row.transfer]
+    labels = _lot_labels(transfers) | _corrected_requests(transfers)
     entries = [
         _usage(workspace, row, models.get(row.hour, [])) if row.hour else _other(workspace, row, labels)
         for row in found.rows
@@ -116,3 +118,11 @@ def _lot_labels(transfers: Sequence[Transfer]) -> dict[int, str]:
         Lot.objects.filter(takes__transfer__in=[t.pk for t in transfers]).values_list("takes__transfer_id", "label")
     )
     return {t.pk: brought.get((t.workspace_id, t.seq)) or taken.get(t.pk, "") for t in transfers}
+
+
+def _corrected_requests(transfers: Sequence[Transfer]) -> dict[int, str]:
+    """The request whose charge a correction took back."""
+    corrections = {t.operation_id for t in transfers if t.kind == "usage.reverse"}
+    found = EventReversal.objects.filter(operation_id__in=corrections).select_related("event")
+    requests = {row.operation_id: f"Request {row.event.event_id}" for row in found}
+    return {t.pk: requests[t.operation_id] for t in transfers if t.operation_id in requests}

@@ -21,7 +21,7 @@ SPAN = 2**62
 @dataclass(frozen=True, kw_only=True)
 class EntryPage:
     """`delta` (nano-credits) is what the entry added to what the workspace has. `events` are the requests it paid
-    for, one more than are shown when there are further ones.
+    for, one more than are shown when there are further ones, or the request whose charge it took back.
     """
 
     transfer: Transfer
@@ -74,7 +74,9 @@ def entry_page(workspace: Workspace, seq: int) -> EntryPage | None:
 
 
 def _events(workspace: Workspace, transfer: Transfer) -> tuple[UsageEvent, ...]:
-    if transfer.credit != SPENT:
-        return ()
-    paid_for = UsageEvent.objects.filter(workspace_id=workspace.pk, operation_id=transfer.operation_id)
-    return tuple(paid_for.order_by("offset", "pk")[: EVENTS + 1])
+    found = UsageEvent.objects.filter(workspace_id=workspace.pk).select_related("project", "reversal")
+    if transfer.credit == SPENT:
+        return tuple(found.filter(operation_id=transfer.operation_id).order_by("offset", "pk")[: EVENTS + 1])
+    if transfer.kind == "usage.reverse":
+        return tuple(found.filter(reversal__operation_id=transfer.operation_id))
+    return ()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.foundation.site.selectors import site
+from billing.ledger.models import Transfer
 from billing.ledger.selectors import HoldRow, hold
 from billing.metering.models import UsageEvent
 from billing.metering.receipts import ReceiptLine
@@ -39,6 +40,7 @@ class EventReceipt:
     seq: int | None
     head: bytes
     hold: HoldRow | None
+    reversal_seq: int | None  # of the entry that took the charge back
 
 
 def event_receipt(event: UsageEvent) -> EventReceipt:
@@ -55,7 +57,14 @@ def event_receipt(event: UsageEvent) -> EventReceipt:
         seq=found.seq,
         head=found.head,
         hold=hold(event.workspace_id, event.hold_id) if event.hold_id else None,
+        reversal_seq=_reversal_seq(event),
     )
+
+
+def _reversal_seq(event: UsageEvent) -> int | None:
+    operation = event.reversed.operation_id if event.reversed else None
+    taken_back = Transfer.objects.filter(operation_id=operation, kind="usage.reverse") if operation else None
+    return taken_back.order_by("seq").values_list("seq", flat=True).first() if taken_back else None
 
 
 def sum_text(line: ReceiptLine, usd_per_credit: Decimal) -> str:

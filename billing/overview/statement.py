@@ -106,7 +106,8 @@ def _balance_before(workspace_id: int, before: tuple[datetime, int] | None) -> i
     if before is None:
         return now
     at, seq = before
-    used = HourTotal.objects.filter(workspace_id=workspace_id, hour__gte=at - HOUR).aggregate(nano=Sum("amount"))
+    hours = HourTotal.objects.filter(workspace_id=workspace_id, hour__gte=at - HOUR)
+    used = hours.aggregate(nano=Sum(F("amount") + F("reversed")))
     later = Q(created_at__gt=at) | Q(created_at=at, seq__gte=seq)
     others = _movements(workspace_id).filter(later).aggregate(nano=Sum(_CHANGE))
     return now + int(used["nano"] or 0) - int(others["nano"] or 0)
@@ -131,8 +132,9 @@ def _movements(workspace_id: int) -> Any:
 
 
 def _hour_row(total: HourTotal) -> Row:
-    # Placed at the hour's end, where its sum is reached.
-    return Row(at=total.hour + HOUR, seq=LATEST, delta=-total.amount, hour=total.hour, requests=total.requests)
+    # Placed at the hour's end, where its sum is reached. What was taken back of it later has a row of its own.
+    charged = total.amount + total.reversed
+    return Row(at=total.hour + HOUR, seq=LATEST, delta=-charged, hour=total.hour, requests=total.requests)
 
 
 def _transfer_row(transfer: Transfer) -> Row:

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from accounts.access import WorkspaceRequest
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import transfers
-from billing.metering.models import UsageEvent
+from billing.metering.models import HourTotal, UsageEvent
 from billing.metering.selectors.breakdown import breakdown
 from billing.metering.selectors.events import BadCursor, events
 from billing.metering.selectors.totals import spent
@@ -83,6 +83,7 @@ def hour(request: WorkspaceRequest, workspace_id: str, hour: str) -> HttpRespons
         "since": since,
         "until": until,
         "spent": spent(request.workspace.pk, since, until),
+        "given_back": HourTotal.objects.filter(workspace=request.workspace, hour=since, reversed__gt=0).first(),
         "models": breakdown(request.workspace, by="model", since=since, until=until),
         "events": found.events,
         "cursor": found.next_cursor,
@@ -113,7 +114,7 @@ def event(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse
     if pk >= MOST_SEQ:
         raise Http404("no such request")
     found = get_object_or_404(
-        UsageEvent.objects.select_related("project", "api_key", "operation"), pk=pk, workspace_id=request.workspace.pk
+        UsageEvent.objects.select_related("project", "api_key", "reversal"), pk=pk, workspace_id=request.workspace.pk
     )
     context = {
         "nav": "activity",

@@ -18,6 +18,7 @@ from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant
 from billing.ledger.verify import verify
 from billing.metering.events import EventInput, Source
+from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.record import usage_record
 from billing.pricing.testing import import_demo_prices
 
@@ -201,6 +202,38 @@ def test_a_hold_is_released(staff: Client, workspace: Workspace, lot: Lot, alice
     assert release_url(pk) not in staff.get(reverse("admin:ledger_hold_change", args=[pk])).content.decode()
 
 
+def charge_url(event: UsageEvent) -> str:
+    return reverse("admin:metering_usageevent_give_back", args=[event.pk])
+
+
+def test_a_charge_is_taken_back(staff: Client, workspace: Workspace, lot: Lot, alice: User) -> None:
+    event = UsageEvent.objects.get()
+    change = reverse("admin:metering_usageevent_change", args=[event.pk])
+    assert charge_url(event) in staff.get(change).content.decode()
+    facts = dict(staff.get(charge_url(event)).context["facts"])
+    assert (facts["Charged"], facts["Of that beyond the balance"]) == ("60", "0")
+    assert not EventReversal.objects.exists()
+    done = seen(staff.post(charge_url(event), REASON, follow=True))
+    assert "60 taken back: 60 went back to lots, 0 of debt were cancelled." in done
+    assert balance(workspace.pk).available == 110 * NANO
+    entry = AuditEntry.objects.get(action="usage.reversed")
+    assert (entry.actor, entry.reason, entry.after["returned"]) == (alice, "a mistake", "60")
+    for key in ("form-1", "form-2"):
+        again = seen(staff.post(charge_url(event), {**REASON, "key": key}, follow=True))
+        assert "nothing was posted twice" in again
+    assert AuditEntry.objects.filter(action="usage.reversed").count() == 1
+    assert charge_url(event) not in staff.get(change).content.decode()
+    assert_clean(workspace)
+
+
+def test_a_charge_of_nothing_cannot_be_taken_back(staff: Client, workspace: Workspace, lot: Lot) -> None:
+    event = EventInput("free", "nobody/knows-me", {"input_tokens": Decimal(1)})
+    usage_record(workspace_id=workspace.pk, source=Source("service"), event=event)
+    page = staff.post(charge_url(UsageEvent.objects.get(event_id="free")), REASON)
+    assert "This event cost nothing" in seen(page)
+    assert not EventReversal.objects.exists()
+
+
 def test_holds_are_found_by_state_and_by_the_id_that_customers_see(
     staff: Client, workspace: Workspace, lot: Lot
 ) -> None:
@@ -238,6 +271,7 @@ def test_only_staff_who_may_post_get_there(workspace: Workspace, lot: Lot, bob: 
         (refund_url(lot), values()),
         (reverse_url(lot.operation_id), REASON),
         (release_url(pk), REASON),
+        (charge_url(UsageEvent.objects.get()), REASON),
     ):
         assert client.get(url).status_code == 403
         assert client.post(url, data).status_code == 403
@@ -246,8 +280,9 @@ def test_only_staff_who_may_post_get_there(workspace: Workspace, lot: Lot, bob: 
 
 
 def test_unknown_rows_are_not_found(staff: Client) -> None:
-    for name in ("ledger_lot_refund", "ledger_operation_reverse", "ledger_hold_release"):
-        assert staff.get(reverse(f"admin:{name}", args=[0])).status_code == 404
+    for name in ("lot_refund", "operation_reverse", "hold_release"):
+        assert staff.get(reverse(f"admin:ledger_{name}", args=[0])).status_code == 404
+    assert staff.get(reverse("admin:metering_usageevent_give_back", args=[0])).status_code == 404
 
 
 def test_without_the_forms_token_nothing_is_posted(workspace: Workspace, lot: Lot, staff: Client, alice: User) -> None:
