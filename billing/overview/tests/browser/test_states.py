@@ -36,6 +36,8 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
         (f"{healthy}/models?q=zzz", "No model matches"),
         (f"{healthy}/credits", "Which credits are spent first"),
         (f"{fresh}/credits", "No credits yet"),
+        (f"{healthy}/credits/proof", "Check against an older head"),
+        (f"{fresh}/credits/proof", "none yet"),
         (f"{healthy}/credits/statement", "Chain head"),
         (f"{fresh}/credits/statement", "There was nothing yet"),
     ]
