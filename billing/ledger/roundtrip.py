@@ -95,7 +95,7 @@ def _receive(raw: psycopg.Connection[Any], sent: Sequence[_Sent]) -> Generator[A
         if each.registered is not None:
             raw._prepared.validate(*each.registered, results)
         (result,) = results
-        if result.status == ExecStatus.TUPLES_OK:
+        if result.status == ExecStatus.TUPLES_OK and result.ntuples:  # loaders cost as much for no rows as for one
             transformer = Transformer(raw)
             transformer.set_pgresult(result)
             each.rows = transformer.load_rows(0, result.ntuples, tuple)
