@@ -4,8 +4,10 @@ accessibility violation."""
 import pytest
 
 from accounts.models import Workspace
-from billing.ledger.models import Transfer
+from billing.ledger.models import Hold, Lot, Transfer
 from billing.metering.models import UsageEvent
+from billing.overview.lotpage import lot_days
+from billing.overview.tests import scenarios
 from billing.overview.tests.browser.conftest import Visit, Visiting
 
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
@@ -19,10 +21,30 @@ TEXT = {
 
 def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     """Address and a text of every page but the overview, with and without data."""
+    workspace = states["healthy"]
+    scenarios.busy(workspace)
     healthy, fresh = (f"/w/{states[state].public_id}" for state in ("healthy", "new"))
     event = UsageEvent.objects.filter(workspace=states["healthy"], amount__gt=0).latest("pk")
     entry = Transfer.objects.filter(workspace=states["healthy"], kind="usage.spend").latest("pk")
+    hold = Hold.objects.filter(workspace=workspace)
+    lot = Lot.objects.get(workspace=workspace, label="Top-up, second")
+    day = lot_days(lot.pk).days[0]
+    back = Transfer.objects.get(workspace=workspace, kind="usage.reverse")
+    given_back = UsageEvent.objects.get(reversal__operation_id=back.operation_id)
+    settled = hold.get(resolution__kind="settle")
     return [
+        (f"{healthy}/", "on hold"),
+        (f"{healthy}/credits/holds", "How well holds fitted"),
+        (f"{fresh}/credits/holds", "No request has set credits aside yet"),
+        (f"{healthy}/credits/holds/{settled}", "What the request cost"),
+        (f"{healthy}/credits/holds/{hold.latest('pk')}", "Open until"),
+        (f"{healthy}/credits/lots/{lot.pk}", "Where it went"),
+        (f"{healthy}/credits/lots/{lot.pk}/entries?first={day.first}&last={day.last}", "From this lot"),
+        (f"{healthy}/activity/{back.seq}", "Put back into"),
+        (f"{healthy}/activity/{settled.resolution.operation.transfers.earliest('seq').seq}", "The whole operation"),
+        (f"{healthy}/activity/{lot.seq}", "Taken back by"),
+        (f"{healthy}/activity/requests/{given_back.pk}", "This charge was taken back"),
+        (f"{healthy}/usage/requests", "the latest first"),
         (f"{healthy}/usage", "Spend by model"),
         (f"{fresh}/usage", "No usage in these days"),
         (f"{healthy}/usage?by=meter&metric=quantity", "Choose one meter"),
