@@ -50,8 +50,10 @@ class Journal:
             self.granted_any,
             self.stopped_at,
             self.debt_since,
-            self._spare_operation_id,
+            spare,
         ) = wallet
+        self._operation_ids = [spare]  # not given to an operation yet; the latest first
+        self._ids_asked = 1
         self.now = max(now, self.last_at) if self.last_at else now
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
         self._session = session
@@ -157,8 +159,7 @@ class Journal:
         if operation.written or operation in self._pending.operations:
             return
         if operation.id is None:
-            operation.id = self._spare_operation_id or self._next(store.NEXT_OPERATION)
-            self._spare_operation_id = None
+            operation.id = self._next_operation()
         self._pending.operations.append(operation)
 
     # Writing
@@ -219,6 +220,14 @@ class Journal:
                 at=self.now,
             )
             hooks.tell(hooks.balance_crossed, crossing)
+
+    def _next_operation(self) -> int:
+        """One came with the lock. Whoever needs more gets ever more at once: a batch of holds needs a thousand."""
+        if not self._operation_ids:
+            self._ids_asked = min(4 * self._ids_asked, 256)
+            (rows,) = self._session.run(store.operation_ids(self._ids_asked))
+            self._operation_ids = sorted((int(pk) for (pk,) in rows), reverse=True)
+        return self._operation_ids.pop()
 
     def _next(self, sequence: Statement) -> int:
         ((row,),) = self._session.run(sequence)

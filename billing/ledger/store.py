@@ -98,7 +98,7 @@ VALUES (%s, 0, 0, 0, 0, 0, 0, %s, 0, false) ON CONFLICT DO NOTHING
 
 _FIND = "SELECT request_hash, result FROM ledger_operation WHERE workspace_id = %s AND namespace = %s AND key = %s"
 
-_NEXT_OPERATION = "SELECT nextval('ledger_operation_id_seq')"
+_OPERATION_IDS = "SELECT nextval('ledger_operation_id_seq') FROM generate_series(1, %s::int)"
 _NEXT_LOT = "SELECT nextval('ledger_lot_id_seq')"
 
 
@@ -149,7 +149,11 @@ def open_holds(workspace_id: int) -> Statement:
     return _OPEN_HOLDS, (str(workspace_id),)
 
 
-NEXT_OPERATION: Statement = (_NEXT_OPERATION, ())
+def operation_ids(count: int) -> Statement:
+    """As many new ids."""
+    return _OPERATION_IDS, (str(count),)
+
+
 NEXT_LOT: Statement = (_NEXT_LOT, ())
 
 

@@ -301,6 +301,26 @@ def test_settling_takes_two_round_trips(
     assert len(trips) == 2
 
 
+def test_a_batch_of_many_holds_asks_for_its_operations_together(
+    batch: Record, workspace: Workspace, hold: int, noon: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = [place(workspace.pk, 1, now=noon) for _ in range(100)]
+    batch([held("warm", hold, 1)])
+    trips: list[int] = []
+    send = Session._send
+
+    def counting(session: Session, statements: Any) -> Any:
+        trips.append(len(statements))
+        return send(session, statements)
+
+    monkeypatch.setattr(Session, "_send", counting)
+    assert batch([held(f"e{pk}", pk, 1) for pk in holds]).accepted == 100
+    operations = UsageEvent.objects.exclude(event_id="warm").order_by("id").values_list("operation_id", flat=True)
+    assert len(set(operations)) == 100
+    assert list(operations) == sorted(operations)
+    assert len(trips) <= 7
+
+
 # What the database itself refuses, and what verify_ledger finds
 
 
