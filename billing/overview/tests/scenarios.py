@@ -2,17 +2,24 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from accounts.models import Project, User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.ledger.correction_services import lot_refund
+from billing.ledger.hold_services import hold_release
+from billing.ledger.models import Lot
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, low_bound_set
 from billing.metering.events import EventInput, Source
+from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record_batch
+from billing.metering.reverse import usage_reverse
 from billing.plans.services import workspace_open
+from billing.usage.authorize import authorize
 
 SOURCE = Source(origin="service")
 # model, task, agent, app, usage of a request (its quantities vary by half), requests on a working day
@@ -43,6 +50,20 @@ def healthy(owner: User, *, days: int = 30) -> Workspace:
     )
     low_bound_set(workspace_id=workspace.pk, bound=2_000 * NANO)
     return workspace
+
+
+def busy(workspace: Workspace) -> None:
+    """Holds open, settled and released, a charge that was given back, and a refund."""
+    asked = {"model": "openai/gpt-4o", "usage": {"input_tokens": 400_000, "output_tokens": 90_000}, "task": "chat"}
+    told = [authorize(workspace=workspace, source=SOURCE, raw=asked) for _ in range(4)]
+    settling = _event("held", *MIX[1][:4], {"input_tokens": 380_000, "output_tokens": 70_000}, clock.now(), 1)
+    _record(workspace, clock.now(), [replace(settling, hold=told[0].hold_id)])
+    hold_release(workspace_id=workspace.pk, hold_id=told[1].hold_id, origin="service")
+    charged = UsageEvent.objects.filter(workspace=workspace, amount__gt=0, hold=None).latest("pk")
+    by = {"reason": "The answer was cut off", "actor": "support@operator.example"}
+    usage_reverse(workspace_id=workspace.pk, pk=charged.pk, **by)
+    bought = Lot.objects.get(workspace=workspace, label="Top-up, second")
+    lot_refund(workspace_id=workspace.pk, lot_id=bought.pk, amount=1_000 * NANO, key="refund", **by)
 
 
 def low(owner: User) -> Workspace:
