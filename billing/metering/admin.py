@@ -39,11 +39,11 @@ class UnratedFilter(admin.SimpleListFilter):
 
 @admin.register(UsageEvent)
 class UsageEventAdmin(ReadOnlyAdmin):
-    list_display = ("event_id", "workspace", "model_ref", "charged", "problem", "late", "occurred_at")
+    list_display = ("event_id", "workspace", "model_ref", "charged", "given_back", "problem", "late", "occurred_at")
     list_filter = (UnratedFilter,)
     search_fields = ("=event_id", "=workspace__public_id", "=workspace__external_id")
     search_help_text = "Event id, or workspace by id or external id, exactly"
-    list_select_related = ("workspace",)
+    list_select_related = ("workspace", "reversal")
     ordering = ("-id",)
     paginator = CappedPaginator
     show_full_result_count = False
@@ -55,6 +55,10 @@ class UsageEventAdmin(ReadOnlyAdmin):
     @admin.display(description="Credits", ordering="amount")
     def charged(self, event: UsageEvent) -> str:
         return f"{credits(event.amount):f}"
+
+    @admin.display(description="Given back")
+    def given_back(self, event: UsageEvent) -> str:
+        return f"{credits(event.reversed.amount):f}" if event.reversed else ""
 
 
 @admin.register(Allowance)

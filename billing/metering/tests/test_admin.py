@@ -8,6 +8,7 @@ from django.urls import reverse
 from accounts.models import User, Workspace
 from billing.metering import admin
 from billing.metering.models import UsageEvent
+from billing.metering.reverse import usage_reverse
 from billing.metering.tests.conftest import event, fund
 
 pytestmark = pytest.mark.django_db
@@ -54,3 +55,13 @@ def test_an_event_opens_and_cannot_be_changed(staff: Client) -> None:
 def test_customers_have_no_business_here(client: Client, alice: User, staff: Client) -> None:
     client.force_login(alice)
     assert client.get(reverse(LIST)).status_code in (302, 403)
+
+
+def test_the_list_says_what_was_given_back(staff: Client, workspace: Workspace) -> None:
+    event_pk = UsageEvent.objects.get(event_id="rated").pk
+    usage_reverse(workspace_id=workspace.pk, pk=event_pk, reason="Sent twice", actor="root@example.com")
+    page = staff.get(reverse(LIST))
+    rows = {row.event_id: row for row in page.context["cl"].result_list}
+    assert rows["rated"].reversed.amount == rows["rated"].amount
+    assert page.content.decode().count("0.072") == 2
+    assert staff.get(reverse("admin:metering_usageevent_change", args=[event_pk])).status_code == 200

@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import Workspace
 from billing.ledger.verify import verify
 from billing.metering import verify as module
+from billing.metering import verify_reversals
 from billing.metering.models import HourTotal, HourUsage, UsageEvent
 from billing.metering.tests.conftest import event, fund
 from billing.metering.verify import verify_usage
@@ -91,3 +92,12 @@ def test_the_streamed_queries_use_their_indexes(used: Workspace) -> None:
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "usage_event_recent" in plan
     assert "Sort" not in plan
+
+
+def test_reversals_are_found_by_their_indexes(used: Workspace) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN " + verify_reversals._REVERSALS, [used.pk, 0, 10, 10])
+        assert "event_reversal_of_workspace" in "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute("EXPLAIN " + verify_reversals._STRAY, [used.pk, 10])
+        assert "transfer_reversals" in "\n".join(row[0] for row in cursor.fetchall())
