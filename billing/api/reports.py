@@ -15,6 +15,7 @@ from billing.api.present import amount, line, quantities
 from billing.api.problems import Problem, invalid
 from billing.api.schemas.lists import BreakdownQuery, EventsQuery
 from billing.credits import clock
+from billing.ledger.records import hold_id
 from billing.metering.models import UsageEvent
 from billing.metering.selectors import breakdown as breakdowns
 from billing.metering.selectors import days, receipts
@@ -25,6 +26,7 @@ CHUNK = 500
 
 
 def event(row: UsageEvent) -> dict[str, Any]:
+    reversal = row.reversed
     return {
         "event_id": row.event_id,
         "origin": row.origin,
@@ -44,6 +46,9 @@ def event(row: UsageEvent) -> dict[str, Any]:
         "cost_usd": row.cost_usd,
         "late": row.late,
         "unrated": row.problem,
+        "hold": hold_id(row.hold_id) if row.hold_id is not None else None,
+        **amount("reversed", reversal.amount if reversal else 0),
+        "reversed_at": reversal.created_at if reversal else None,
     }
 
 
@@ -64,7 +69,7 @@ def events(request: HttpRequest, workspace: Workspace, query: EventsQuery) -> Ht
 
 EVENT_COLUMNS = (
     *("event_id", "occurred_at", "model", "project", "key", "agent", "app", "task", "end_user"),
-    *("input_tokens", "output_tokens", "usage", "credits", "cost_usd", "unrated", "late"),
+    *("input_tokens", "output_tokens", "usage", "credits", "cost_usd", "unrated", "late", "reversed"),
 )
 
 
@@ -94,6 +99,7 @@ def receipt(workspace: Workspace, key: ApiKey, event_id: str) -> dict[str, Any]:
         raise Problem("not_found", "No event with this id was recorded for this workspace.")
     return {
         **event(found.event),
+        "hold_status": found.hold_status or None,
         "lines": [line(item) for item in found.lines],
         "lots": [
             {"lot": f"lot_{paid.lot_id}", "label": paid.label, **amount("credits", paid.nano)} for paid in found.paid

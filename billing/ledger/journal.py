@@ -227,7 +227,7 @@ class Journal:
             self._ids_asked = min(4 * self._ids_asked, 256)
             (rows,) = self._session.run(store.operation_ids(self._ids_asked))
             self._operation_ids = sorted((int(pk) for (pk,) in rows), reverse=True)
-        return self._operation_ids.pop()
+        return int(self._operation_ids.pop())
 
     def _next(self, sequence: Statement) -> int:
         ((row,),) = self._session.run(sequence)

@@ -67,6 +67,10 @@ class Event(Described):
     cost_usd: Number
     late: bool
     unrated: Literal["", "unknown_model", "unknown_meter"]
+    hold: str | None = Field(description="The hold it settled.")
+    reversed: Credits = Field(description="Given back by a correction; `credits` is what was charged before.")
+    reversed_nano: Nano
+    reversed_at: Instant | None
 
 
 class Events(Described):
@@ -82,6 +86,9 @@ class PaidFrom(Described):
 
 
 class ReceiptDocument(Event):
+    hold_status: Literal["settled", "expired"] | None = Field(
+        description="Of the hold: an expired one paid nothing, the balance was charged."
+    )
     lines: list[Line]
     lots: list[PaidFrom] = Field(description="The lots that paid for it; what they do not add up to became debt.")
     debt: Credits = Field(description="The part that no lot covered.")

@@ -6,14 +6,12 @@ import pytest
 from django.test import Client
 
 from accounts.models import Workspace
-from accounts.scopes import KeyKind, Scope
+from accounts.scopes import WORKSPACE_SCOPES, KeyKind, Scope
 from accounts.services.keys import api_key_create
 from billing.api.ratelimit import limiter
 from billing.credits.units import NANO
 from billing.ledger.services import credits_grant
 from billing.pricing.testing import import_demo_prices
-
-EVERY_SCOPE = list(Scope)
 
 
 class Answer:
@@ -62,7 +60,8 @@ def funded(workspace: Workspace, prices: None) -> Workspace:
 
 def key_of(workspace: Workspace | None, *scopes: str, **fields: Any) -> str:
     kind = KeyKind.WORKSPACE if workspace else KeyKind.SERVICE
-    _, plain = api_key_create(kind=kind, workspace=workspace, name="test", scopes=scopes or EVERY_SCOPE, **fields)
+    every = WORKSPACE_SCOPES if workspace else list(Scope)
+    _, plain = api_key_create(kind=kind, workspace=workspace, name="test", scopes=scopes or every, **fields)
     return plain
 
 

@@ -11,6 +11,8 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.services import credits_grant
 from billing.metering.allowances import allowance_open
+from billing.metering.models import UsageEvent
+from billing.metering.reverse import usage_reverse
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:
@@ -76,6 +78,16 @@ def test_a_receipt_says_what_paid(used: Api, funded: Workspace) -> None:
     ledger = used.get("/api/v1/credits/ledger").json["data"]
     assert answer.json["chain_head"] == next(row["digest"] for row in ledger if row["seq"] == answer.json["ledger_seq"])
     assert used.get("/api/v1/usage/events/nobody").status == 404
+
+
+def test_a_receipt_says_what_was_given_back(api: Api, funded: Workspace) -> None:
+    api.post("/api/v1/usage", usage_event("req_8f"))
+    event = UsageEvent.objects.get(event_id="req_8f")
+    usage_reverse(workspace_id=funded.pk, pk=event.pk, reason="Wrong model", actor="sam")
+    receipt = api.get("/api/v1/usage/events/req_8f").json
+    assert (receipt["credits_nano"], receipt["reversed_nano"]) == ("72000000", "72000000")
+    assert receipt["reversed_at"] is not None
+    assert api.get("/api/v1/credits/summary").json["balance"] == 12_404
 
 
 def test_each_class_of_key_gets_its_own_receipt_first(api: Api, customer: Api) -> None:
