@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models.workspace import Project, Workspace
-from accounts.scopes import KeyKind
+from accounts.scopes import SERVICE_ONLY, KeyKind
 
 
 class ApiKey(models.Model):
@@ -24,6 +24,11 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)  # written at most once a minute
+    # The key that took this one's place when it was rotated; this one works until its expiry all the same.
+    replaced_by = models.OneToOneField(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replaces", editable=False
+    )
+    expiry_told_at = models.DateTimeField(null=True, blank=True, editable=False)  # owners and admins got their mail
 
     class Meta:
         ordering = ["-created_at"]
@@ -34,6 +39,18 @@ class ApiKey(models.Model):
                 name="api_key_workspace_fits_kind",
             ),
             models.CheckConstraint(condition=models.Q(rate_limit__gt=0), name="api_key_rate_limit_positive"),
+            models.CheckConstraint(
+                condition=models.Q(kind=KeyKind.SERVICE)
+                | ~models.Q(scopes__overlap=[scope.value for scope in sorted(SERVICE_ONLY)]),
+                name="api_key_scopes_fit_kind",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(expires_at__isnull=False, revoked_at=None, expiry_told_at=None),
+                name="api_key_expiry_not_told",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,12 +23,15 @@ class Workspace(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC")
     # A customer must not write its own bill: only where the operator allowed it do workspace keys get usage:write.
     usage_write_allowed = models.BooleanField(default=False)
+    # Set by the operator, for all keys of the workspace together; each key's own limit counts besides.
+    rate_limit = models.PositiveIntegerField("requests per minute, all its keys", null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members: Any = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=~models.Q(external_id=""), name="workspace_external_id_not_empty"),
+            models.CheckConstraint(condition=models.Q(rate_limit__gt=0), name="workspace_rate_limit_positive"),
         ]
 
     def __str__(self) -> str:

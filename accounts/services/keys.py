@@ -15,7 +15,7 @@ from accounts import hooks
 from accounts.errors import Refused
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from accounts.roles import Permission, may
-from accounts.scopes import PREFIX, KeyKind, Scope
+from accounts.scopes import PREFIX, WORKSPACE_SCOPES, KeyKind, Scope
 
 ALPHABET = string.ascii_letters + string.digits
 TOUCH_EVERY = timedelta(minutes=1)
@@ -27,13 +27,14 @@ def digest_of(plain: str) -> str:
 
 
 def scopes_allowed(*, workspace: Workspace, by: User | None) -> list[Scope]:
-    """What a new key of `workspace` may carry when `by` makes it (None: the operator, who may give everything).
+    """What a new key of `workspace` may carry when `by` makes it (None: the operator, who may give all that a
+    workspace can have).
 
     A customer must not write its own bill, and nobody hands a key more than their own role: buying needs the
     permission to manage billing.
     """
     if by is None:
-        return list(Scope)
+        return list(WORKSPACE_SCOPES)
     role = Membership.objects.values_list("role", flat=True).filter(workspace=workspace, user=by).first()
     allowed = [Scope.USAGE_READ]
     if workspace.usage_write_allowed:

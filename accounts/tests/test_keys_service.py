@@ -4,7 +4,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -161,6 +161,14 @@ def test_a_service_key_has_no_workspace(workspace: Workspace, service_key: tuple
     assert found.kind == KeyKind.SERVICE
     with pytest.raises(ValueError, match="service key"):
         api_key_create(kind=KeyKind.SERVICE, workspace=workspace, name="k", scopes=["usage:read"])
+
+
+def test_scopes_that_reach_every_customer_are_for_service_keys_only(workspace: Workspace) -> None:
+    api_key_create(kind=KeyKind.SERVICE, workspace=None, name="k", scopes=["workspaces:write"])
+    with pytest.raises(Refused, match="workspaces:read"):
+        api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name="k", scopes=["workspaces:read"])
+    with pytest.raises(IntegrityError, match="api_key_scopes_fit_kind"):
+        ApiKey.objects.create(kind=KeyKind.WORKSPACE, workspace=workspace, name="k", scopes=["workspaces:read"])
 
 
 def test_a_key_cannot_join_a_foreign_or_archived_project(workspace: Workspace, alice: User) -> None:

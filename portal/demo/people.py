@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from accounts.roles import Role
-from accounts.scopes import KeyKind, Scope
+from accounts.scopes import WORKSPACE_SCOPES, KeyKind
 from accounts.services.invitations import invitation_create
 from accounts.services.keys import api_key_create
 from accounts.services.people import person_create
@@ -87,7 +87,7 @@ def demo_project(workspace: Workspace, name: str, since: datetime) -> Project:
 
 def demo_key(workspace: Workspace, name: str, project: Project | None, since: datetime) -> tuple[ApiKey, str]:
     key, plain = api_key_create(
-        kind=KeyKind.WORKSPACE, workspace=workspace, project=project, name=name, scopes=list(Scope)
+        kind=KeyKind.WORKSPACE, workspace=workspace, project=project, name=name, scopes=WORKSPACE_SCOPES
     )
     key.created_at = since
     key.save(update_fields=["created_at"])

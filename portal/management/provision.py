@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from accounts.errors import Refused
 from accounts.models import User, Workspace
-from accounts.scopes import KeyKind, Scope
+from accounts.scopes import WORKSPACE_SCOPES, KeyKind
 from accounts.services.keys import api_key_create
 from accounts.services.people import person_create
 from billing.credits.units import exact_nano
@@ -60,7 +60,9 @@ def workspace_provision(
         # The operator made this workspace for its own backend, so its key may write usage.
         workspace.usage_write_allowed = True
         workspace.save(update_fields=["usage_write_allowed"])
-        _, plain = api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name="First key", scopes=list(Scope))
+        _, plain = api_key_create(
+            kind=KeyKind.WORKSPACE, workspace=workspace, name="First key", scopes=WORKSPACE_SCOPES
+        )
         if amount:
             credits_grant(
                 workspace_id=workspace.pk,

@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from accounts.models import ApiKey, Membership, User, Workspace
 from accounts.roles import Role
-from accounts.scopes import KeyKind, Scope
+from accounts.scopes import WORKSPACE_SCOPES, KeyKind, Scope
 from accounts.services.keys import api_key_create
 
 # Property tests: the same examples on every machine, and no failure only because the machine is busy.
@@ -72,7 +72,7 @@ def charlie_client(charlie: User) -> Client:
 def workspace_key(workspace: Workspace) -> Callable[..., tuple[ApiKey, str]]:
     """`workspace_key(scopes=[…])`: a key of the workspace and its plain text; every scope unless told."""
 
-    def make(scopes: Iterable[str] = tuple(Scope), name: str = "test key") -> tuple[ApiKey, str]:
+    def make(scopes: Iterable[str] = WORKSPACE_SCOPES, name: str = "test key") -> tuple[ApiKey, str]:
         return api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name=name, scopes=scopes)
 
     return make

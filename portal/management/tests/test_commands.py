@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.models import ApiKey, User, Workspace
-from accounts.scopes import Scope
+from accounts.scopes import WORKSPACE_SCOPES, Scope
 from accounts.selectors.keys import api_key_authenticate
 from billing.credits.units import credits
 from billing.foundation.audit.models import AuditEntry
@@ -41,7 +41,7 @@ def test_workspace_with_owner_plan_credits_and_key() -> None:
     key = api_key_authenticate(made["api_key"])
     assert key is not None
     assert key.workspace == workspace
-    assert set(key.scopes) == set(Scope)
+    assert set(key.scopes) == set(WORKSPACE_SCOPES)
     assert workspace.memberships.get().role == "owner"
     assert AuditEntry.objects.filter(action="workspace.created", workspace=workspace).exists()
 
