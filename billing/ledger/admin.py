@@ -248,10 +248,12 @@ class HoldAdmin(LedgerAdmin):
         "workspace",
         ("label", "origin"),
         ("credits", "of_overdraft"),
+        "lots",
         ("created_at", "expires_at", "open_until"),
-        ("operation", "ended_by", "ended_at"),
+        "operation",
+        ("ended_by", "ended_at"),
     )
-    readonly_fields: Any = ("public_id", "state", "credits", "of_overdraft", "ended_by", "ended_at")
+    readonly_fields: Any = ("public_id", "state", "credits", "of_overdraft", "lots", "ended_by", "ended_at")
     inlines = (ExtensionInline,)
     ordering = ("-operation",)
     credits = amount("amount")
@@ -265,6 +267,14 @@ class HoldAdmin(LedgerAdmin):
             return queryset.filter(pk=pk), False
         found: tuple[QuerySet[Hold], bool] = super().get_search_results(request, queryset, search_term)
         return found
+
+    def get_inlines(self, request: HttpRequest, obj: Hold | None) -> Any:
+        return self.inlines if obj is not None and obj.extensions.exists() else ()
+
+    @display(description="From lots")
+    def lots(self, hold: Hold) -> str:
+        takes = LotTake.objects.filter(transfer__operation_id=hold.pk).select_related("lot").order_by("position")
+        return ", ".join(f"{exact_text(take.amount)} of {take.lot}" for take in takes) or "–"
 
     @display(description="Hold", ordering="operation")
     def public_id(self, hold: Hold) -> str:

@@ -65,14 +65,12 @@ class CreditsActions:
             button="Post",
         )
 
-    @action(description="Refund credits of a lot", url_path="lots", icon="undo", permissions=["credits"])
+    @action(description="Refund a lot", url_path="lots", icon="undo", permissions=["credits"])
     def lots(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The workspace's lots: each has its refund."""
         return redirect(_of_workspace("ledger_lot", object_id))
 
-    @action(
-        description="Take back a grant or adjustment", url_path="operations", icon="history", permissions=["credits"]
-    )
+    @action(description="Take back a grant", url_path="operations", icon="history", permissions=["credits"])
     def operations(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The workspace's grants, adjustments and refunds: each can be taken back."""
         return redirect(f"{_of_workspace('ledger_operation', object_id)}&family=correctable")

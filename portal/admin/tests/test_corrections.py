@@ -189,6 +189,7 @@ def test_a_hold_is_released(staff: Client, workspace: Workspace, lot: Lot, alice
     pk = hold(workspace, 25 * NANO)
     page = staff.get(reverse("admin:ledger_hold_change", args=[pk])).content.decode()
     assert release_url(pk) in page
+    assert "20 of Gift, 5 of Top-up" in page  # what the operator gave is spent first
     assert staff.get(release_url(pk)).status_code == 200
     assert not HoldResolution.objects.exists()
     done = seen(staff.post(release_url(pk), REASON, follow=True))
