@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.credits.format import dollars_text
 from billing.foundation.site.selectors import site
 from billing.ledger.models import Transfer
 from billing.ledger.selectors import HoldRow, hold
@@ -74,17 +75,23 @@ def sum_text(line: ReceiptLine, usd_per_credit: Decimal) -> str:
     """
     if not line.price_usd:
         return ""
-    quantity = count_exact(line.quantity)
+    quantity = _count(line.quantity)
     if line.from_allowance:
-        quantity = f"({quantity} − {count_exact(line.from_allowance)} included)"
-    text = f"{quantity} × ${plain_text(line.price_usd)}"
+        quantity = f"({quantity} − {_count(line.from_allowance)} included)"
+    text = f"{quantity} × {_dollars(line.price_usd)}"
     if line.per != 1:
         text += f" ÷ {line.per:,}"
     if line.markup_percent:
         text += f" × {plain_text(1 + line.markup_percent / 100)}"
-    return f"{text} ÷ ${plain_text(usd_per_credit)}"
+    return f"{text} ÷ {_dollars(usd_per_credit)}"
 
 
-def count_exact(quantity: Decimal) -> str:
+def _dollars(usd: Decimal) -> str:
+    """ "$2.50", and every decimal of what has more than people read."""
+    text = dollars_text(usd)
+    return text if Decimal(text.lstrip("$").replace(",", "")) == usd else f"${plain_text(usd)}"
+
+
+def _count(quantity: Decimal) -> str:
     """All of its decimals, unlike `count_text`."""
     return count_text(quantity) if quantity == quantity.to_integral_value() else plain_text(quantity)

@@ -89,7 +89,7 @@ def _effect(lot: Lot, found: Refundable, nano: int) -> Facts:
     return [
         ("Refunded", _worth(lot, nano)),
         ("Taken out of the lot", amount(from_lot)),
-        ("Spent already, becomes debt", amount(spent)),
+        ("Spent or on hold, becomes debt", amount(spent)),
         ("Of that repaid at once by other credits", amount(repaid)),
         ("Owed after", amount(now.debt + spent - repaid)),
         ("Available after", amount(free - repaid)),

@@ -78,7 +78,7 @@ def _facts(operation: Operation) -> Facts:
         ("Brought in", f"{amount(lot.amount)}, {lot.label}"),
         ("Taken back before", amount(found.taken_back)),
         ("Taken out of the lot", amount(from_lot)),
-        ("Spent already, becomes debt", amount(found.most - from_lot)),
+        ("Spent or on hold, becomes debt", amount(found.most - from_lot)),
         ("Available now", amount(now.available)),
         ("Owed now", amount(now.debt)),
     ]

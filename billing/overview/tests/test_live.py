@@ -9,6 +9,7 @@ from billing.credits.units import NANO
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, low_bound_set
 from billing.overview.balance import mark_of
+from billing.overview.tests.holding import place
 
 
 def poll(client: Client, workspace: Workspace, mark: str, on: str = "overview") -> tuple[int, str]:
@@ -25,8 +26,8 @@ def test_a_change_brings_every_place_that_shows_the_balance(alice_client: Client
     credits_grant(workspace_id=northwind.pk, key="live", amount=5_000 * NANO, label="Live grant")
     status, text = poll(alice_client, northwind, mark)
     assert status == 200
-    for place in ("balance-pill", "billing-banner", "balance", "lots"):
-        assert f'id="{place}"' in text
+    for part in ("balance-pill", "billing-banner", "balance", "lots"):
+        assert f'id="{part}"' in text
     assert text.count("hx-swap-oob") == 4
     assert "Live grant" in text
     assert f"mark={mark_of(balance(northwind.pk))}&on=overview" in text
@@ -38,6 +39,17 @@ def test_other_pages_get_the_pill_alone(alice_client: Client, northwind: Workspa
     assert text.count("hx-swap-oob") == 1
     assert 'id="balance-pill"' in text
     assert "on=overview" not in text
+
+
+def test_the_credits_page_gets_its_lots_and_what_is_on_hold(alice_client: Client, northwind: Workspace) -> None:
+    mark = mark_of(balance(northwind.pk))
+    place(northwind, 5 * NANO)
+    status, text = poll(alice_client, northwind, mark, on="credits")
+    assert status == 200
+    for part in ("balance-pill", "usable", "on-hold"):
+        assert f'id="{part}"' in text
+    assert text.count("hx-swap-oob") == 3
+    assert f"mark={mark_of(balance(northwind.pk))}&on=credits" in text
 
 
 def test_a_change_of_state_without_a_change_of_balance_is_a_change(alice_client: Client, northwind: Workspace) -> None:

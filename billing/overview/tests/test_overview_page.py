@@ -6,6 +6,7 @@ from billing.credits.units import NANO
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_grant
 from billing.overview.tests import scenarios
+from billing.overview.tests.holding import place
 
 
 def page(client: Client, workspace: Workspace, path: str = "", **headers: str) -> str:
@@ -114,3 +115,13 @@ def test_an_error_page_has_our_look(alice_client: Client) -> None:
     response = alice_client.get("/w/ws_unknown/")
     assert response.status_code == 404
     assert b"This page does not exist" in response.content
+
+
+def test_each_number_of_the_strip_opens_to_what_it_counts(alice_client: Client, northwind: Workspace) -> None:
+    place(northwind, NANO)
+    strip = page(alice_client, northwind).split('id="balance"')[1].split("</section>")[0]
+    for place_of in ("balance-held", "balance-month", "balance-today"):
+        link = strip.split(f'id="{place_of}"')[1].split('href="')[1].split('"')[0].replace("&amp;", "&")
+        assert alice_client.get(link).status_code == 200
+    today = alice_client.get(link)
+    assert len(today.context["events"]) == int(strip.split('id="balance-today"')[1].split(">")[1].split("<")[0])

@@ -7,8 +7,10 @@ from django.test import Client
 
 from accounts.models import Workspace
 from accounts.tests.quartet import asks_to_sign_in, hides_from_strangers, refuses_other_methods
-from billing.ledger.models import Transfer
+from billing.credits.units import NANO
+from billing.ledger.models import Lot, LotTake, Transfer
 from billing.metering.models import UsageEvent
+from billing.overview.tests.holding import place
 
 
 def event_page(workspace: Workspace) -> str:
@@ -29,6 +31,19 @@ def hour_page(workspace: Workspace) -> str:
     return f"activity/hours/{event.booked_at:%Y-%m-%dT%H}"
 
 
+def hold_page(workspace: Workspace) -> str:
+    return f"credits/holds/hold_{place(workspace, NANO)}"
+
+
+def lot_page(workspace: Workspace) -> str:
+    return f"credits/lots/{Lot.objects.get(workspace=workspace, label='Launch credits').pk}"
+
+
+def lot_entries_page(workspace: Workspace) -> str:
+    take = LotTake.objects.filter(lot__workspace=workspace).latest("pk")
+    return f"credits/lots/{take.lot_id}/entries?first={take.pk}&last={take.pk}"
+
+
 PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
     "overview": (lambda _: "", "Available balance"),
     "live": (lambda _: "live", "balance-pill"),
@@ -41,6 +56,12 @@ PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
     "event": (event_page, "What was counted"),
     "models": (lambda _: "models", "gpt 4o mini"),
     "credits": (lambda _: "credits", "Which credits are spent first"),
+    "live credits": (lambda _: "live?on=credits", 'id="on-hold"'),
+    "holds": (lambda _: "credits/holds", "No request has set credits aside yet"),
+    "hold": (hold_page, "Set aside from"),
+    "lot": (lot_page, "Where it went"),
+    "lot entries": (lot_entries_page, "From this lot"),
+    "requests": (lambda _: "usage/requests", "the latest first"),
     "statement": (lambda _: "credits/statement", "By source"),
     "statement csv": (lambda _: "credits/statement.csv", "date,until,entry,source,kind"),
     "proof": (lambda _: "credits/proof", "Check against an older head"),

@@ -99,7 +99,7 @@ def test_a_refund_is_shown_before_it_is_done(staff: Client, workspace: Workspace
     assert dict(preview.context["effect"]) == {
         "Refunded": "45 ($0.20 at the price paid)",
         "Taken out of the lot": "30",
-        "Spent already, becomes debt": "15",
+        "Spent or on hold, becomes debt": "15",
         "Of that repaid at once by other credits": "15",
         "Owed after": "0",
         "Available after": "5",
@@ -153,7 +153,7 @@ def test_what_was_entered_can_be_changed_before_it_is_done(staff: Client, lot: L
 
 def test_a_grant_is_taken_back(staff: Client, workspace: Workspace, lot: Lot) -> None:
     facts = dict(staff.get(reverse_url(lot.operation_id)).context["facts"])
-    assert (facts["Taken out of the lot"], facts["Spent already, becomes debt"]) == ("30", "60")
+    assert (facts["Taken out of the lot"], facts["Spent or on hold, becomes debt"]) == ("30", "60")
     done = seen(staff.post(reverse_url(lot.operation_id), REASON, follow=True))
     assert "90 taken back." in done
     assert (balance(workspace.pk).available, balance(workspace.pk).debt) == (0, 40 * NANO)
