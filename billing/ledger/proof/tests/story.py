@@ -16,7 +16,9 @@ from billing.ledger.records import OperationDraft
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, overdraft_set
 from billing.metering.events import EventInput, Source
+from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record, usage_record_batch
+from billing.metering.reverse import usage_reverse
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -49,15 +51,14 @@ class Story:
         assert result.lot_id is not None
         return result.lot_id
 
-    def use(self, *event_ids: str) -> int:
-        """Report requests, several as a batch; the operation that charged them."""
+    def use(self, *event_ids: str) -> None:
+        """Report requests, several as a batch."""
         events = [self._event(event_id) for event_id in event_ids]
         with clock.at(self.now):
             if len(events) == 1:
                 usage_record(workspace_id=self.ws, source=SERVICE, event=events[0])
             else:
                 usage_record_batch(workspace_id=self.ws, source=SERVICE, events=events)
-        return Operation.objects.filter(workspace_id=self.ws).latest("pk").pk
 
     def _event(self, event_id: str, credits: str = "0.72", hold: int | None = None) -> EventInput:
         usage = {"input_tokens": Decimal(credits) / INPUT_TOKEN}
@@ -84,10 +85,10 @@ class Story:
     def release(self, hold: int) -> None:
         hold_release(workspace_id=self.ws, hold_id=hold, origin="service", now=self.now)
 
-    def reverse_usage(self, operation_id: int, *, start: int = 0, amount: int | None = None) -> None:
-        with open_book(self.ws, now=self.now) as book:
-            draft = OperationDraft("usage", f"r{next(_numbers)}", bytes(32), "usage.reverse", reverses_id=operation_id)
-            book.reverse(operation=draft, kind="usage.reverse", operation_id=operation_id, start=start, amount=amount)
+    def take_back(self, event_id: str) -> None:
+        """The charge of one request."""
+        event = UsageEvent.objects.get(workspace_id=self.ws, event_id=event_id)
+        usage_reverse(workspace_id=self.ws, pk=event.pk, reason="asked", actor="staff", now=self.now)
 
     def refund(self, lot: int, credits: float) -> int:
         key, amount = f"f{next(_numbers)}", int(credits * NANO)
@@ -117,16 +118,16 @@ def tell(workspace: Workspace) -> Story:
     story.use("first/1")  # before any credits: debt
     spring = story.grant(8, source="plan", expires_at=NOON + 9 * DAY, effective_at=NOON - DAY)
     bought = story.grant(20, source="bought", effective_at=NOON + DAY, unit_price_usd=Decimal("0.0045"))
-    batch = story.use("req 1", "req-ü-2", "req\n3", "🌊")
+    story.use("req 1", "req-ü-2", "req\n3", "🌊")
     story.days_later(2)  # the bought lot starts
     story.use(*(f"evt_{n:04}" for n in range(9)))
-    single = story.use("einzeln")
+    story.use("einzeln")
     lowered = story.adjust(-1.5)
     raised = story.adjust(2.25)
     story.grant(3, expires_at=story.now + DAY)
     story.days_later(2)  # … expires
     _holds(story)
-    _corrections(story, batch=batch, single=single, lowered=lowered, raised=raised, plan_lot=spring, used_up=bought)
+    _corrections(story, lowered=lowered, raised=raised, plan_lot=spring, used_up=bought)
     story.grant(5, source="bought", effective_at=story.now + 30 * DAY, expires_at=story.now + 90 * DAY)
     story.hold(0.75, hours=20)
     return story
@@ -147,11 +148,9 @@ def _holds(story: Story) -> None:
     assert Transfer.objects.filter(kind="lot.expire", takes__lot=brief).exists()
 
 
-def _corrections(
-    story: Story, *, batch: int, single: int, lowered: int, raised: int, plan_lot: int, used_up: int
-) -> None:
-    story.reverse_usage(single)
-    story.reverse_usage(batch, start=100, amount=2 * NANO)
+def _corrections(story: Story, *, lowered: int, raised: int, plan_lot: int, used_up: int) -> None:
+    for event_id in ("einzeln", "req-ü-2", "🌊"):
+        story.take_back(event_id)
     pack = story.grant(10, source="bought", unit_price_usd=Decimal("0.005"))
     refunded = story.refund(pack, 4)
     story.refund(pack, 1)
@@ -163,10 +162,11 @@ def _corrections(
     story.undo(raised)
     story.undo(story.brought(story.grant(2)))
     _all_spent(story)
-    owed = story.use(*(f"more than there is {n}" for n in range(30)))
-    story.reverse_usage(owed, start=0, amount=NANO)  # cancels debt and returns credits
+    story.use(*(f"more than there is {n}" for n in range(30)))
+    for number in (0, 7, 29):  # from lots, in part from lots, and owed: credits that come back repay debt
+        story.take_back(f"more than there is {number}")
     story.grant(40, source="plan", expires_at=story.now + 30 * DAY)  # repays
-    story.reverse_usage(owed, start=15 * NANO, amount=2 * NANO)  # that debt was repaid: reopened and cancelled
+    story.take_back("more than there is 20")  # its debt was repaid: reopened and cancelled
     story.refund(used_up, 2)
     story.undo(story.brought(plan_lot))  # spent long ago: becomes debt, repaid by the others
 

@@ -1,13 +1,19 @@
 """The verifier as a customer has it: one file, any Python from 3.8 on, a clear answer to whatever it is given."""
 
 import ast
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db.models import Sum
 
+from billing.credits.units import NANO
+from billing.ledger.models import Lot
+from billing.ledger.proof import verifier
 from billing.ledger.proof.tests.checking import SCRIPT, heads, lines_of, refusal, run, sealed
+from billing.ledger.proof.tests.forge import Forger
 
 pytestmark = pytest.mark.django_db
 Save = Callable[[bytes], Path]
@@ -20,14 +26,39 @@ def test_it_needs_nothing_but_python() -> None:
     assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
 
 
-def test_it_tells_the_balance_and_where_credits_came_from_and_went(proof: bytes, saved: Save) -> None:
-    status, said = run(saved(proof))
+def test_it_tells_the_balance_and_where_credits_came_from_and_went(saved: Save) -> None:
+    forger = Forger()
+    forger.post("usage.debt", "debt", "spent", 2 * NANO)
+    forger.grant(1_500 * NANO, lasts=1)
+    forger.post("debt.repay", "available", "debt", 2 * NANO, (1, 2 * NANO), same=True)
+    forger.post("hold.place", "available", "held", 5 * NANO // 2, (1, 5 * NANO // 2))
+    forger.post("usage.spend", "available", "spent", 1, (1, 1))
+    status, said = run(saved(forger.proof()))
     assert status == 0
-    assert "VALID: everything in this file adds up" in said
+    shown = [line.split() for line in said.splitlines()]
+    assert shown[0] == ["VALID:", "everything", "in", "this", "file", "adds", "up"]
+    for line in (
+        "5 entries up to 2026-03-01T12:00:00.000000Z, 1 lots",
+        "available 1,495.499999999 credits",
+        "held 2.5 credits",
+        "debt 0 credits",
+        "granted 1,500",
+        "spent -0.000000001",
+        "there now 1,497.999999999",
+        "used beyond the balance",
+        "paid back 2",
+        "there now 0",
+    ):
+        assert line.split() in shown, said
+
+
+def test_it_tells_what_the_lots_of_each_source_have(proof: bytes, saved: Save) -> None:
+    _, said = run(saved(proof))
     shown = " ".join(said.split())
-    assert "available 14.57 credits held 0.75 credits debt 0 credits" in shown
-    assert "promotion granted 4 adjusted 2.25 spent -2.25 expired -4 refunded 0 paid back 0 there now 0" in shown
-    assert "used beyond the balance granted -8 adjusted -2.25 spent -16.4" in shown
+    for source in ("bought", "plan", "promotion"):
+        sums = Lot.objects.filter(source=source).aggregate(left=Sum("remaining"))
+        left = re.escape(verifier.credits(sums["left"]))
+        assert re.search(rf"{source} granted [^a-z]+ adjusted .*? there now {left} ", shown)
 
 
 def test_it_accepts_any_older_head(proof: bytes, saved: Save) -> None:
