@@ -6,13 +6,14 @@ write that told them. accounts imports nothing from above, so this is the only w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from accounts.models import User, Workspace
+    from accounts.models import ApiKey, User, Workspace
 
 # Called inside the transaction that creates the workspace.
 workspace_created: list[Callable[[Workspace], None]] = []
@@ -27,17 +28,51 @@ audited: list[Callable[..., Any]] = []
 product_name: list[Callable[[], str]] = [lambda: "Purser"]
 
 
+@dataclass(frozen=True)
+class Minute:
+    """Requests in the running minute, and how many it may have."""
+
+    limit: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True)
+class KeyMinute(Minute):
+    own: bool  # the key's own limit, not the site's
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """How the running minute of a workspace's keys stands."""
+
+    reset: int  # seconds until it ends
+    default: int  # requests a minute of a key without a limit of its own; 0: unknown
+    keys: dict[int, KeyMinute] = field(default_factory=dict)  # by the key's primary key
+    workspace: Minute | None = None  # all keys together, where the operator set a limit
+
+
+# How much of their rate limits these keys have used in this minute; the package that counts puts its own answer first.
+key_minutes: list[Callable[[Workspace, Sequence[ApiKey]], Minutes]] = [lambda *_: Minutes(60, 0)]
+
+
 def emit(
     *,
     action: str,
-    actor: User | None,
+    actor: User | str | None,
     workspace: Workspace | None,
     target: str = "",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     request: HttpRequest | None = None,
 ) -> None:
-    """Tell the audit that `actor` (None: the operator, by command) did `action`, a dotted name, to `target`."""
+    """Tell the audit that `actor` did `action`, a dotted name, to `target`.
+
+    An actor without an account is named in words ("service key psk_…"); None is the operator, by command.
+    """
     for subscriber in audited:
         subscriber(
             action=action,

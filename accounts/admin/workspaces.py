@@ -15,13 +15,30 @@ from accounts.errors import Refused
 from accounts.models import Invitation, Membership, Project, User, Workspace
 from accounts.roles import Role
 from accounts.services.members import member_add, member_remove, member_role_change
-from accounts.services.workspaces import TIME_ZONES, workspace_create, workspace_terms_set, workspace_update
+from accounts.services.workspaces import (
+    MOST_REQUESTS,
+    TIME_ZONES,
+    workspace_create,
+    workspace_terms_set,
+    workspace_update,
+)
 
 
 class WorkspaceAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Workspace
-        fields = ["name", "external_id", "time_zone", "usage_write_allowed"]
+        fields = ["name", "external_id", "time_zone", "usage_write_allowed", "rate_limit"]
+        help_texts = {
+            "usage_write_allowed": "Its own keys may record usage and hold credits: it writes its own bill.",
+            "rate_limit": "For all keys of the workspace together, beside each key’s own limit. Empty: no such limit. "
+            "Service keys are not counted, so what happened can always be reported.",
+        }
+
+    def clean_rate_limit(self) -> int | None:
+        rate_limit: int | None = self.cleaned_data["rate_limit"]
+        if rate_limit is not None and not 1 <= rate_limit <= MOST_REQUESTS:
+            raise ValidationError(f"Use a limit between 1 and {MOST_REQUESTS:,} requests a minute, or none.")
+        return rate_limit
 
     def clean_time_zone(self) -> str:
         time_zone: str = self.cleaned_data["time_zone"]
@@ -55,25 +72,26 @@ class MemberInline(TabularInline):
 @admin.register(Workspace)
 class WorkspaceAdmin(ModelAdmin):
     form = WorkspaceAdminForm
-    list_display = ("name", "public_id", "external_id", "time_zone", "usage_write_allowed", "created_at")
+    list_display = ("name", "public_id", "external_id", "time_zone", "usage_write_allowed", "rate_limit", "created_at")
     list_filter = ("usage_write_allowed", "created_at")
     search_fields = ("name", "public_id", "external_id", "members__email")
     readonly_fields = ("public_id", "created_at")
-    fields = ("name", "public_id", "external_id", "time_zone", "usage_write_allowed", "created_at")
+    terms = ("external_id", "time_zone", "usage_write_allowed", "rate_limit")
+    fields = ("name", "public_id", *terms, "created_at")
     inlines = (MemberInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[str, ...]:
         return self.readonly_fields if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[str, ...]:
-        return self.fields if obj else ("name", "external_id", "time_zone", "usage_write_allowed")
+        return self.fields if obj else ("name", *self.terms)
 
     def has_delete_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
         return False  # its ledger is kept
 
     def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
         data, actor = form.cleaned_data, cast(User, request.user)
-        terms = {"external_id": data["external_id"], "usage_write_allowed": data["usage_write_allowed"]}
+        terms = {name: data[name] for name in ("external_id", "usage_write_allowed", "rate_limit")}
         named = {"name": data["name"], "time_zone": data["time_zone"]}
         if change:
             workspace_update(workspace=obj, by=actor, request=request, **named)

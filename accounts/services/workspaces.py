@@ -1,5 +1,6 @@
 """Workspaces: create, rename, set the time zone."""
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from django.db import transaction
@@ -9,6 +10,8 @@ from accounts import hooks
 from accounts.errors import Refused
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
+
+MOST_REQUESTS = 10_000_000  # a minute
 
 TIME_ZONES = frozenset(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
 
@@ -20,17 +23,20 @@ def workspace_create(
     external_id: str | None = None,
     time_zone: str = "UTC",
     usage_write_allowed: bool = False,
-    actor: User | None = None,
+    rate_limit: int | None = None,
+    actor: User | str | None = None,
     request: HttpRequest | None = None,
 ) -> Workspace:
     """A new workspace with its owner (None: the operator adds people later).
 
     Subscribers of `hooks.workspace_created` (plan, signup grant) run in the same transaction. `usage_write_allowed`:
-    the operator lets the workspace's own keys record usage. `actor` is who asked, when that is not the owner. Raises
-    `Refused` for an empty name, an unknown time zone or a taken external id.
+    the operator lets the workspace's own keys record usage. `rate_limit`: requests a minute for all its keys together.
+    `actor` is who asked, when that is not the owner. Raises `Refused` for an empty name, an unknown time zone, a limit
+    out of range or a taken external id.
     """
     name = _checked_name(name)
     _check_time_zone(time_zone)
+    _check_rate_limit(rate_limit)
     with transaction.atomic():
         if external_id is not None and Workspace.objects.filter(external_id=external_id).exists():
             raise Refused(f"Another workspace already has the external id {external_id!r}.", field="external_id")
@@ -39,6 +45,7 @@ def workspace_create(
             external_id=external_id or None,
             time_zone=time_zone,
             usage_write_allowed=usage_write_allowed,
+            rate_limit=rate_limit,
         )
         if owner is not None:
             Membership.objects.create(workspace=workspace, user=owner, role=Role.OWNER)
@@ -86,20 +93,29 @@ def workspace_terms_set(
     workspace: Workspace,
     external_id: str | None,
     usage_write_allowed: bool,
+    rate_limit: int | None,
     by: User | None,
     request: HttpRequest | None = None,
 ) -> Workspace:
-    """What only the operator decides: its own id of the customer, and whether the customer's keys may record usage."""
+    """What only the operator decides: its own id of the customer, whether the customer's keys may record usage, and how
+    many requests a minute all of them together may make (None: only each key's own limit counts).
+    """
+    _check_rate_limit(rate_limit)
     with transaction.atomic():
         current = Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
-        before = {"external_id": current.external_id, "usage_write_allowed": current.usage_write_allowed}
-        after = {"external_id": external_id or None, "usage_write_allowed": usage_write_allowed}
+        terms: dict[str, Any] = {
+            "external_id": external_id or None,
+            "usage_write_allowed": usage_write_allowed,
+            "rate_limit": rate_limit,
+        }
+        before, after = {name: getattr(current, name) for name in terms}, terms
         if before == after:
             return current
         if external_id and Workspace.objects.filter(external_id=external_id).exclude(pk=current.pk).exists():
             raise Refused(f"Another workspace already has the external id {external_id!r}.", field="external_id")
-        current.external_id, current.usage_write_allowed = external_id or None, usage_write_allowed
-        current.save(update_fields=["external_id", "usage_write_allowed"])
+        for name, value in terms.items():
+            setattr(current, name, value)
+        current.save(update_fields=list(terms))
         hooks.emit(
             action="workspace.terms_changed",
             actor=by,
@@ -119,6 +135,11 @@ def _checked_name(name: str) -> str:
     if len(name) > 120 or "\x00" in name:
         raise Refused("Use at most 120 ordinary characters.", field="name")
     return name
+
+
+def _check_rate_limit(rate_limit: int | None) -> None:
+    if rate_limit is not None and not 1 <= rate_limit <= MOST_REQUESTS:
+        raise Refused(f"Use a limit between 1 and {MOST_REQUESTS:,} requests a minute.", field="rate_limit")
 
 
 def _check_time_zone(time_zone: str) -> None:

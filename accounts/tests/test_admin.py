@@ -88,6 +88,32 @@ def test_a_workspace_is_added_through_the_service(operator: Client, alice: User)
     assert workspace.memberships.get().role == Role.OWNER
 
 
+def test_the_operator_limits_the_requests_of_a_workspace(operator: Client, workspace: Workspace) -> None:
+    url = f"/admin/accounts/workspace/{workspace.pk}/change/"
+    told: list[dict[str, object]] = []
+    listener = lambda **one: told.append(one)  # noqa: E731
+    hooks.audited.append(listener)
+    rows = [
+        {"id": member.pk, "workspace": workspace.pk, "user": member.user_id, "role": member.role}
+        for member in Membership.objects.order_by("pk")
+    ]
+    base = {"name": workspace.name, "external_id": "", "time_zone": "UTC"} | members_form(*rows, initial=2)
+    try:
+        for limit, status in ((600, 302), (0, 200), (10**8, 200)):
+            assert operator.post(url, base | {"rate_limit": limit}).status_code == status
+            workspace.refresh_from_db()
+            assert workspace.rate_limit == 600
+        assert operator.post(url, base | {"rate_limit": ""}).status_code == 302
+    finally:
+        hooks.audited.remove(listener)
+    workspace.refresh_from_db()
+    assert workspace.rate_limit is None
+    assert [(one["action"], one["after"]["rate_limit"]) for one in told] == [  # type: ignore[index]
+        ("workspace.terms_changed", 600),
+        ("workspace.terms_changed", None),
+    ]
+
+
 def test_members_are_changed_through_the_services_and_an_owner_remains(
     operator: Client, workspace: Workspace, alice: User, bob: User, charlie: User
 ) -> None:

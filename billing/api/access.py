@@ -6,15 +6,14 @@ from django.http import HttpRequest
 from pydantic import BaseModel
 
 from accounts.models import ApiKey, Workspace
-from accounts.scopes import KeyKind, Scope
+from accounts.scopes import Scope
 from accounts.selectors.keys import api_key_authenticate, touch
 from accounts.selectors.lookup import workspace_by_either_id
 from billing.api import bodies
-from billing.api.calls import Call, call_of
+from billing.api.calls import call_of
+from billing.api.limits import count
 from billing.api.problems import Problem, invalid
-from billing.api.ratelimit import limiter
 from billing.foundation.cache import TimedCache
-from billing.foundation.site.selectors import site
 
 WORKSPACE_HEADER = "Purser-Workspace"
 
@@ -41,6 +40,7 @@ class BearerKey:
         call.metered = True
         key = call.key = authenticate(request)
         count(call, key)
+        touch(key)
         require_scope(key, self.scope)
         call.known_workspace = workspace_of(request, key, required=self.names_workspace)
         refuse_unknown(request, self.query)
@@ -68,20 +68,6 @@ def authenticate(request: HttpRequest) -> ApiKey:
         detail = "Send a valid key as `Authorization: Bearer <key>`."
         raise Problem("invalid_api_key", detail, headers={"WWW-Authenticate": 'Bearer realm="api"'})
     return key
-
-
-def count(call: Call, key: ApiKey) -> None:
-    """Count the request against the key's minute. Raises Problem 429."""
-    settings = site()
-    default = settings.rate_limit_service if key.kind == KeyKind.SERVICE else settings.rate_limit_workspace
-    rate = call.rate = limiter.take(key=key.prefix, limit=key.rate_limit or default)
-    if not rate.allowed:
-        raise Problem(
-            "rate_limited",
-            f"This key may make {rate.limit} requests per minute.",
-            headers={"Retry-After": str(rate.reset)},
-        )
-    touch(key)
 
 
 def require_scope(key: ApiKey, scope: Scope) -> None:

@@ -13,7 +13,7 @@ METERED_HEADERS = {
     "X-Usage-Input-Tokens": "Input tokens of the usage in this request, 0 when there was none.",
     "X-Usage-Output-Seconds": "Seconds of generated audio of the usage in this request.",
     "X-Usage-Total-Tokens": "All tokens of the usage in this request.",
-    "X-RateLimit-Limit": "Requests this key may make per minute; 0 without a valid key.",
+    "X-RateLimit-Limit": "Requests per minute: the key's limit, or its workspace's if that is nearer; 0 without a key.",
     "X-RateLimit-Remaining": "Requests left in this minute.",
     "X-RateLimit-Reset": "Seconds until the next minute begins.",
 }

@@ -32,7 +32,7 @@ CODES: dict[str, Code] = {
     "request_over_limit": Code(422, "Request over limit", "The plan does not allow a request this large."),
     "quality_not_in_plan": Code(422, "Quality not in plan", "The plan does not include this quality."),
     "amount_out_of_range": Code(422, "Amount out of range", "The charge would not fit the ledger."),
-    "rate_limited": Code(429, "Rate limited", "The key's requests of this minute are used up; see `Retry-After`."),
+    "rate_limited": Code(429, "Rate limited", "The requests of this minute are used up; see `Retry-After`."),
     "unavailable": Code(503, "Unavailable", "A part the portal needs is not there at the moment. Repeat the request."),
     "internal_error": Code(500, "Internal error", "A fault of the portal. Repeating the same request is safe."),
 }

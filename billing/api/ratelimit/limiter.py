@@ -5,6 +5,7 @@ A key that is used slowly is counted request by request, and what it is told is 
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.api.ratelimit.stores import Store, configured_store
@@ -56,7 +57,7 @@ class Limiter:
         """Count one request of the key in the minute of `at` (seconds since the epoch)."""
         at = time.time() if at is None else at
         minute = int(at // 60)
-        reset = max(1, 60 - int(at % 60))
+        reset = _reset(at)
         with self._lock:
             window = self._windows.get(key)
             if window is None or window.minute != minute:
@@ -77,6 +78,15 @@ class Limiter:
             remaining = max(0, limit - window.taken) + window.left
         return Rate(count > 0, limit, remaining if count else 0, reset)
 
+    def used(self, keys: Sequence[str], *, at: float | None = None) -> tuple[dict[str, int], int]:
+        """What all processes together have taken of the minute of `at`, by key, and seconds until it ends.
+
+        Slices count when they are taken, so under load it is up to a slice per process more than was used.
+        """
+        at = time.time() if at is None else at
+        taken = self._shared().used(keys=keys, minute=int(at // 60))
+        return {key: taken.get(key, 0) for key in keys}, _reset(at)
+
     def forget(self) -> None:
         """Drop what this process knows (tests; a changed limit counts from the next slice anyway)."""
         with self._lock:
@@ -92,6 +102,10 @@ class Limiter:
         if self._store is None:
             self._store = configured_store()
         return self._store
+
+
+def _reset(at: float) -> int:
+    return max(1, 60 - int(at % 60))
 
 
 def slice_size(limit: int, taken: int, pace: int) -> int:

@@ -4,6 +4,7 @@ A store counts a slice when it is taken, used or not, so all processes together 
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 import redis
@@ -16,6 +17,9 @@ logger = logging.getLogger(__name__)
 class Store(Protocol):
     def take(self, *, key: str, minute: int, wanted: int, limit: int) -> tuple[int, int]:
         """(how many of `wanted` were granted, how many are taken in this minute by all)."""
+
+    def used(self, *, keys: Sequence[str], minute: int) -> dict[str, int]:
+        """How many are taken in this minute, at least; keys that took none may be missing. Takes none."""
 
 
 class PostgresStore:
@@ -30,6 +34,13 @@ class PostgresStore:
             row = cursor.fetchone()
         return granted(used=row[0], wanted=wanted, limit=limit) if row else (0, limit)
 
+    def used(self, *, keys: Sequence[str], minute: int) -> dict[str, int]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT key, used FROM api_rate_window WHERE key = ANY(%s) AND minute = %s", [list(keys), minute]
+            )
+            return dict(cursor.fetchall())
+
 
 class RedisStore:
     def __init__(self, url: str) -> None:
@@ -37,7 +48,7 @@ class RedisStore:
         self._fallback = PostgresStore()
 
     def take(self, *, key: str, minute: int, wanted: int, limit: int) -> tuple[int, int]:
-        name = f"purser:rate:{key}:{minute}"
+        name = _name(key, minute)
         try:
             pipeline = self._redis.pipeline(transaction=False)
             pipeline.incrby(name, wanted)
@@ -48,6 +59,17 @@ class RedisStore:
             logger.warning("Redis does not answer; rate limits are counted in the database", exc_info=True)
             return self._fallback.take(key=key, minute=minute, wanted=wanted, limit=limit)
         return granted(used=used, wanted=wanted, limit=limit)
+
+    def used(self, *, keys: Sequence[str], minute: int) -> dict[str, int]:
+        try:
+            counts = self._redis.mget([_name(key, minute) for key in keys]) if keys else []
+        except redis.RedisError:
+            return self._fallback.used(keys=keys, minute=minute)
+        return {key: int(count or 0) for key, count in zip(keys, counts, strict=True)}
+
+
+def _name(key: str, minute: int) -> str:
+    return f"purser:rate:{key}:{minute}"
 
 
 def granted(*, used: int, wanted: int, limit: int) -> tuple[int, int]:

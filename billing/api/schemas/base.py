@@ -72,6 +72,9 @@ class ProblemDocument(Described):
         None, description="`insufficient_credits`: what to add for it to go through, debt to be repaid included."
     )
     missing_nano: Nano | None = None
+    limited_by: Literal["key", "workspace"] | None = Field(
+        None, description="`rate_limited`: the key's own limit, or that of all keys of its workspace together."
+    )
     hold_status: Literal["settled", "released", "expired"] | None = Field(
         None, description="`hold_resolved`: how the hold ended."
     )

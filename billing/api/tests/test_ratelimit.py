@@ -8,6 +8,7 @@ import pytest
 import redis
 from django.db import connection
 
+from accounts import hooks
 from accounts.models import ApiKey, Workspace
 from billing.api.ratelimit import Limiter
 from billing.api.ratelimit.limiter import slice_size
@@ -143,3 +144,68 @@ def test_two_keys_do_not_share(funded: Workspace) -> None:
     assert first.get("/api/v1/credits/lots").status == 200
     assert second.get("/api/v1/credits/lots").status == 200
     assert ApiKey.objects.count() == 2
+
+
+def test_the_keys_of_a_workspace_share_the_limit_that_the_operator_set(funded: Workspace) -> None:
+    Workspace.objects.update(rate_limit=3)
+    keys = [Api(key_of(funded, rate_limit=limit)) for limit in (2, None)]
+    answers = [keys[n % 2].get("/api/v1/credits/lots") for n in range(8)]
+    refused = [answer for answer in answers if answer.status == 429]
+    # The minute may end between two of them.
+    assert len(refused) >= 2
+    assert {answer.json["limited_by"] for answer in refused} <= {"key", "workspace"}
+    last = keys[1].get("/api/v1/credits/lots")
+    if last.status == 429:
+        assert last.json["limited_by"] == "workspace"
+        assert "All keys of this workspace together may make 3" in last.json["detail"]
+        assert (last.headers["X-RateLimit-Limit"], last.headers["X-RateLimit-Remaining"]) == ("3", "0")
+        assert last.headers["Retry-After"] == last.headers["X-RateLimit-Reset"]
+
+
+def test_the_headers_tell_of_the_nearer_limit(funded: Workspace) -> None:
+    Workspace.objects.update(rate_limit=100)
+    wide, narrow = Api(key_of(funded, rate_limit=1000)), Api(key_of(funded, rate_limit=5))
+    assert wide.get("/api/v1/credits/lots").headers["X-RateLimit-Limit"] == "100"
+    assert narrow.get("/api/v1/credits/lots").headers["X-RateLimit-Limit"] == "5"
+
+
+def test_a_limit_of_its_keys_never_stops_the_operators_backend(funded: Workspace, api: Api) -> None:
+    Workspace.objects.update(rate_limit=1)
+    customer = Api(key_of(funded))
+    for _ in range(3):
+        customer.get("/api/v1/credits/lots")
+    assert [api.post("/api/v1/usage", usage_event(str(n))).status for n in range(4)] == [201] * 4
+
+
+def test_two_workspaces_do_not_share(funded: Workspace) -> None:
+    other = Workspace.objects.create(name="Other")
+    Workspace.objects.update(rate_limit=1)
+    assert [Api(key_of(each)).get("/api/v1/credits/lots").status for each in (funded, other)] == [200, 200]
+
+
+@pytest.mark.parametrize("store", [PostgresStore(), RedisStore("redis://127.0.0.1:1/0")])
+def test_asking_how_a_minute_stands_takes_nothing_from_it(db: None, store: Store) -> None:
+    limiter = Limiter(store)
+    for _ in range(4):
+        limiter.take(key="pws_1", limit=10, at=630.0)
+    for _ in range(2):
+        assert Limiter(store).used(["pws_1", "pws_2"], at=640.0) == ({"pws_1": 4, "pws_2": 0}, 20)
+    assert limiter.used(["pws_1"], at=660.0) == ({"pws_1": 0}, 60)
+    assert limiter.used([], at=660.0) == ({}, 60)
+
+
+def test_a_page_learns_how_the_keys_of_a_workspace_stand(funded: Workspace) -> None:
+    Workspace.objects.update(rate_limit=50)
+    own, plain = key_of(funded, rate_limit=7), key_of(funded)
+    statuses = [Api(key).get("/api/v1/credits/lots").status for key in (own, own, plain)]
+    assert statuses == [200] * 3
+    funded.refresh_from_db()
+    keys = list(ApiKey.objects.order_by("pk"))
+    found = hooks.key_minutes[0](funded, keys)
+    assert found.default == 6_000
+    assert (found.keys[keys[0].pk].limit, found.keys[keys[0].pk].own) == (7, True)
+    assert (found.keys[keys[1].pk].limit, found.keys[keys[1].pk].own) == (6_000, False)
+    assert found.workspace is not None
+    used = [found.keys[keys[0].pk].used, found.keys[keys[1].pk].used, found.workspace.used]
+    assert used in ([2, 1, 3], [1, 1, 2], [0, 1, 1], [0, 0, 0])  # the minute may end between two of them
+    assert found.keys[keys[0].pk].left == 7 - used[0]
