@@ -8,7 +8,8 @@ from typing import Any
 from unittest import mock
 
 import psycopg
-from load import event, loop
+from clients import event
+from load import loop
 
 from billing.ledger import roundtrip  # knows psycopg, not Django: the sender of the floor is that of the post
 from billing.ledger.store import WALLET_COLUMNS

@@ -38,7 +38,7 @@ def prepare(*, workspaces: int) -> Prepared:
         kind=KeyKind.SERVICE,
         workspace=None,
         name="bench",
-        scopes=[Scope.USAGE_READ, Scope.USAGE_WRITE],
+        scopes=[Scope.USAGE_READ, Scope.USAGE_WRITE, Scope.BILLING_READ],
         rate_limit=1_000_000,
     )
     return Prepared(key, made[:workspaces], made[workspaces:])
@@ -49,3 +49,13 @@ def _workspace(number: int) -> tuple[int, str]:
     for lot in range(3):
         credits_grant(workspace_id=workspace.pk, key=f"bench-{lot}", amount=1_000_000 * NANO, label=f"Lot {lot}")
     return workspace.pk, workspace.public_id
+
+
+def first_lots(workspaces: list[int]) -> dict[int, int]:
+    """Workspace → its first lot."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT workspace_id, min(id) FROM ledger_lot WHERE workspace_id = ANY(%s) GROUP BY 1 ORDER BY 1",
+            [workspaces],
+        )
+        return dict(cursor.fetchall())
