@@ -20,8 +20,8 @@ from billing.ledger.roundtrip import Statement
 
 @dataclass
 class AsOf:
-    """The numbers of `wallet` at an instant. `lots` and `holds`: the open ones as they are then, empty when nothing
-    was due, because then the stored rows say it. `moved`: what was due, as (kind of transfer, lot, amount).
+    """The numbers of `wallet` at an instant. `lots`: the open ones as they are then, and `holds` that were due, empty
+    when nothing was, because then the stored rows say it. `moved`: what was due, as (kind of transfer, lot, amount).
     """
 
     wallet: Wallet
@@ -85,7 +85,7 @@ def as_of(workspace_id: int, now: datetime) -> AsOf:
         if wallet.next_due_at is None or wallet.next_due_at > now:
             return _of(wallet, (), (), due=False)
         lots = [store.lot_state(row) for row in _rows(store.all_lots(workspace_id))]
-        holds = [store.hold_state(row) for row in _rows(store.open_holds(workspace_id))]
+        holds = [store.hold_state(row) for row in _rows(store.due_holds(workspace_id, now))]
         # Something may have been posted between the statements: read again then. What is due is posted by then.
         if Wallet.objects.filter(pk=workspace_id, seq=wallet.seq, last_at=wallet.last_at).exists():
             found = _of(wallet, lots, holds, due=True)

@@ -35,7 +35,9 @@ class DueQueue:
                 yield due
 
 
-def next_instant(lots: Iterable[LotState], holds: Iterable[HoldState]) -> datetime | None:
-    """When something is due next."""
-    instants = [lot.due_at for lot in lots] + [hold.open_until for hold in holds]
+def next_instant(
+    lots: Iterable[LotState], holds: Iterable[HoldState], other: datetime | None = None
+) -> datetime | None:
+    """When something is due next; `other`: when the first of further holds is."""
+    instants = [other, *(lot.due_at for lot in lots), *(hold.open_until for hold in holds)]
     return min((at for at in instants if at is not None), default=None)

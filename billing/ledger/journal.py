@@ -59,7 +59,8 @@ class Journal:
         self._session = session
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
         self._holds: dict[int, HoldState] = {hold.id: hold for hold in map(store.hold_state, holds)}
-        self._all_read = False  # every open lot and hold
+        self._all_read = False  # every open lot, and every hold that is due
+        self._next_expiry: datetime | None = None  # of the holds that were not read then
         self._some_lots_unread = len(lots) == store.FIRST_LOTS
         self._pending = Pending()
         self._also: list[Statement] = []
@@ -195,7 +196,7 @@ class Journal:
         """What the wallet says about itself, from what it holds now."""
         self.last_at = self.now
         if self._all_read:
-            self.next_due_at = next_instant(self._lots.values(), self._holds.values())
+            self.next_due_at = next_instant(self._lots.values(), self._holds.values(), self._next_expiry)
         self.debt_since = (self.debt_since or self.now) if self.debt else None
         stopped = self.granted_any and self.state.headroom <= 0
         self.stopped_at = (self.stopped_at or self.now) if stopped else None

@@ -124,14 +124,19 @@ class LotBook(Journal):
         return OperationDraft("ledger", key, hashlib.sha256(key.encode()).digest(), kind)
 
     def _read_all(self) -> None:
-        """Every open lot of the wallet, scheduled ones included, and every open hold; those read before keep their
-        state.
+        """Every open lot of the wallet, scheduled ones included, and every hold that is due; those read before keep
+        their state.
         """
         if self._all_read:
             return
-        lots, holds = self._session.run(store.all_lots(self.workspace_id), store.open_holds(self.workspace_id))
+        lots, holds, ((expiry,),) = self._session.run(
+            store.all_lots(self.workspace_id),
+            store.due_holds(self.workspace_id, self.now),
+            store.next_expiry(self.workspace_id, self.now, self._holds),
+        )
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)} | self._lots
         self._holds = {hold.id: hold for hold in map(store.hold_state, holds)} | self._holds
+        self._next_expiry = expiry
         self._all_read, self._some_lots_unread = True, False
 
     def _valid(self, amount: int) -> int:

@@ -1,6 +1,7 @@
 """The ledger's SQL for what a book reads; `write` has what it writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from billing.ledger.burn import Take
@@ -57,7 +58,12 @@ LEFT JOIN LATERAL (
 ) p ON true
 WHERE h.workspace_id = %s"""
 _HOLDS = f"{_HOLD} AND h.operation_id = ANY(%s::bigint[])"
-_OPEN_HOLDS = f"{_HOLD} AND h.open_until IS NOT NULL"
+# A wallet may have thousands of open holds: what is due is read, and when the next of the others is.
+_DUE_HOLDS = f"{_HOLD} AND h.open_until <= %s::timestamptz"
+_NEXT_EXPIRY = """
+SELECT min(open_until) FROM ledger_hold
+WHERE workspace_id = %s AND open_until > %s::timestamptz AND operation_id <> ALL(%s::bigint[])
+"""
 
 # Transfers with their takes, and what reversals have taken back already, in all and per take.
 _OUTFLOW = """
@@ -145,8 +151,14 @@ def holds(workspace_id: int, ids: Sequence[int]) -> Statement:
     return _HOLDS, (str(workspace_id), [str(each) for each in ids])
 
 
-def open_holds(workspace_id: int) -> Statement:
-    return _OPEN_HOLDS, (str(workspace_id),)
+def due_holds(workspace_id: int, now: datetime) -> Statement:
+    """Open holds whose time is over."""
+    return _DUE_HOLDS, (str(workspace_id), now.isoformat())
+
+
+def next_expiry(workspace_id: int, now: datetime, known: Iterable[int]) -> Statement:
+    """When the first of the other open holds expires, those `known` left out."""
+    return _NEXT_EXPIRY, (str(workspace_id), now.isoformat(), [str(each) for each in known])
 
 
 def operation_ids(count: int) -> Statement:

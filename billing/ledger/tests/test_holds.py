@@ -10,7 +10,7 @@ from billing.ledger.book import open_book
 from billing.ledger.burn import Take, first, rest
 from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, InsufficientCredits, UnknownHold
 from billing.ledger.hold_services import hold_extend, hold_release
-from billing.ledger.models import Hold, HoldResolution, Lot, Transfer
+from billing.ledger.models import Hold, HoldResolution, Lot, Transfer, Wallet
 from billing.ledger.selectors import balance, hold, holds, lots
 from billing.ledger.services import overdraft_set
 from billing.ledger.tests.helpers import DAY, NOON, assert_clean, draft, extend, grant, place, release, settle, spend
@@ -211,6 +211,23 @@ def test_what_is_due_is_posted_in_the_order_of_its_instants(ws: int) -> None:
     moves = [("hold.expire", 4), ("debt.repay", 3), ("lot.expire", 1), ("hold.expire", 6), ("lot.expire", 6)]
     assert kinds(ws)[-6:] == [*moves, ("usage.debt", 2)]
     assert {hold(ws, pk).status for pk in (early, late)} == {"expired"}  # type: ignore[union-attr]
+    assert_clean(ws)
+
+
+def test_of_many_open_holds_those_that_are_due_are_read(ws: int) -> None:
+    grant(ws, 100, now=NOON)
+    place(ws, 1, seconds=60)
+    later = [place(ws, 1, seconds=seconds) for seconds in range(300, 360, 2)]
+    with open_book(ws, now=NOON + MINUTE) as book:
+        assert len(book._holds) == 1
+    assert Wallet.objects.get(pk=ws).next_due_at == NOON + timedelta(seconds=300)
+    with open_book(ws, now=NOON + MINUTE, holds=later[:1]) as book:  # the next one ends in a book that reads all
+        first = book.hold_of(later[0])
+        assert first is not None
+        book.grant(operation=draft(), amount=5, source="promotion", label="Gift", kind="grant.operator")
+        book.release(operation=draft(), hold=first)
+    assert Wallet.objects.get(pk=ws).next_due_at == NOON + timedelta(seconds=302)
+    assert wallet(ws, timedelta(seconds=310)) == (81, 24, 0)
     assert_clean(ws)
 
 
