@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts import roles
+from accounts import roles, visits
 from accounts.models import Membership
 from accounts.roles import Permission
 from accounts.selectors.workspaces import memberships_of
@@ -13,7 +13,8 @@ THEMES = ("light", "dark")
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`workspace`, `membership`, `memberships` (for the switcher), `may` (`may.manage_keys` …) and `ui_theme`.
+    """`workspace`, `membership`, `memberships` (for the switcher), `may` (`may.manage_keys` …), `visit` (a portal
+    link began this session, which reaches this workspace only) and `ui_theme`.
 
     On pages outside a workspace (account settings) the workspace is the one last seen; None if there is none.
     Worked out once per request, because allauth renders many small templates per page.
@@ -29,6 +30,8 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
     theme = request.COOKIES.get("theme", "")
     user = getattr(request, "user", None)
     memberships = list(memberships_of(user)) if user is not None and user.is_authenticated else []
+    if (visited := visits.workspace_of(request)) is not None:  # the others are not even named
+        memberships = [member for member in memberships if member.workspace.public_id == visited]
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None and memberships:
         last = request.session.get("workspace")
@@ -38,5 +41,6 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "memberships": memberships,
         "may": {p.name.lower(): membership is not None and roles.may(membership.role, p) for p in Permission},
+        "visit": visited is not None,
         "ui_theme": theme if theme in THEMES else "",
     }

@@ -14,5 +14,9 @@ class NotAllowed(Refused):
     """The person's role does not allow it."""
 
 
+class NoSuchMember(Refused):
+    """Nobody like that is a member of the workspace."""
+
+
 class LastOwner(Refused):
     """A workspace would be left without an owner."""

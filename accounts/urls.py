@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts.views import invitations, keys, people, projects, team, workspaces
+from accounts.views import invitations, keys, people, portal, projects, team, workspaces
 
 app_name = "accounts"
 
@@ -32,6 +32,7 @@ urlpatterns = [
     path("workspaces/switch", workspaces.switch, name="workspace-switch"),
     path("workspaces/invitations/<int:pk>/accept", invitations.accept, name="invitation-accept"),
     path("invitations/<str:token>", invitations.invitation, name="invitation"),
+    path("portal/<str:token>", portal.portal, name="portal"),
     path("profile", people.profile, name="profile"),
     path("sessions/<int:pk>/end", people.session_end, name="session-end"),
     path("theme", people.theme, name="theme"),

@@ -11,7 +11,7 @@ from portal.favicon import favicon
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
-    path("favicon.ico", favicon),
+    path("favicon.ico", favicon, name="favicon"),
     path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -76,6 +76,12 @@ class Shell:
         return allowed
 
     @property
+    def visit(self) -> bool:
+        """Whether a portal link began this session: it reaches this workspace only."""
+        visit: bool = self._people["visit"]
+        return visit
+
+    @property
     def role_name(self) -> str:
         membership = self._people["membership"]
         return Role(membership.role).label if membership else ""
