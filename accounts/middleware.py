@@ -38,15 +38,15 @@ class VisitMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        visited = visits.workspace_of(request)
-        if visited is None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        # Open ones first: reading the session makes an answer depend on the cookie.
+        if name in OPEN_TO_VISITS or (visited := visits.workspace_of(request)) is None:
             return None
         user = request.user
         if not user.is_authenticated or user.is_staff or user.is_superuser:  # closed, or hired in the meantime
             logout(request)
             return None if not user.is_authenticated else redirect("account_login")
-        name = request.resolver_match.view_name if request.resolver_match else ""
-        if kwargs.get("workspace_id") == visited or name in OPEN_TO_VISITS:
+        if kwargs.get("workspace_id") == visited:
             return None
         workspace = Workspace.objects.filter(public_id=visited).first()
         if workspace is not None and name == "accounts:home":
