@@ -18,6 +18,7 @@ from billing.metering.selectors.forecast import average_daily_spend
 from billing.plans.calendar import plus_months
 from billing.plans.services import roll_one
 from portal.demo.people import PLAN, add_colleagues, demo_key, demo_project, demo_workspace
+from portal.demo.running import correction, hold_story
 from portal.demo.traffic import Pace, day_events, latest_events
 
 Progress = Callable[[float], None]
@@ -72,7 +73,9 @@ def main_story(*, owner: User, now: datetime, scale: Scale, rng: Random, progres
         for batch in batches(events, hourly=days - number < HOURLY_DAYS):
             _report(workspace, main_key, test_key, batch, end=end, rng=rng)
         progress((number + 1) / (days + 1))
+    hold_story(workspace, main_key, now=now, rng=rng)
     record(workspace, main_key, latest_events(now=now, count=3, rng=rng), now)
+    correction(workspace, now=now)
     ApiKey.objects.filter(pk__in=(main_key.pk, test_key.pk)).update(last_used_at=now)
     return workspace, plain
 

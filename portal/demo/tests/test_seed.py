@@ -14,8 +14,9 @@ from pytest_django import Settings
 from accounts.models import User, Workspace
 from accounts.selectors.keys import api_key_authenticate
 from billing.credits import clock
+from billing.ledger.held import recent_holds
 from billing.ledger.models import Lot, Transfer
-from billing.ledger.selectors import balance
+from billing.ledger.selectors import balance, holds
 from billing.ledger.verify import verify
 from billing.metering.models import UsageEvent
 from billing.metering.selectors.forecast import runway_days
@@ -82,6 +83,9 @@ def the_main_workspace(demo: access.Access) -> None:
     assert set(events.values_list("project__slug", flat=True).distinct()) == {"production", "staging"}
     assert events.filter(late=True).count() == 0
     assert workspace.memberships.count() == 4
+    assert {row.status for row in recent_holds(workspace.pk)} == {"open", "settled", "released", "expired"}
+    assert len(holds(workspace.pk)) == 2
+    assert events.filter(reversal__isnull=False).count() == 1
 
 
 def the_way_in(demo: access.Access, home: Path) -> None:
