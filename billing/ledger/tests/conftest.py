@@ -3,6 +3,8 @@ import pytest
 from accounts.models import Workspace
 from billing.ledger import hooks
 
+pytest.register_assert_rewrite("billing.ledger.tests.sidebyside", "billing.ledger.tests.machine")
+
 
 @pytest.fixture(autouse=True)
 def only_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class Pot:
     @property
     def order(self) -> tuple[object, ...]:
         """By priority, what ends first, plan before promotion before bought, oldest."""
-        return self.priority, self.ends is None, self.ends or self.starts, RANK[self.source], self.starts, self.id
+        return self.priority, self.ends is None, self.ends, RANK[self.source], self.starts, self.id
 
     def lapse(self) -> None:
         self.lapsed |= self.free > 0

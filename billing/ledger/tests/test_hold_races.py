@@ -24,7 +24,7 @@ from billing.ledger.errors import HoldResolved, InsufficientCredits, NotReversib
 from billing.ledger.hold_services import hold_extend, hold_release
 from billing.ledger.jobs import expire_lots
 from billing.ledger.models import Hold, HoldResolution, Lot, Transfer, Wallet
-from billing.ledger.selectors import balance, hold, holds
+from billing.ledger.selectors import balance, hold, holds, lots
 from billing.ledger.services import overdraft_set
 from billing.ledger.tests.helpers import NOON, assert_clean, grant, place, settle, spend
 from billing.ledger.tests.racer import GATE
@@ -161,6 +161,23 @@ def test_releasing_against_the_reaper_gives_back_once(ws: int) -> None:
         assert (after.available, after.held, after.debt) == (0, 0, 0)
         gone = Transfer.objects.filter(kind="lot.expire", takes__lot=lot).values_list("amount", flat=True)
         assert sum(gone) == 45
+    assert_clean(ws)
+
+
+def test_reading_beside_the_expiry_of_a_hold_never_finds_it_held(ws: int) -> None:
+    now = NOON
+    grant(ws, 100, now=now)
+    for _ in range(12):
+        place(ws, 60, now=now, seconds=60)
+        now += MINUTE
+
+        def work(number: int, now: datetime = now) -> tuple[int, int, int, int]:
+            if number == 0:
+                expire_lots(now=now, limit=10)
+            said = balance(ws, now)
+            return said.available, said.held, sum(row.held for row in lots(ws, now)), len(holds(ws, now))
+
+        assert together(work) == [(100, 0, 0, 0)] * THREADS
     assert_clean(ws)
 
 
