@@ -55,12 +55,13 @@ def api_key_create(
     rate_limit: int | None = None,
     expires_at: datetime | None = None,
     created_by: User | None = None,
+    actor: str | None = None,
     request: HttpRequest | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its plain text, which is not kept anywhere: show it now or never.
 
-    `rate_limit` is requests per minute. Raises `Refused` for scopes that are not allowed, an archived or foreign
-    project, an expiry in the past or a rate limit below 1.
+    `rate_limit` is requests per minute; `actor` says who asked, when that is no person. Raises `Refused` for scopes
+    that are not allowed, an archived or foreign project, an expiry in the past or a rate limit below 1.
     """
     kind = KeyKind(kind)
     wanted = _checked_scopes(kind=kind, workspace=workspace, scopes=scopes, by=created_by)
@@ -89,7 +90,7 @@ def api_key_create(
         )
         hooks.emit(
             action="api_key.created",
-            actor=created_by,
+            actor=created_by or actor,
             workspace=workspace,
             target=prefix,
             after={"name": name, "scopes": wanted, "project": project.slug if project else None},

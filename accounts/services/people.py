@@ -1,7 +1,9 @@
 """People: made by the operator, or told about when they prove an address."""
 
 from allauth.account.models import EmailAddress
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 
 from accounts import hooks
 from accounts.errors import Refused
@@ -23,6 +25,47 @@ def person_create(
         if verified:
             person_was_verified(user)
     return user
+
+
+def person_found_or_created(*, email: str) -> tuple[User, bool]:
+    """The person with this address, and whether the account is new: it has no password then (a code sent to the
+    address signs in, a reset sets one).
+
+    An account whose address nobody has proven belongs to nobody yet: a password that somebody once chose for it is
+    taken off. Raises `Refused` for what is no address, and for a closed account.
+    """
+    email = checked_email(email)
+    user = person_by_email(email)
+    if user is None:
+        try:
+            with transaction.atomic():
+                return person_create(email=email), True
+        except IntegrityError:  # made by somebody else at the same moment
+            user = User.objects.get(email__iexact=email)
+    if not user.is_active:
+        raise Refused(f"The account of {email} is closed.", field="owner_email")
+    if user.has_usable_password() and not EmailAddress.objects.filter(user=user, verified=True).exists():
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user, False
+
+
+def person_by_email(email: str) -> User | None:
+    """Whoever has proven this address, else who signed up with it."""
+    proven = EmailAddress.objects.filter(email__iexact=email, verified=True).select_related("user").first()
+    return proven.user if proven else User.objects.filter(email__iexact=email).first()
+
+
+def checked_email(email: str, *, field: str = "owner_email") -> str:
+    """The address in lower case. Raises `Refused` for what is none."""
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Refused(f"{email[:260]!r} is not an e-mail address.", field=field) from None
+    if len(email) > 254:
+        raise Refused("An e-mail address has at most 254 characters.", field=field)
+    return email
 
 
 def person_vouch(user: User) -> None:

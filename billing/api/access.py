@@ -28,12 +28,21 @@ class BearerKey:
     }
 
     def __init__(
-        self, scope: Scope, *, query: type[BaseModel] | None = None, body_limit: int = 0, names_workspace: bool = True
+        self,
+        scope: Scope,
+        *,
+        query: type[BaseModel] | None = None,
+        body_limit: int = 0,
+        body_optional: bool = False,
+        names_workspace: bool = True,
+        for_operator: bool = False,
     ) -> None:
         self.scope = scope
         self.query = query
         self.body_limit = body_limit
+        self.body_optional = body_optional
         self.names_workspace = names_workspace  # False: a service key may leave the header out (batches)
+        self.for_operator = for_operator  # about all workspaces, or the one in its path: the header is not read
 
     def __call__(self, request: HttpRequest) -> ApiKey:
         call = call_of(request)
@@ -42,11 +51,13 @@ class BearerKey:
         count(call, key)
         touch(key)
         require_scope(key, self.scope)
-        call.known_workspace = workspace_of(request, key, required=self.names_workspace)
+        if not self.for_operator:
+            call.known_workspace = workspace_of(request, key, required=self.names_workspace)
         refuse_unknown(request, self.query)
         if self.body_limit:
             # Given to Django as read: its own reader has one limit for all bodies.
-            request._body = bodies.read(request, limit=self.body_limit)
+            absent = self.body_optional and bodies.absent(request)
+            request._body = b"{}" if absent else bodies.read(request, limit=self.body_limit)
         return key
 
 

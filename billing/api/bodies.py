@@ -28,6 +28,12 @@ def read(request: HttpRequest, *, limit: int) -> bytes:
     return bytes(body)
 
 
+def absent(request: HttpRequest) -> bool:
+    """Whether `request` has no body, whatever it says of its type."""
+    chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    return not chunked and (request.META.get("CONTENT_LENGTH") or "0").strip() == "0"
+
+
 def parse(body: bytes) -> Any:
     """The JSON value of `body`. Raises Problem 400."""
     try:

@@ -58,19 +58,20 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
     declared = operation.pop("x-purser")
     operation["parameters"] = [
         *_required(operation.get("parameters", [])),
-        _workspace_header(),
-        *([_idempotency_header()] if declared["idempotent"] else []),
+        *([] if declared["for_operator"] else [_workspace_header()]),
+        *([_idempotency_header(required=declared["idempotent"] == "always")] if declared["idempotent"] else []),
         *_query(declared["query"]),
     ]
     if declared["body"] is not None:
         models.append(declared["body"])
         content = {"application/json": {"schema": {"$ref": REF.format(model=declared["body"].__name__)}}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not declared["body_optional"], "content": content}
     operation["responses"] = {
         str(status): _response(status, dict(response), declared) for status, response in operation["responses"].items()
     }
     text = operation.get("description", "")
-    operation["description"] = f"{text}\n\nScope: `{declared['scope']}`.".strip()
+    whose = ", which service keys alone can have" if declared["for_operator"] else ""
+    operation["description"] = f"{text}\n\nScope: `{declared['scope']}`{whose}.".strip()
     return operation
 
 
@@ -88,11 +89,11 @@ def _workspace_header() -> dict[str, Any]:
     }
 
 
-def _idempotency_header() -> dict[str, Any]:
+def _idempotency_header(*, required: bool) -> dict[str, Any]:
     return {
         "in": "header",
         "name": idempotency.HEADER,
-        "required": False,
+        "required": required,
         "schema": {"type": "string", "pattern": idempotency.PATTERN},
         "description": "Your own name of this request: sent again with it, it is done once and answered the same.",
     }
@@ -139,7 +140,7 @@ def _response(status: int, response: dict[str, Any], declared: dict[str, Any]) -
         response["content"] = {declared["content_type"]: response["content"]["application/json"]}
         if declared["csv"]:
             response["content"]["text/csv"] = {"schema": {"type": "string"}}
-    if status == 201 or (declared["idempotent"] and status < 300):
+    if (status == 201 and declared["replays"]) or (declared["idempotent"] and status < 300):
         headers["Idempotent-Replay"] = {
             "description": "`true` when this is the first answer once more.",
             "schema": {"type": "string", "enum": ["true"]},

@@ -1,7 +1,7 @@
 """How an operation is declared: once, for the router and for the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
@@ -27,20 +27,35 @@ def declared(
     csv: bool = False,
     content_type: str = "application/json",
     names_workspace: bool = True,
-    idempotent: bool = False,
+    idempotent: bool | Literal["always"] = False,
+    body_optional: bool = False,
+    replays: bool = True,
+    for_operator: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py.
 
-    `idempotent`: it takes an Idempotency-Key header. `content_type`: of a success; of JSON Lines the model is one line.
+    `idempotent`: it takes an Idempotency-Key header ("always": it needs one). `replays`: a repeat
+    of what makes something is answered as the first time. `for_operator`: for service keys, and the
+    workspace, if any, is in the path. `content_type`: of a success; of JSON Lines the model is one line.
     """
     statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if body_limit else ())})
     return {
-        "auth": BearerKey(scope, query=query, body_limit=body_limit, names_workspace=names_workspace),
+        "auth": BearerKey(
+            scope,
+            query=query,
+            body_limit=body_limit,
+            body_optional=body_optional,
+            names_workspace=names_workspace,
+            for_operator=for_operator,
+        ),
         "response": {**success, **dict.fromkeys(statuses, ProblemDocument)},
         "openapi_extra": {
             "x-purser": {
                 "scope": scope.value,
                 "body": body,
+                "body_optional": body_optional,
+                "replays": replays,
+                "for_operator": for_operator,
                 "query": query,
                 "csv": csv,
                 "content_type": content_type,

@@ -10,6 +10,8 @@ from billing.api import jsontext
 from billing.api.problems import CODES, Code
 from billing.api.schemas.examples import BODIES, QUERIES
 
+ARGUMENTS = {"{event_id}": "req_8f", "{hold_id}": "hold_4711", "{workspace}": "crm-17"}
+ALWAYS_NAMED = ("workspaces_grant",)  # need an Idempotency-Key
 NOT_SHOWN = ("/api/v1/openapi.json", "/v1/usage/estimate")
 
 
@@ -126,7 +128,10 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 
 def _example(method: str, path: str, name: str) -> str:
     lines = [f"curl {settings.SITE_URL}{path}{QUERIES.get(name, '')}", '-H "Authorization: Bearer $PURSER_KEY"']
-    lines[0] = lines[0].replace("{event_id}", "req_8f").replace("{hold_id}", "hold_4711")
+    for argument, example in ARGUMENTS.items():
+        lines[0] = lines[0].replace(argument, example)
+    if name in ALWAYS_NAMED:
+        lines.append("-H 'Idempotency-Key: goodwill-17'")
     if method == "POST" and name not in BODIES:
         lines.insert(1, "-X POST")
     if name in BODIES:

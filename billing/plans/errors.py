@@ -1,6 +1,10 @@
 """What can go wrong with plans."""
 
 
+class ProvisionConflict(Exception):
+    """The external id or idempotency key of a new customer was used before, for something else."""
+
+
 class UnknownPlan(LookupError):
     """There is no published plan of that key."""
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from datetime import datetime
 
 from django.db import transaction
+from django.http import HttpRequest
 
 from accounts.models import User, Workspace
 from accounts.services.workspaces import workspace_create
@@ -34,6 +35,9 @@ def workspace_open(
     plan_key: str | None = None,
     external_id: str | None = None,
     time_zone: str = "UTC",
+    usage_write_allowed: bool = False,
+    actor: User | str | None = None,
+    request: HttpRequest | None = None,
 ) -> Workspace:
     """A new workspace on `plan_key` (None: the default plan), all in one transaction.
 
@@ -42,7 +46,15 @@ def workspace_open(
     if plan_key is not None and newest_version(plan_key) is None:
         raise UnknownPlan(plan_key)
     with transaction.atomic(), _starting_on(plan_key):
-        return workspace_create(name=name, owner=owner, external_id=external_id, time_zone=time_zone)
+        return workspace_create(
+            name=name,
+            owner=owner,
+            external_id=external_id,
+            time_zone=time_zone,
+            usage_write_allowed=usage_write_allowed,
+            actor=actor,
+            request=request,
+        )
 
 
 @contextmanager

@@ -40,9 +40,18 @@ BODIES: dict[str, Any] = {
     },
     "usage_hold_settle": {"usage": {"input_tokens": 8, "output_tokens": 27}},
     "usage_hold_extend": {"expires_in": 600},
+    "workspaces_create": {
+        "name": "Northwind AI",
+        "external_id": "crm-17",
+        "owner_email": "mira@northwind.example",
+        "plan": "pro",
+    },
+    "workspaces_grant": {"credits": 500, "reason": "Goodwill for the outage of 3 March"},
+    "workspaces_portal_session": {"email": "mira@northwind.example", "return_path": "/credits"},
 }
 
 QUERIES: dict[str, str] = {
+    "workspaces_list": "?limit=20",
     "usage_events": "?limit=20&agent=support-bot",
     "usage_breakdown": "?by=model",
     "usage_holds": "?status=open",

@@ -15,6 +15,7 @@ from billing.api.schemas.examples import BODIES
 from billing.api.schemas.holds import Accuracies, Authorized, HoldChanged, HoldDocument, Holds, Settled
 from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, Models, ReceiptDocument, Summary
 from billing.api.schemas.usage import BatchRecorded, Estimated, UsageRecorded
+from billing.api.schemas.workspaces import Granted, PortalSession, WorkspaceDocument, WorkspaceMade, Workspaces
 from billing.api.tests.conftest import Answer, Api, key_of, usage_event
 
 REF = re.compile(r'"\$ref": ?"([^"]+)"')
@@ -105,6 +106,10 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/proof",
         "/api/v1/credits/statement",
         "/api/v1/pricing/models",
+        "/api/v1/workspaces",
+        "/api/v1/workspaces/{workspace}",
+        "/api/v1/workspaces/{workspace}/grants",
+        "/api/v1/workspaces/{workspace}/portal-session",
         "/api/v1/openapi.json",
     }
     for reference in REF.findall(response.content.decode()):
@@ -135,6 +140,7 @@ def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
     [
         *(UsageRecorded, BatchRecorded, Estimated, Summary, Lots, Ledger, Models, Events, ReceiptDocument, Breakdown),
         *(Authorized, HoldDocument, Holds, HoldChanged, Settled, Accuracies),
+        *(WorkspaceMade, WorkspaceDocument, Workspaces, Granted, PortalSession),
     ],
 )
 def test_every_answer_is_described(model: type[BaseModel]) -> None:
@@ -213,6 +219,49 @@ def test_answers_about_holds_are_as_described(api: Api) -> None:
     check(api.post(f"{usage}/batch", {"events": batch}), f"{usage}/batch", "post")
 
 
+def test_answers_about_workspaces_are_as_described(funded: Workspace) -> None:
+    operator, path = Api(key_of(None)), "/api/v1/workspaces"
+    one = f"{path}/{{workspace}}"
+    for body in (
+        *(BODIES["workspaces_create"], BODIES["workspaces_create"], BODIES["workspaces_create"] | {"name": "x"}),
+        *({}, {"name": "x", "owner_email": "a@example.com", "time_zone": "Europe/Berlin"}),
+    ):
+        check(operator.post(path, body), path, "post")
+    check(operator.post(path, {"name": "x", "owner_email": "a@example.com"}, **{"Idempotency-Key": "1"}), path, "post")
+    check(operator.post(path, {}, content_type="text/plain"), path, "post")
+    check(operator.post(path, b" " * 70_000), path, "post")
+    Workspace.objects.create(name="Without owner and plan")
+    for query in ({}, {"limit": 1}, {"cursor": "x"}):
+        check(operator.get(path, query), path, "get")
+    for name in (funded.public_id, "crm-17", "nobody"):
+        check(operator.get(f"{path}/{name}"), one, "get")
+        for body in ({}, {"email": "nobody@example.com"}, BODIES["workspaces_portal_session"]):
+            check(operator.post(f"{path}/{name}/portal-session", body), f"{one}/portal-session", "post")
+        for key, body in (
+            *(("1", {}), ("1", {}), ("1", {"reason": "x"}), ("", {}), ("2", {"credits": 10**12})),
+            ("3", {"expires_at": "2099-01-01T00:00:00Z"}),
+        ):
+            headers = {"Idempotency-Key": key} if key else {}
+            answer = operator.post(f"{path}/{name}/grants", BODIES["workspaces_grant"] | body, **headers)
+            check(answer, f"{one}/grants", "post")
+
+
+def test_the_routes_of_the_operator_name_the_workspace_in_the_path() -> None:
+    for path, method, operation in operations():
+        if "/workspaces" in path:
+            names = {parameter["name"]: parameter["required"] for parameter in operation["parameters"]}
+            assert "Purser-Workspace" not in names
+            assert names.get("workspace", True)
+            assert "service keys alone" in operation["description"]
+            if path.endswith("/grants"):
+                assert names["Idempotency-Key"]
+            if path.endswith("/portal-session"):
+                assert not operation["requestBody"]["required"]
+                assert "Idempotent-Replay" not in operation["responses"]["201"]["headers"]
+        elif path != "/api/v1/openapi.json":
+            assert "Purser-Workspace" in [parameter["name"] for parameter in operation["parameters"]], (path, method)
+
+
 def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
     takers = {
         path
@@ -221,7 +270,11 @@ def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
         if parameter["name"] == "Idempotency-Key"
     }
     hold = "/api/v1/usage/holds/{hold_id}"
-    assert takers == {"/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"}
+    workspaces = "/api/v1/workspaces"
+    assert takers == {
+        *("/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"),
+        *(workspaces, f"{workspaces}/{{workspace}}/grants"),
+    }
 
 
 def test_refusals_are_as_described(funded: Workspace) -> None:
@@ -230,7 +283,7 @@ def test_refusals_are_as_described(funded: Workspace) -> None:
     for path, method, _ in operations():
         if path == "/api/v1/openapi.json":
             continue
-        url = path.replace("{event_id}", "x").replace("{hold_id}", "hold_1")
+        url = path.replace("{event_id}", "x").replace("{hold_id}", "hold_1").replace("{workspace}", "nobody")
         for api in [*strangers, limited, limited]:
             answer = api.get(url) if method == "get" else api.post(url, usage_event())
             check(answer, path, method)

@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scopes",
             default=",".join(Scope),
-            help=f"comma-separated, default all: {', '.join(Scope)}",
+            help=f"comma-separated, default all: {', '.join(Scope)}; one that only reports usage needs no workspaces:…",
         )
         parser.add_argument("--rate-limit", type=int, help="requests per minute")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.errors import Refused
 from billing.credits.units import AmountOutOfRange
 from billing.plans.errors import UnknownPlan
-from portal.management.provision import Provisioned, workspace_provision
+from billing.plans.provisioning import Provisioned
+from portal.management.provision import workspace_provision
 
 
 class Command(BaseCommand):

@@ -118,6 +118,11 @@ def test_service_key_with_chosen_scopes_and_rate() -> None:
     assert key.rate_limit == 60
 
 
+def test_service_key_that_makes_customers() -> None:
+    made = run("service_key_create", "--name", "crm", "--scopes", "workspaces:read,workspaces:write")
+    assert ApiKey.objects.get(prefix=made["prefix"]).scopes == ["workspaces:read", "workspaces:write"]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
