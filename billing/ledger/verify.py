@@ -14,7 +14,17 @@ from django.db import connection, transaction
 
 from accounts.models import Workspace
 from billing.ledger import hooks
-from billing.ledger.accounts import AVAILABLE, DEBT, HELD, IN_LOTS, INFLOWS, OVERDRAFT, OVERDRAFT_HELD, SCHEDULED
+from billing.ledger.accounts import (
+    AVAILABLE,
+    DEBT,
+    EXPIRED,
+    HELD,
+    IN_LOTS,
+    INFLOWS,
+    OVERDRAFT,
+    OVERDRAFT_HELD,
+    SCHEDULED,
+)
 from billing.ledger.chain import GENESIS, canonical, link, lot_terms
 from billing.ledger.models import Lot, Operation, Wallet
 from billing.ledger.records import Problem
@@ -183,6 +193,7 @@ def _step(walk: Walk, row: tuple[Any, ...]) -> None:
         walk.add("digest", f"{kind} of {amount} does not match its digest: it, its takes, lot or order changed", seq)
     _account(walk, seq, debit, credit, amount, balance)
     _check_takes(walk, seq, debit, credit, amount, takes, lot)
+    _check_life(walk, seq, debit, credit, created_at, takes)
     if lot is not None and lot.operation_id != operation[0]:
         walk.add("lot_operation", f"lot {lot.pk} names another operation than the transfer that brought it in", seq)
     if walk.last_at is not None and created_at < walk.last_at:
@@ -232,6 +243,18 @@ def _check_takes(
         walk.add("lot_missing", f"brought {amount} in, but its lot is {lot.amount if lot else 'missing'}", seq)
     if brings and lot is not None:
         walk.brought.add(lot.pk)
+
+
+def _check_life(walk: Walk, seq: int, debit: str, credit: str, at: datetime, takes: list[tuple[int, int]]) -> None:
+    """What is free is used within the life of its lot, and expires not before its end. What came back to a lot that has
+    expired repays debt all the same.
+    """
+    if debit != AVAILABLE or credit == DEBT:
+        return
+    for lot in filter(None, (walk.lots.get(lot_id) for lot_id, _ in takes)):
+        over = lot.expires_at is not None and lot.expires_at <= at
+        if at < lot.effective_at or over != (credit == EXPIRED):
+            walk.add("lot_life", f"at {at} it took from lot {lot.pk} of {lot.effective_at} to {lot.expires_at}", seq)
 
 
 def _check_lots(walk: Walk) -> None:

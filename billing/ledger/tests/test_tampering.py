@@ -55,6 +55,19 @@ def problems(ws: int) -> list[Problem]:
     return verify(workspace_id=ws).problems
 
 
+@pytest.mark.parametrize(
+    ("sql", "seq"),
+    [
+        ("UPDATE ledger_lot SET expires_at = effective_at + interval '1 day' WHERE amount = 50", 6),
+        ("UPDATE ledger_lot SET effective_at = effective_at + interval '9 days' WHERE amount = 100", 7),
+        ("UPDATE ledger_lot SET expires_at = expires_at + interval '9 days' WHERE amount = 7", 10),
+    ],
+)
+def test_what_was_used_before_or_after_the_life_of_its_lot_is_found(story: int, sql: str, seq: int) -> None:
+    tamper(sql)
+    assert seq in {problem.seq for problem in problems(story) if problem.code == "lot_life"}
+
+
 TRANSFER = "UPDATE ledger_transfer SET {} WHERE seq = 7"
 
 
