@@ -26,7 +26,7 @@ from billing.ledger.accounts import (
     SCHEDULED,
 )
 from billing.ledger.chain import GENESIS, canonical, link, lot_terms
-from billing.ledger.models import Lot, Operation, Wallet
+from billing.ledger.models import Lot, Wallet
 from billing.ledger.records import Problem
 from billing.ledger.state import headroom
 from billing.ledger.verify_holds import open_hold_problems, resolved_hold_problems, reversal_problems
@@ -48,6 +48,17 @@ LEFT JOIN LATERAL (
     FROM ledger_lottake WHERE transfer_id = t.id
 ) k ON true
 WHERE t.workspace_id = %s AND t.seq > %s AND t.seq <= %s ORDER BY t.seq LIMIT %s
+"""
+
+# A hold of nothing, or one that is given more time, moves nothing: kept for the answer to a repeated request.
+_OPERATIONS = """
+SELECT o.id, o.namespace, o.key, starts_with(o.kind, 'hold.')
+    OR EXISTS (SELECT 1 FROM ledger_transfer t WHERE t.operation_id = o.id)
+    OR EXISTS (SELECT 1 FROM ledger_holdresolution r WHERE r.operation_id = o.id)
+FROM (
+    SELECT id, namespace, key, kind FROM ledger_operation
+    WHERE workspace_id = %s AND (namespace, key) > (%s, %s) ORDER BY namespace, key LIMIT %s
+) o ORDER BY o.namespace, o.key
 """
 
 
@@ -115,7 +126,7 @@ def _walk(workspace_id: int) -> Walk:
         wallet = Wallet.objects.filter(pk=workspace_id).first()
         lots = {lot.pk: lot for lot in Lot.objects.filter(workspace_id=workspace_id)}
         stray = [
-            *_strays(workspace_id, wallet.seq if wallet else 0),
+            *_beyond_head(workspace_id, wallet.seq if wallet else 0),
             *open_hold_problems(workspace_id, wallet or Wallet(workspace_id=workspace_id)),
         ]
     walk = Walk(
@@ -128,24 +139,38 @@ def _walk(workspace_id: int) -> Walk:
         walk.add(code, detail)
     for row in _history(workspace_id, walk.wallet.seq):
         _step(walk, row)
-    for code, detail in (*resolved_hold_problems(workspace_id), *reversal_problems(workspace_id, walk.wallet.seq)):
-        walk.add(code, detail)
+    for found in (
+        _empty_operations(workspace_id),
+        resolved_hold_problems(workspace_id),
+        reversal_problems(workspace_id, walk.wallet.seq),
+    ):
+        for code, detail in found:
+            walk.add(code, detail)
     _check_lots(walk)
     _check_wallet(walk)
     return walk
 
 
-def _strays(workspace_id: int, seq: int) -> Iterator[tuple[str, str]]:
-    """Rows that nothing accounts for."""
+def _beyond_head(workspace_id: int, seq: int) -> Iterator[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM ledger_transfer WHERE workspace_id = %s AND seq > %s", [workspace_id, seq])
         if count := cursor.fetchone()[0]:
             yield "beyond_head", f"{count} transfers are later than the wallet's last one, {seq}"
-    empty = Operation.objects.filter(workspace_id=workspace_id, transfers=None)
-    # A hold of nothing, one that is given more time: kept for the answer to a repeated request.
-    empty = empty.exclude(kind__startswith="hold.").filter(resolves=None)
-    for pk in empty.values_list("pk", flat=True)[:5]:
-        yield "empty_operation", f"operation {pk} has no transfer"
+
+
+def _empty_operations(workspace_id: int) -> Iterator[tuple[str, str]]:
+    """Operations that moved nothing. They are written together with their transfers, so this needs no snapshot."""
+    last = ("", "")
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_OPERATIONS, [workspace_id, *last, CHUNK])
+            rows = cursor.fetchall()
+        for pk, _, _, moved in rows:
+            if not moved:
+                yield "empty_operation", f"operation {pk} has no transfer"
+        if len(rows) < CHUNK:
+            return
+        last = rows[-1][1:3]
 
 
 def _history(workspace_id: int, until: int) -> Iterator[tuple[Any, ...]]:
