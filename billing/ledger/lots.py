@@ -60,7 +60,11 @@ class LotBook(Journal):
             self._transfer(operation, "debt.repay", AVAILABLE, DEBT, repaid, self._take(repaid))
 
     def _came_back(self, operation: OperationDraft, lot_ids: Iterable[int], at: datetime) -> None:
-        """Credits are back in these lots since `at`: they repay debt; what is in a lot that has expired is gone."""
+        """Credits are back in these lots since `at`: they repay debt; what is in a lot that has expired is gone.
+
+        Raises AmountOutOfRange when the wallet cannot hold them.
+        """
+        in_range(self.available)
         self._repay(operation)
         for lot in (self._lots[lot_id] for lot_id in dict.fromkeys(lot_ids)):
             if lot.scheduled:

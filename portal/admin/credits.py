@@ -1,6 +1,6 @@
 """Giving and taking credits by hand: amount, reason, a person's confirmation, once."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -66,6 +66,8 @@ class CreditsForm(ActionForm):
         day = self.cleaned_data["expires_on"]
         if day is not None and day < clock.now().date():
             raise ValidationError("Choose today or a later day.")
+        if day == date.max:  # the end of the last day there is cannot be told
+            raise ValidationError("Leave it empty for credits that never expire.")
         return day
 
 

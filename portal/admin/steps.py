@@ -83,6 +83,8 @@ def two_steps(
             seen = effect(form.cleaned_data)
         except ValidationError as error:
             form.add_error(None, error)
+        except AmountOutOfRange as error:
+            form.add_error(None, str(error))
     context = {
         **admin.admin_site.each_context(request),
         "title": title,

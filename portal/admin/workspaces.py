@@ -10,6 +10,7 @@ from django.urls import reverse
 from unfold.decorators import action, display
 
 from accounts.models import User, Workspace
+from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.ledger.selectors import balance
@@ -28,6 +29,8 @@ class CreditsActions:
     @display(description="Balance")
     def balance(self, workspace: Workspace) -> str:
         wallet = getattr(workspace, "wallet", None)
+        if wallet is not None and wallet.next_due_at is not None and wallet.next_due_at <= clock.now():
+            wallet = balance(workspace.pk)  # something is due that nothing has posted yet
         return f"{credits(wallet.available - wallet.debt):,.2f}" if wallet else "0.00"
 
     @display(description="Plan")

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import Workspace
+from billing.credits.units import MAX_NANO
 from billing.ledger.book import open_book
 from billing.ledger.correction_services import lot_refund, operation_reverse
-from billing.ledger.errors import IdempotencyConflict, NotReversible
+from billing.ledger.errors import AmountOutOfRange, IdempotencyConflict, NotReversible
 from billing.ledger.models import Lot, Operation, Transfer
 from billing.ledger.records import OperationDraft, RefundResult, ReverseResult
 from billing.ledger.selectors import balance, lots, refundable
@@ -309,4 +310,14 @@ def test_a_late_hold_and_a_refund_meet_in_one_book(ws: int) -> None:
     assert wallet(ws) == (0, 0, 50)
     reverse(ws, owed, now=NOON + DAY + timedelta(hours=1))
     assert wallet(ws, NOON + 2 * DAY) == (50, 0, 0)
+    assert_clean(ws)
+
+
+def test_what_a_wallet_could_not_hold_does_not_come_back(ws: int) -> None:
+    grant(ws, MAX_NANO, now=NOON)
+    paid = charge(ws, MAX_NANO)
+    grant(ws, 1, now=NOON)
+    with pytest.raises(AmountOutOfRange):
+        reverse(ws, paid)
+    assert wallet(ws) == (1, 0, 0)
     assert_clean(ws)

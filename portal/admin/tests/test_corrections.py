@@ -131,6 +131,9 @@ def test_sending_a_refund_twice_refunds_once(staff: Client, workspace: Workspace
 def test_no_more_than_came_in_is_refunded(staff: Client, workspace: Workspace, lot: Lot) -> None:
     staff.post(refund_url(lot), values())
     assert "At most 45 can be refunded." in seen(staff.post(refund_url(lot), values(key="2", amount="46", step="")))
+    for step in ("", "confirm"):
+        answer = staff.post(refund_url(lot), values(key="2", amount="9999999999.999999999", step=step))
+        assert "do not fit the ledger" in seen(answer)
     assert "Nothing was posted" in seen(staff.post(refund_url(lot), values(key="2", amount="46")))
     assert Operation.objects.filter(kind="refund.pack").count() == 1
     staff.post(refund_url(lot), values(key="2", amount="45"))

@@ -1,5 +1,6 @@
 """Credits by hand: looking changes nothing, sending twice is sending once, and somebody is named."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User, Workspace
+from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
 from billing.ledger.models import Lot, Operation
 from billing.ledger.selectors import balance
+from billing.ledger.services import credits_grant
 
 pytestmark = pytest.mark.django_db
 CREDIT = 10**9
@@ -108,6 +111,7 @@ def test_more_than_there_is_cannot_be_taken(staff: Client, workspace: Workspace)
         {"confirmed": ""},
         {"key": ""},
         {"expires_on": "2001-01-01"},
+        {"expires_on": "9999-12-31"},
         {"what": "steal"},
     ],
 )
@@ -136,3 +140,17 @@ def test_without_the_forms_token_nothing_is_posted(workspace: Workspace, alice: 
 
 def test_unknown_workspace_is_not_found(staff: Client) -> None:
     assert staff.get(reverse("admin:accounts_workspace_credits", args=[0])).status_code == 404
+
+
+def test_what_has_expired_is_not_in_the_list_of_workspaces(staff: Client, workspace: Workspace) -> None:
+    credits_grant(
+        workspace_id=workspace.pk,
+        key="k",
+        amount=70 * CREDIT,
+        label="Gift",
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    page = reverse("admin:accounts_workspace_changelist")
+    assert "70.00" in staff.get(page).content.decode()
+    with clock.at(clock.now() + timedelta(days=1)):
+        assert "70.00" not in staff.get(page).content.decode()
