@@ -24,6 +24,9 @@ person_verified: list[Callable[[User], None]] = []
 # Called inside the transaction of every change to access: see `emit` for the arguments.
 audited: list[Callable[..., Any]] = []
 
+# Called inside the transaction that rotates a key, with the old key and the one that takes its place.
+key_rotated: list[Callable[[ApiKey, ApiKey], None]] = []
+
 # What the product is called in e-mails; the package that keeps the site's settings puts its own answer first.
 product_name: list[Callable[[], str]] = [lambda: "Purser"]
 

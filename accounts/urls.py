@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from accounts.views import invitations, keys, people, portal, projects, team, workspaces
+from accounts.views import invitations, key_changes, keys, people, portal, projects, team, workspaces
 
 app_name = "accounts"
 
@@ -22,6 +22,10 @@ workspace_urls = [
     path("projects/<slug:slug>/restore", projects.restore, name="project-restore"),
     path("keys", keys.keys, name="keys"),
     path("keys/new", keys.create, name="key-create"),
+    path("keys/minutes", keys.minutes, name="key-minutes"),
+    path("keys/<int:pk>", key_changes.key, name="key"),
+    path("keys/<int:pk>/update", key_changes.update, name="key-update"),
+    path("keys/<int:pk>/rotate", key_changes.rotate, name="key-rotate"),
     path("keys/<int:pk>/revoke", keys.revoke, name="key-revoke"),
 ]
 

@@ -1,5 +1,7 @@
 """API keys. Only a digest is kept; the key itself is shown once."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -7,6 +9,8 @@ from django.utils import timezone
 
 from accounts.models.workspace import Project, Workspace
 from accounts.scopes import SERVICE_ONLY, KeyKind
+
+EXPIRING_WITHIN = timedelta(days=7)
 
 
 class ApiKey(models.Model):
@@ -55,3 +59,21 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def ended(self) -> bool:
+        return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= timezone.now())
+
+    @property
+    def state(self) -> str:
+        """ "works", "expiring" (within a week), "replaced" (works until its expiry), "expired" or "revoked"."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is None:
+            return "works"
+        left = self.expires_at - timezone.now()
+        if left <= timedelta(0):
+            return "expired"
+        if self.replaced_by_id is not None:
+            return "replaced"
+        return "expiring" if left <= EXPIRING_WITHIN else "works"

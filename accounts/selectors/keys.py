@@ -3,7 +3,7 @@
 import re
 from hmac import compare_digest
 
-from django.db.models import F, QuerySet
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import ApiKey, Workspace
@@ -36,8 +36,10 @@ def api_key_authenticate(plain: str) -> ApiKey | None:
 
 def keys_of(workspace: Workspace) -> QuerySet[ApiKey]:
     """A workspace's keys: working ones first, newest first."""
+    over = Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now())
     return (
         ApiKey.objects.filter(workspace=workspace)
-        .select_related("project", "created_by")
-        .order_by(F("revoked_at").asc(nulls_first=True), "-created_at")
+        .select_related("project", "created_by", "replaced_by")
+        .annotate(over=Case(When(over, then=Value(1)), default=Value(0)))
+        .order_by("over", "-created_at", "-pk")
     )

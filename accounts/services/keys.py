@@ -18,6 +18,7 @@ from accounts.roles import Permission, may
 from accounts.scopes import PREFIX, WORKSPACE_SCOPES, KeyKind, Scope
 
 ALPHABET = string.ascii_letters + string.digits
+MOST_REQUESTS = 1_000_000  # a minute
 TOUCH_EVERY = timedelta(minutes=1)
 
 
@@ -65,17 +66,14 @@ def api_key_create(
     """
     kind = KeyKind(kind)
     wanted = _checked_scopes(kind=kind, workspace=workspace, scopes=scopes, by=created_by)
-    if not (name := " ".join(name.split())) or len(name) > 120 or "\x00" in name:
-        raise Refused("Give the key a name of at most 120 characters.", field="name")
-    if rate_limit is not None and not 1 <= rate_limit <= 1_000_000:
-        raise Refused("Use a rate limit between 1 and 1,000,000 requests a minute.", field="rate_limit")
+    name, rate_limit = checked_name(name), checked_rate_limit(rate_limit)
     if expires_at is not None and expires_at <= timezone.now():
         raise Refused("Use an expiry in the future.", field="expires_at")
     prefix = PREFIX[kind] + _random(8)
     plain = f"{prefix}_{_random(40)}"
     with transaction.atomic():
         if project is not None:
-            _lock_open_project(project, workspace)
+            lock_open_project(project, workspace)
         key = ApiKey.objects.create(
             kind=kind,
             workspace=workspace,
@@ -127,6 +125,18 @@ def touch(key: ApiKey) -> None:
         key.last_used_at = now
 
 
+def checked_name(name: str) -> str:
+    if not (name := " ".join(name.split())) or len(name) > 120 or "\x00" in name:
+        raise Refused("Give the key a name of at most 120 characters.", field="name")
+    return name
+
+
+def checked_rate_limit(rate_limit: int | None) -> int | None:
+    if rate_limit is not None and not 1 <= rate_limit <= MOST_REQUESTS:
+        raise Refused(f"Use a rate limit between 1 and {MOST_REQUESTS:,} requests a minute.", field="rate_limit")
+    return rate_limit
+
+
 def _checked_scopes(*, kind: KeyKind, workspace: Workspace | None, scopes: Iterable[str], by: User | None) -> list[str]:
     if (workspace is None) != (kind == KeyKind.SERVICE):
         raise ValueError("a workspace key needs its workspace, a service key has none")
@@ -139,7 +149,7 @@ def _checked_scopes(*, kind: KeyKind, workspace: Workspace | None, scopes: Itera
     return [scope.value for scope in Scope if scope in wanted]
 
 
-def _lock_open_project(project: Project, workspace: Workspace | None) -> None:
+def lock_open_project(project: Project, workspace: Workspace | None) -> None:
     """Hold the project's row, so that it is not archived while its key is being made."""
     current = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if workspace is None or current.workspace_id != workspace.pk:

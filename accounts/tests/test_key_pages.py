@@ -136,7 +136,29 @@ def test_list_quartet(workspace: Workspace, alice_client: Client, charlie_client
     asks_to_sign_in(url)
 
 
-@pytest.mark.parametrize("path", ["keys/new", "keys/{pk}/revoke"])
+def test_the_page_of_a_key_and_the_live_numbers_quartet(
+    workspace: Workspace, key: ApiKey, alice_client: Client, charlie_client: Client
+) -> None:
+    for path in (f"keys/{key.pk}", "keys/minutes"):
+        url = page(workspace, path)
+        refuses_other_methods(alice_client, url, "get")
+        hides_from_strangers(charlie_client, url)
+        asks_to_sign_in(url)
+
+
+def test_saving_quartet(
+    workspace: Workspace, key: ApiKey, alice_client: Client, bob_client: Client, charlie_client: Client
+) -> None:
+    url = page(workspace, f"keys/{key.pk}/update")
+    refuses_other_methods(alice_client, url, "post")
+    hides_from_strangers(charlie_client, url, "post")
+    asks_to_sign_in(url, "post")
+    refuses_role(bob_client, url, "post")
+    key.refresh_from_db()
+    assert key.name == "ci"
+
+
+@pytest.mark.parametrize("path", ["keys/new", "keys/{pk}/revoke", "keys/{pk}/rotate"])
 def test_quartet(
     path: str,
     key: ApiKey,

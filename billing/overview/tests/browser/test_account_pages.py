@@ -9,7 +9,9 @@ from django.utils import timezone
 from accounts.models import Invitation, User, Workspace
 from accounts.scopes import KeyKind
 from accounts.services.invitations import invitation_create, token_digest
+from accounts.services.key_changes import api_key_rotate
 from accounts.services.keys import api_key_create, api_key_revoke
+from accounts.services.portal_links import portal_link_create
 from accounts.services.projects import project_archive, project_create
 from billing.overview.tests.browser.conftest import Visit, Visiting
 from billing.overview.tests.browser.test_states import wrong_with
@@ -25,6 +27,11 @@ def lived_in(workspace: Workspace, alice: User) -> Workspace:
             kind=KeyKind.WORKSPACE, workspace=workspace, name=name, scopes=["usage:read"], expires_at=expires
         )
     api_key_revoke(key=key, by=alice)
+    rotated, _ = api_key_create(
+        kind=KeyKind.WORKSPACE, workspace=workspace, name="backend", scopes=["usage:read"], rate_limit=60
+    )
+    api_key_rotate(key=rotated, grace=timedelta(hours=24), expires_at=None, by=alice)
+    Workspace.objects.filter(pk=workspace.pk).update(rate_limit=600)
     project_create(workspace=workspace, name="Voice app", by=alice)
     project_archive(project=project_create(workspace=workspace, name="Old app", by=alice), by=alice)
     for address in ("dora@example.com", "late@example.com"):
@@ -39,13 +46,18 @@ def signed_in_pages(workspace: Workspace) -> list[tuple[str, str]]:
     """Address and a text of each."""
     home = f"/w/{workspace.public_id}"
     bob = workspace.memberships.get(user__email="bob@example.com").pk
-    key = workspace.api_keys.get(name="production").pk
+    key, ended = (workspace.api_keys.get(name=name).pk for name in ("production", "old"))
+    replaced = workspace.api_keys.get(replaced_by__isnull=False).pk
     return [
         (f"{home}/team", "late@example.com"),
         (f"{home}/team/{bob}/remove", "Bob Brown"),
         (f"{home}/leave", "Leave"),
         (f"{home}/keys", "Revoked"),
         (f"{home}/keys/new", "Create key"),
+        (f"{home}/keys/{key}", "Requests this minute"),
+        (f"{home}/keys/{replaced}", "Being replaced"),
+        (f"{home}/keys/{ended}", "Revoked"),
+        (f"{home}/keys/{key}/rotate", "How long the old key goes on working"),
         (f"{home}/keys/{key}/revoke", "production"),
         (f"{home}/projects", "Archived"),
         (f"{home}/projects/voice-app/rename", "Voice app"),
@@ -104,6 +116,30 @@ def test_pages_of_people_and_keys_are_clean(lived_in: Workspace, alice: User, vi
     page.get_by_role("button", name="Create key").click()
     page.locator("#new-key").wait_for()
     wrong += tab.violations()
+    page = tab.open(f"/w/{lived_in.public_id}/keys/{lived_in.api_keys.get(name='fresh').pk}/rotate")
+    page.get_by_role("button", name="Rotate key").click()
+    page.get_by_text("and then ends by itself").wait_for()
+    wrong += tab.violations()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_way_in_by_a_portal_link_is_clean(lived_in: Workspace, visit: Visiting, width: int) -> None:
+    key, _ = api_key_create(kind=KeyKind.SERVICE, workspace=None, name="crm", scopes=["workspaces:write"])
+    _, url = portal_link_create(workspace=lived_in, made_by=key)
+    path, tab = url.removeprefix("http://localhost:8000"), visit(width=width)
+    tab.page.context.clear_cookies()
+    wrong = wrong_in_both_themes(tab, path, "for this workspace only", width)
+    tab.page.get_by_role("button", name="Continue").click()
+    tab.page.wait_for_url(f"**/w/{lived_in.public_id}/")
+    for later, text in (("", "Overview"), ("keys", "Revoked")):
+        wrong += wrong_in_both_themes(tab, f"/w/{lived_in.public_id}/{later}", text, width)
+    wrong += wrong_in_both_themes(tab, "/profile", "Closed to this visit", width)
+    assert "status of 403" in tab.problems.pop()
+    tab.page.get_by_role("link", name="Back to Northwind AI").click()
+    tab.page.wait_for_url(f"**/w/{lived_in.public_id}/")
+    wrong += wrong_in_both_themes(tab, path, "This link was used", width)
+    assert "status of 410" in tab.problems.pop()
     assert wrong == []
 
 
