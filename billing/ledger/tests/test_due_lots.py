@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.models import Workspace
 from billing.credits import clock
+from billing.foundation.due.registry import Job, run_job
 from billing.ledger.jobs import LedgerDrift, expire_lots
 from billing.ledger.models import Lot, Operation, Transfer, Wallet
 from billing.ledger.selectors import balance, expiring
@@ -89,19 +91,33 @@ def test_the_job_posts_what_is_due_and_nothing_twice(ws: int) -> None:
     assert_clean(ws)
 
 
-def test_one_wallet_that_cannot_be_posted_does_not_stop_the_others(ws: int) -> None:
-    from accounts.models import Workspace
+@pytest.fixture
+def broken(db: None) -> int:
+    """A workspace whose lot cannot expire."""
+    pk = Workspace.objects.create(name="Broken").pk
+    grant(pk, 10, expires=NOON + DAY, now=NOON)
+    Wallet.objects.filter(pk=pk).update(available=0)
+    Lot.objects.filter(workspace_id=pk).update(remaining=5)  # expiring 5 of nothing cannot be written
+    return pk
 
-    broken = Workspace.objects.create(name="Broken").pk
-    grant(broken, 10, expires=NOON + DAY, now=NOON)
+
+def test_one_wallet_that_cannot_be_posted_does_not_stop_the_others(ws: int, broken: int) -> None:
     grant(ws, 10, expires=NOON + 2 * DAY, now=NOON)
-    Lot.objects.filter(workspace_id=broken).update(remaining=0)  # its wallet still says 10
-    Wallet.objects.filter(pk=broken).update(available=0)
-    Lot.objects.filter(workspace_id=broken).update(remaining=5)  # expiring 5 of nothing cannot be written
     with pytest.raises(ExceptionGroup):
         expire_lots(now=NOON + 3 * DAY, limit=10)
     assert balance(ws).available == 0
     assert Transfer.objects.filter(workspace_id=ws, kind="lot.expire").exists()
+
+
+def test_nor_does_it_slow_them_down(broken: int) -> None:
+    others = [Workspace.objects.create(name=f"Customer {number}").pk for number in range(3)]
+    for other in others:
+        grant(other, 10, expires=NOON + 2 * DAY, now=NOON)
+    with clock.at(NOON + 3 * DAY):
+        run = run_job(Job("expire_lots", DAY, expire_lots), batch=2)
+    assert "1 of 1 wallets could not be posted" in run.error
+    assert {balance(other).available for other in others} == {0}
+    assert Transfer.objects.filter(workspace_id__in=others, kind="lot.expire").count() == 3
 
 
 def test_drift_is_an_error_of_the_hourly_job(ws: int) -> None:
