@@ -19,8 +19,10 @@ _UNIT_PRICE_BOUND = 999_999  # the column has 18 digits
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-def stamp(at: datetime) -> str:
-    """UTC with microseconds: 2026-03-01T12:00:00.000000Z."""
+def stamp(at: datetime | str) -> str:
+    """UTC with microseconds: 2026-03-01T12:00:00.000000Z. A text is one already."""
+    if isinstance(at, str):
+        return at
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
     return at.isoformat(timespec="microseconds")[:26] + "Z"
@@ -68,8 +70,8 @@ def canonical(
     credit: str,
     amount: int,
     balance_after: int,
-    occurred_at: datetime,
-    created_at: datetime,
+    occurred_at: datetime | str,
+    created_at: datetime | str,
     items_digest: bytes | None,
     reverses: int | None,
     takes: Sequence[Sequence[int]],

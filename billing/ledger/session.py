@@ -54,3 +54,10 @@ def session() -> Iterator[Session]:
             # `atomic` leaves BEGIN to psycopg, which sends it on a round trip of its own. We send it ourselves.
             connection.connection.autocommit = True
         yield Session(outermost=outermost)
+
+
+def read(*statements: Statement) -> list[Rows]:
+    """The rows of each of these prepared statements, which only read. One round trip; nothing stays open after it."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return roundtrip.run(connection.connection, statements)

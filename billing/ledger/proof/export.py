@@ -13,6 +13,7 @@ from billing.foundation.site.selectors import site
 from billing.ledger.chain import stamp
 from billing.ledger.models import Wallet
 from billing.ledger.proof.items import with_items
+from billing.ledger.proof.pace import Pace
 from billing.ledger.proof.rows import WalletNow, chunks, wallet_now
 from billing.ledger.services import wallet_settle
 
@@ -52,7 +53,7 @@ def _lines(workspace: Workspace, wallet: WalletNow, exported_at: str) -> Iterato
     for entries in chunks(workspace.pk, wallet.seq):
         for entry, items in with_items(workspace.pk, entries):
             events = f',"items":{_encode(items)}' if entry.has_items else ""
-            yield f'{{"transfer":{entry.text},"digest":"{entry.digest.hex()}"{events}}}\n'
+            yield f'{{"transfer":{entry.text()},"digest":"{entry.digest.hex()}"{events}}}\n'
     for lot in wallet.lots:
         yield _line({"lot": lot})
     amounts = {name: getattr(wallet, name) for name in ("available", "held", "debt", "overdraft_held")}
@@ -66,16 +67,19 @@ def _line(content: dict[str, Any]) -> str:
 def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
     """The lines, and a last one with the digest of all before it."""
     seal = hashlib.sha256()
+    pace = Pace()
     pending: list[str] = []
     size = 0
     for line in lines:
         pending.append(line)
         size += len(line)
+        pace.rest()
         if size >= BLOCK:
             block = "".join(pending).encode("ascii")
             seal.update(block)
             yield block
             pending, size = [], 0
+            pace.go_on()
     block = "".join(pending).encode("ascii")
     seal.update(block)
     yield block + _line({"sha256": seal.hexdigest()}).encode("ascii")

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from billing.ledger.chain import GENESIS, canonical, lot_terms
+from billing.ledger.session import read
 
-CHUNK = 1_000
+CHUNK = 200  # rows at once: while they are read, other threads of this process wait
+
+# As billing.ledger.chain.stamp writes a time. The way by datetimes would be half of the whole work.
+_STAMP = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 # One statement is one snapshot: the wallet and its lots are of the same moment.
 _STATE = """
@@ -17,9 +19,10 @@ FROM ledger_wallet w LEFT JOIN ledger_lot l ON l.workspace_id = w.workspace_id
 WHERE w.workspace_id = %s ORDER BY l.id
 """
 
-_ENTRIES = """
-SELECT t.seq, t.kind, t.debit, t.credit, t.amount, t.balance_after, t.occurred_at, t.created_at, t.items_digest,
-    t.digest, (SELECT r.seq FROM ledger_transfer r WHERE r.id = t.reverses_id),
+_ENTRIES = f"""
+SELECT t.seq, t.kind, t.debit, t.credit, t.amount, t.balance_after,
+    {_STAMP.format("t.occurred_at")}, {_STAMP.format("t.created_at")},
+    t.items_digest, t.digest, (SELECT r.seq FROM ledger_transfer r WHERE r.id = t.reverses_id),
     o.id, o.namespace, o.key, o.kind, o.request_hash, o.actor, o.reason, k.lots, k.amounts,
     l.id, l.source, l.label, l.amount, l.effective_at, l.expires_at, l.unit_price_usd
 FROM ledger_transfer t
@@ -29,8 +32,8 @@ LEFT JOIN LATERAL (
     SELECT array_agg(lot_id ORDER BY position) AS lots, array_agg(amount ORDER BY position) AS amounts
     FROM ledger_lottake WHERE transfer_id = t.id
 ) k ON true
-WHERE t.workspace_id = %s AND t.seq > %s AND t.seq <= %s ORDER BY t.seq LIMIT %s
-"""
+WHERE t.workspace_id = %s AND t.seq > %s AND t.seq <= %s ORDER BY t.seq LIMIT %s::int
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,21 @@ class WalletNow:
 
 
 class Entry(NamedTuple):
-    """A transfer: its canonical text, the digest it has, and where its events are looked for, if it paid for some."""
+    """A transfer: the digest it has, where its events are looked for, if it paid for some, and all of it."""
 
-    seq: int
-    text: str
     digest: bytes
     operation_id: int
     has_items: bool
+    workspace_id: int
+    row: tuple[Any, ...]
+
+    def text(self) -> str:
+        """The canonical text. It is worked out when it is asked for: a whole chunk at once would take too long."""
+        return _text(self.workspace_id, self.row)
 
 
 def wallet_now(workspace_id: int) -> WalletNow:
-    with connection.cursor() as cursor:
-        cursor.execute(_STATE, [workspace_id])
-        rows = cursor.fetchall()
+    (rows,) = read((_STATE, (str(workspace_id),)))
     if not rows:
         return WalletNow()
     seq, head, available, held, debt, overdraft_held = rows[0][:6]
@@ -71,9 +76,7 @@ def chunks(workspace_id: int, until: int) -> Iterator[list[Entry]]:
     """Transfers 1 to `until` in order. They never change, so they need no common snapshot."""
     last = 0
     while last < until:
-        with connection.cursor() as cursor:
-            cursor.execute(_ENTRIES, [workspace_id, last, until, CHUNK])
-            rows = cursor.fetchall()
+        (rows,) = read((_ENTRIES, (str(workspace_id), str(last), str(until), str(CHUNK))))
         if not rows:
             return
         yield [_entry(workspace_id, row) for row in rows]
@@ -81,7 +84,12 @@ def chunks(workspace_id: int, until: int) -> Iterator[list[Entry]]:
 
 
 def _entry(workspace_id: int, row: tuple[Any, ...]) -> Entry:
-    seq, kind, debit, credit, amount, balance, occurred_at, created_at, items, digest, reverses, *rest = row
+    items, digest, operation_id = row[8], row[9], row[11]
+    return Entry(bytes(digest), operation_id, items is not None, workspace_id, row)
+
+
+def _text(workspace_id: int, row: tuple[Any, ...]) -> str:
+    seq, kind, debit, credit, amount, balance, occurred_at, created_at, items, _digest, reverses, *rest = row
     operation, (lots, parts), terms = rest[:7], rest[7:9], rest[9:]
     text = canonical(
         workspace_id=workspace_id,
@@ -99,7 +107,7 @@ def _entry(workspace_id: int, row: tuple[Any, ...]) -> Entry:
         takes=list(zip(lots or (), parts or (), strict=True)),
         lot=_terms(terms) if terms[0] is not None else None,
     )
-    return Entry(seq, text.decode(), bytes(digest), operation[0], items is not None)
+    return text.decode()
 
 
 def _terms(columns: Sequence[Any]) -> list[Any]:
