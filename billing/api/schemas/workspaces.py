@@ -124,7 +124,7 @@ class Granted(Described):
 
 class PortalSessionBody(Described):
     email: Email | None = Field(None, description="The member to hand over; an owner if left out.")
-    return_path: Annotated[Words, Field(max_length=400)] | None = Field(
+    return_path: Annotated[Words, Field(max_length=400, pattern="^/")] | None = Field(
         None, description="The page of the workspace that it opens, such as `/credits`; the overview if left out."
     )
 
