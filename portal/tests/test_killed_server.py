@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -21,7 +21,17 @@ from portal.testing.homes import temporary_home
 from portal.testing.patient import Call, Clients, Reply, WebServer, kill_meanwhile
 from portal.testing.processes import run_environment
 
-Make = Callable[[int], "Customer"]
+CREDITS = (5, 70, 1_000, 1_000, 1_000, 1_000)
+MAKE = f"""
+import json
+from decimal import Decimal
+from portal.management.provision import workspace_provision
+made = [
+    workspace_provision(name=f"Hot {{number}}", owner_email="hot@example.com", credits=Decimal(credits))
+    for number, credits in enumerate({CREDITS})
+]
+print(json.dumps([(each.workspace.public_id, each.api_key) for each in made]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +71,15 @@ class Customer:
         return self.database.execute(f"{sql} {whose}", [self.public_id]).fetchall()  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def customer(server: WebServer, database: str) -> Iterator[Make]:
+@pytest.fixture(scope="module")
+def customers(server: WebServer, database: str) -> Iterator[list[Customer]]:
+    """One for each test, all made by one process; the first ones have few credits."""
+    made = json.loads(manage(server.environment, "shell", "--no-imports", "-c", MAKE).splitlines()[-1])
     with psycopg.connect(database, autocommit=True) as connection:
-
-        def make(credits: int) -> Customer:
-            words = ("--name", "Hot", "--owner-email", "hot@example.com", "--credits", str(credits), "--json")
-            told = json.loads(manage(server.environment, "workspace_create", *words))
-            return Customer(
-                Clients(server, {"Authorization": f"Bearer {told['api_key']}"}), told["workspace"], connection
-            )
-
-        yield make
+        yield [
+            Customer(Clients(server, {"Authorization": f"Bearer {key}"}), public_id, connection)
+            for public_id, key in made
+        ]
 
 
 def usage(number: int, rng: Random) -> Call:
@@ -109,12 +116,17 @@ def assert_replayed(clients: Clients, replies: list[Reply]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "kills"), [(150, 2), pytest.param(2_000, 16, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("who", "requests", "kills"),
+    [(0, 150, 2), pytest.param(1, 2_000, 16, marks=pytest.mark.slow)],
+    ids=["small", "full"],
 )
-def test_killed_at_random_moments_it_counts_each_request_once(customer: Make, requests: int, kills: int) -> None:
+def test_killed_at_random_moments_it_counts_each_request_once(
+    customers: list[Customer], who: int, requests: int, kills: int
+) -> None:
     rng = Random(requests)
     calls = [usage(number, rng) for number in range(requests)]
-    hot = customer(sum(map(price, calls)) * 6 // 10 // 10**9)  # for some of it: the rest becomes debt
+    hot = customers[who]
+    assert sum(map(price, calls)) > CREDITS[who] * 10**9  # the rest becomes debt
     clients = hot.clients
     killing = kill_meanwhile(clients, moments=sorted(rng.sample(range(10, requests - 30), kills)), rng=rng)
     clients.send_all(calls, at_once=8)
@@ -135,14 +147,16 @@ def authorize(number: int, rng: Random) -> Call:
 
 
 @pytest.mark.parametrize(
-    ("pairs", "kills"), [(60, 2), pytest.param(500, 10, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("who", "pairs", "kills"),
+    [(2, 60, 2), pytest.param(3, 500, 10, marks=pytest.mark.slow)],
+    ids=["small", "full"],
 )
 def test_killed_at_random_moments_it_holds_and_settles_each_request_once(
-    customer: Make, pairs: int, kills: int
+    customers: list[Customer], who: int, pairs: int, kills: int
 ) -> None:
     rng = Random(pairs)
     wanted = [(authorize(number, rng), usage(number, rng)) for number in range(pairs)]
-    hot = customer(1_000)
+    hot = customers[who]
     clients = hot.clients
     settlements: list[Call] = []
 
@@ -185,12 +199,12 @@ def killed_while_standing_still(hot: Customer, table: str) -> list[Reply]:
     return clients.replies
 
 
-def test_killed_before_it_wrote_it_counts_the_repeat(customer: Make) -> None:
-    replies = killed_while_standing_still(customer(100), "ledger_wallet")
+def test_killed_before_it_wrote_it_counts_the_repeat(customers: list[Customer]) -> None:
+    replies = killed_while_standing_still(customers[4], "ledger_wallet")
     assert [reply.replay for reply in replies] == [False, False, False]
 
 
-def test_killed_between_commit_and_answer_it_answers_the_repeat_and_counts_nothing(customer: Make) -> None:
+def test_killed_between_commit_and_answer_it_answers_the_repeat_and_counts_nothing(customers: list[Customer]) -> None:
     # One of the three is on its way through the last round trip, which commits; the others wait for its lock.
-    replies = killed_while_standing_still(customer(100), "metering_hourtotal")
+    replies = killed_while_standing_still(customers[5], "metering_hourtotal")
     assert sorted(reply.replay for reply in replies) == [False, False, True]
