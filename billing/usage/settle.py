@@ -5,7 +5,7 @@ from typing import Any
 
 from billing.ledger.records import hold_id
 from billing.metering.errors import EventRejected
-from billing.usage.models import Authorization
+from billing.usage.store import Named, named
 
 
 def settlement(workspace_id: int, pk: int, raw: object) -> dict[str, Any]:
@@ -20,15 +20,19 @@ def settlement(workspace_id: int, pk: int, raw: object) -> dict[str, Any]:
     said = {name: value for name, value in raw.items() if value is not None}
     if said.get("hold", public_id) != public_id:
         raise EventRejected("invalid_request", "This is not the hold in the path.", "/hold")
-    authorization = Authorization.objects.filter(workspace_id=workspace_id, pk=pk).first()
-    return {**_defaults(authorization, said), **said, "event_id": said.get("event_id", public_id), "hold": public_id}
+    return {
+        **_defaults(named(workspace_id, pk), said),
+        **said,
+        "event_id": said.get("event_id", public_id),
+        "hold": public_id,
+    }
 
 
-def _defaults(authorization: Authorization | None, said: Mapping[str, Any]) -> dict[str, Any]:
-    if authorization is None:
+def _defaults(asked: Named | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    if asked is None:
         return {}
-    names = ("project", "agent", "app", "task")
-    defaults: dict[str, Any] = {name: getattr(authorization, name) for name in names}
+    defaults: dict[str, Any] = {"project": asked.project, "agent": asked.agent, "app": asked.app, "task": asked.task}
     if "model" not in said:  # another model has variants of its own
-        defaults |= {"model": authorization.model_ref, "variant": authorization.variant}
+        model = f"{asked.provider}/{asked.model}" if asked.model else ""
+        defaults |= {"model": model, "variant": asked.variant}
     return defaults

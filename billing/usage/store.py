@@ -1,9 +1,11 @@
-"""The SQL of authorising: the row that is written with a hold."""
+"""The SQL of authorising: the row that is written with a hold, and what settling reads of it."""
 
 import json
+from typing import Any, NamedTuple
 
 from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
+from billing.ledger.session import read
 from billing.metering.events import plain
 from billing.usage.request import HoldRequest
 
@@ -12,6 +14,10 @@ INSERT INTO usage_authorization (hold_id, workspace_id, api_key_id, provider, mo
     basis, note, usage, expected, created_at)
 VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::bigint,
     %s::timestamptz)
+"""
+_NAMED = """
+SELECT provider, model, variant, project, agent, app, task FROM usage_authorization
+WHERE hold_id = %s AND workspace_id = %s
 """
 
 
@@ -35,3 +41,24 @@ def write(request: HoldRequest, hold: HoldState, *, expected: int) -> Statement:
         str(expected),
         hold.created_at.isoformat(),
     )
+
+
+class Named(NamedTuple):
+    """What the request of a hold was reported by. `model` is without the provider."""
+
+    provider: str
+    model: str
+    variant: dict[str, Any]
+    project: str
+    agent: str
+    app: str
+    task: str
+
+
+def named(workspace_id: int, pk: int) -> Named | None:
+    """How the request of a workspace's hold was named when it was authorised. Asked with every settlement."""
+    (rows,) = read((_NAMED, (str(pk), str(workspace_id))))
+    if not rows:
+        return None
+    provider, model, variant, *names = rows[0]
+    return Named(provider, model, json.loads(variant), *names)
