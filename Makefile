@@ -39,7 +39,7 @@ lint: install-dev ## Style, types, import directions, migrations, deployment che
 format: install-dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet .
 
-bench: install ## Measure posts, batches and one hot wallet beside their floors
+bench: install ## Measure posts, batches, holds and an export beside floors and one another
 	@$(PY) benchmarks/run.py $(ARGS)
 
 backup: install ## Write a backup; FILE=… names it (default: PURSER_HOME/backups/)

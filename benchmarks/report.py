@@ -21,7 +21,7 @@ class Figure:
 
     def as_dict(self) -> dict[str, Any]:
         http, floor = whole(self.http), whole(self.floor) if self.floor else None
-        found: dict[str, Any] = {"name": self.name, "unit": self.unit, **_rates(http)}
+        found: dict[str, Any] = {"name": self.name, "unit": self.unit, "done": http.done, **_rates(http)}
         if floor is not None:
             found |= {f"floor_{name}": value for name, value in _rates(floor).items()}
             found["ratio"] = round(http.rate / floor.rate, 3) if floor.rate else 0.0
@@ -56,7 +56,7 @@ def _rates(measured: Measured) -> dict[str, float]:
 
 
 def show(figures: list[Figure], ratios: list[Ratio], errors: Console) -> None:
-    console = Console(width=120)
+    console = Console(width=130)
     table = Table("", "over HTTP", "p50", "p99", "floor", "p50", "p99", "ratio", title="Purser on this machine")
     for figure in figures:
         values = figure.as_dict()
