@@ -32,6 +32,7 @@ lint: install-dev ## Style, types, import directions, migrations, deployment che
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --check --quiet .
 	$(PY) -m mypy
+	@MYPYPATH=docs/integrations/python $(PY) -m mypy docs/integrations/python/purser.py docs/integrations/litellm/purser_litellm.py
 	.venv/bin/lint-imports --no-cache
 	$(TEST_HOME) $(PY) manage.py makemigrations --check --dry-run
 	$(TEST_HOME) SITE_URL=https://purser.example $(PY) manage.py check --deploy --fail-level WARNING

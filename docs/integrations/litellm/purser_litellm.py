@@ -1,0 +1,253 @@
+"""LiteLLM with Purser: credits are held before a call, what it used is charged after it, a failed call costs nothing.
+
+    # billing.py, beside this file and purser.py
+    from purser_litellm import PurserBilling
+    billing = PurserBilling.from_environment()      # PURSER_URL, PURSER_KEY
+
+In a program: `litellm.callbacks = [billing]`. In the proxy's config.yaml: `litellm_settings: {callbacks:
+billing.billing}`. README.md beside this file says whose credits are used, and what LiteLLM does not tell.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+from purser import Extra, Problem, Purser, Unreachable
+
+logger = logging.getLogger("purser_litellm")
+
+CHAT = frozenset({"acompletion", "atext_completion", "aresponses"})
+KNOWN = CHAT | {"aembedding"}
+
+# The call id this task asked a hold for: LiteLLM makes some calls by others (responses by chat), with the same id.
+_asked_for: ContextVar[str] = ContextVar("asked_for", default="")
+
+
+class Refused(Exception):
+    """A call that is not made. LiteLLM's proxy answers with `status_code`, its router does not try it elsewhere."""
+
+    def __init__(self, status_code: int, message: str) -> None:
+        super().__init__(message)
+        self.status_code, self.message = status_code, message
+
+
+@dataclass(frozen=True)
+class Running:
+    purser: Purser
+    hold: str
+    until: float
+
+
+class PurserBilling(CustomLogger):
+    """Holds credits for `expires_in` seconds, which is longer than any call takes.
+
+    Calls whose use LiteLLM does not count in tokens (images, speech, transcription, rerank) are refused, unless
+    `unmetered` lets them through unbilled.
+    """
+
+    def __init__(self, purser: Purser, *, expires_in: int = 900, unmetered: bool = False) -> None:
+        super().__init__()
+        self.purser, self.expires_in, self.unmetered = purser, expires_in, unmetered
+        self._running: dict[tuple[str, str], list[Running]] = {}
+        self._telling = 0  # calls that have ended and are being settled or released
+        # A caller's `no-log: true` would keep its calls from being charged.
+        litellm.global_disable_no_log_param = True
+
+    @classmethod
+    def from_environment(cls) -> "PurserBilling":
+        return cls(Purser(os.environ["PURSER_URL"], os.environ["PURSER_KEY"]))
+
+    def workspace_of(self, metadata: Mapping[str, Any]) -> str:
+        """Whose call it is. On the proxy only what the proxy itself wrote counts: its callers could write the rest."""
+        if any(name.startswith("user_api_key") for name in metadata):
+            of_key = metadata.get("user_api_key_metadata") or {}
+            return str(of_key.get("purser_workspace") or metadata.get("user_api_key_team_id") or "")
+        return str(metadata.get("purser_workspace") or "")
+
+    def model_of(self, kwargs: Mapping[str, Any]) -> str:
+        """The model as Purser's price list names it; a deployment's `base_model` comes first."""
+        info = kwargs.get("model_info") or _metadata(kwargs).get("model_info") or {}
+        model = str(info.get("base_model") or kwargs["model"])
+        try:
+            name, provider, *_ = litellm.get_llm_provider(model, kwargs.get("custom_llm_provider"))
+        except Exception:  # of no provider that LiteLLM knows
+            return model
+        return f"{provider}/{name}"
+
+    async def async_pre_call_deployment_hook(self, kwargs: dict[str, Any], call_type: Any) -> dict[str, Any] | None:
+        """Before a call, and before each further try of the router. What is raised here keeps it from being made."""
+        kind = str(getattr(call_type, "value", call_type))
+        if kind not in KNOWN:
+            if self.unmetered:
+                return None
+            raise Refused(400, f"Calls of the kind {kind} are not billed here.")
+        if not kwargs.get("model"):
+            raise Refused(400, f"Name the arguments of {kind}: model=…, messages=….")
+        purser, whose = self._customer(_metadata(kwargs))
+        call = str(kwargs["litellm_call_id"])
+        if _asked_for.get() == call and self._running.get((whose, call)):
+            return None
+        asked: dict[str, Any] = {"text": _text(kwargs), "expires_in": self.expires_in}
+        longest = kwargs.get("max_completion_tokens") or kwargs.get("max_tokens") or kwargs.get("max_output_tokens")
+        if kind in CHAT and longest:
+            asked["max_output_tokens"] = longest * (kwargs.get("n") or 1)
+        try:
+            held = await asyncio.to_thread(purser.authorize, self.model_of(kwargs), **asked)
+        except Problem as problem:
+            logger.warning("no hold for a call to %s: %s", kwargs["model"], problem)
+            if problem.status in (400, 402, 422):
+                raise Refused(problem.status, problem.detail) from problem
+            raise Refused(503, "Billing does not answer at the moment.") from problem
+        except Unreachable as error:
+            logger.error("no hold for a call to %s: %s", kwargs["model"], error)
+            raise Refused(503, "Billing does not answer at the moment.") from error
+        running = Running(purser, held.hold, time.monotonic() + self.expires_in)
+        self._running.setdefault((whose, call), []).append(running)
+        _asked_for.set(call)
+        return _with_usage(kwargs, kind)
+
+    async def async_log_success_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        """After a call; of a stream, after its end."""
+        purser, whose = self._customer(_metadata(kwargs))
+        with self._ended(whose, kwargs) as running:
+            if kwargs.get("cache_hit"):
+                await self._release(running)  # nobody was asked
+            else:
+                await self._charge(running, purser, whose, kwargs, response_obj)
+
+    async def _charge(
+        self, running: Running | None, purser: Purser, whose: str, kwargs: dict[str, Any], response: Any
+    ) -> None:
+        usage = _usage(response)
+        if usage is None:
+            logger.error("LiteLLM tells no usage of call %s to %s", kwargs.get("litellm_call_id"), kwargs.get("model"))
+            return
+        model = self.model_of(kwargs)
+        told: Extra = {"usage_format": "openai"}
+        if kwargs.get("user"):
+            told["end_user"] = str(kwargs["user"])[:200]
+        try:
+            if running is not None:
+                # Not the hold's model: a fallback may have answered.
+                await asyncio.to_thread(partial(running.purser.settle, running.hold, usage, model=model, **told))
+            elif kwargs.get("call_type") in KNOWN:  # a call that no hook saw: it cost something all the same
+                await asyncio.to_thread(partial(purser.usage, model, usage, **told))
+        except (Problem, Unreachable) as error:
+            where = running.hold if running else whose
+            logger.error("not charged: %s, usage %s of %s: %s", where, usage, kwargs.get("model"), error)
+
+    def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """After `litellm.completion(…)`, which asks no hook before: what it used is charged."""
+        usage = None if kwargs.get("cache_hit") else _usage(response_obj)
+        if usage is not None:
+            purser, whose = self._customer(_metadata(kwargs))
+            try:
+                purser.usage(self.model_of(kwargs), usage, usage_format="openai")
+            except (Problem, Unreachable) as error:
+                logger.error("not charged: %s, usage %s of %s: %s", whose, usage, kwargs.get("model"), error)
+
+    async def async_log_failure_event(
+        self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
+    ) -> None:
+        _, whose = self._customer(_metadata(kwargs))
+        with self._ended(whose, kwargs) as running:
+            await self._release(running)
+
+    async def async_post_call_failure_hook(
+        self,
+        request_data: dict[str, Any],
+        original_exception: Exception,
+        user_api_key_dict: Any,
+        *more: Any,
+        **also: Any,
+    ) -> None:
+        """On the proxy, after the last try: of several tries LiteLLM tells the failure of the first one only."""
+        _, whose = self._customer(_metadata(request_data))
+        with self._ended(whose, request_data) as running:
+            await self._release(running)
+
+    async def finish(self, seconds: float = 10) -> bool:
+        """Wait until LiteLLM has told the end of every call, before a program ends. False: of some it did not."""
+        until = time.monotonic() + seconds
+        while (self._running or self._telling) and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        return not (self._running or self._telling)
+
+    def _customer(self, metadata: Mapping[str, Any]) -> tuple[Purser, str]:
+        whose = self.workspace_of(metadata)
+        return (self.purser.of(whose) if whose else self.purser), whose
+
+    @contextmanager
+    def _ended(self, whose: str, kwargs: Mapping[str, Any]) -> Iterator[Running | None]:
+        """The hold of a call that has ended. Callers of the proxy may choose call ids, so two calls may share one."""
+        now = time.monotonic()
+        holds = self._running.get((whose, str(kwargs.get("litellm_call_id"))), [])
+        running = holds.pop() if holds else None
+        for old in [key for key, holds in self._running.items() if not holds or holds[-1].until < now]:
+            del self._running[old]  # LiteLLM never told their end
+        self._telling += 1
+        try:
+            yield running
+        finally:
+            self._telling -= 1
+
+    async def _release(self, running: Running | None) -> None:
+        if running is not None:
+            try:
+                await asyncio.to_thread(running.purser.release, running.hold)
+            except (Problem, Unreachable) as error:
+                logger.warning("%s is released when it expires: %s", running.hold, error)
+
+
+def _metadata(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What LiteLLM carries along with a call: before it beside the arguments, after it among the parameters."""
+    found: dict[str, Any] = {}
+    for holder in (kwargs, kwargs.get("litellm_params") or {}):
+        for name in ("metadata", "litellm_metadata"):
+            found |= holder.get(name) or {}
+    return found
+
+
+def _text(kwargs: Mapping[str, Any]) -> str:
+    """All words of the request, tools included: what the size of a hold is taken from."""
+    sent = [kwargs.get(name) for name in ("messages", "prompt", "input", "instructions", "tools")]
+    return "\n".join(_words(sent))
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [] if value.startswith("data:") else [value]
+    if isinstance(value, Mapping):
+        return [word for name, inner in value.items() if name not in ("role", "type") for word in _words(inner)]
+    if isinstance(value, list | tuple):
+        return [word for inner in value for word in _words(inner)]
+    return []
+
+
+def _usage(response: Any) -> dict[str, Any] | None:
+    """The usage object of an answer, as it is."""
+    usage = response.get("usage") if isinstance(response, Mapping) else getattr(response, "usage", None)
+    if usage is not None and hasattr(usage, "model_dump"):
+        usage = usage.model_dump(exclude_none=True)
+    return dict(usage) if usage else None
+
+
+def _with_usage(kwargs: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """A stream of an OpenAI-like server ends with its usage only when asked to; else LiteLLM guesses it."""
+    if kind not in ("acompletion", "atext_completion") or not kwargs.get("stream"):
+        return None
+    model, provider, *_ = litellm.get_llm_provider(kwargs["model"], kwargs.get("custom_llm_provider"))
+    if "stream_options" not in (litellm.get_supported_openai_params(model, provider) or []):
+        return None
+    return kwargs | {"stream_options": {**(kwargs.get("stream_options") or {}), "include_usage": True}}

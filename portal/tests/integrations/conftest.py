@@ -1,0 +1,91 @@
+"""A portal over HTTP for the clients of docs/integrations: a real web server on a database of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from portal.embedded import ensure_running
+from portal.home import BASE_DIR
+from portal.testing.homes import temporary_home
+from portal.testing.patient import WebServer
+from portal.testing.processes import run_environment
+
+INTEGRATIONS = BASE_DIR / "docs" / "integrations"
+sys.path.insert(0, str(INTEGRATIONS / "python"))
+
+from purser import Purser  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A workspace of the running portal with a key that has every scope."""
+
+    url: str
+    key: str
+    workspace: str
+    home: Path = field(repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs that are run as a person would run them."""
+        return run_environment(self.home, 0, PURSER_URL=self.url, PURSER_KEY=self.key, PURSER_WORKSPACE=self.workspace)
+
+    @property
+    def purser(self) -> Purser:
+        return Purser(self.url, self.key)
+
+
+Make = Callable[[int], Customer]
+
+
+def manage(environment: dict[str, str], *words: str) -> str:
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="package")
+def server() -> Iterator[WebServer]:
+    with temporary_home() as base, ensure_running(base, durable=False) as share, temporary_home() as home:
+        database = f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
+        manage(run_environment(home, 0, DATABASE_URL=database), "prepare")
+        server = WebServer(home, database)
+        yield server
+        server.kill()
+        manage(server.environment, "verify_ledger")  # of all customers; fails when anything does not add up
+
+
+@pytest.fixture(scope="package")
+def service_key(server: WebServer) -> str:
+    told: dict[str, Any] = json.loads(manage(server.environment, "service_key_create", "--name", "gateway", "--json"))
+    return str(told["api_key"])
+
+
+@pytest.fixture(scope="package")
+def operator(server: WebServer, service_key: str) -> Purser:
+    return Purser(f"http://127.0.0.1:{server.port}", service_key)
+
+
+@pytest.fixture
+def customer(server: WebServer, operator: Purser) -> Make:
+    """`customer(credits)`: a new workspace that has so many and may record its own usage."""
+
+    def make(credits: int) -> Customer:
+        body = {"name": "Orbit", "owner_email": "orbit@example.com", "usage_write_allowed": True}
+        made, _ = operator.call("POST", "/workspaces", body, key=uuid4().hex)
+        if credits:
+            grant = {"credits": credits, "reason": "to start with"}
+            operator.call("POST", f"/workspaces/{made['id']}/grants", grant, key=uuid4().hex)
+        home = Path(server.environment["PURSER_HOME"])
+        return Customer(f"http://127.0.0.1:{server.port}", made["api_key"]["key"], made["id"], home)
+
+    return make

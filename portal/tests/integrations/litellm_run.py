@@ -1,0 +1,85 @@
+"""A program that calls models through LiteLLM with Purser's callback; prints what came of each call as JSON.
+
+Takes the address of the stub. Run by test_litellm.py with PURSER_URL and PURSER_KEY set.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import litellm
+from purser_litellm import PurserBilling
+
+CHAT, OTHER, SMALL = "openai/gpt-4o-mini", "openai/gpt-4o", "openai/text-embedding-3-small"
+STUB: dict[str, Any] = {"api_base": sys.argv[1], "api_key": "none", "max_retries": 0}
+WORKSPACE = {"purser_workspace": os.environ["PURSER_WORKSPACE"]}
+POOR = {"purser_workspace": os.environ["POOR_WORKSPACE"]}
+TEAM = {"user_api_key_hash": "88dc28d0", "user_api_key_team_id": WORKSPACE["purser_workspace"]}
+
+NO_TEAM = {"user_api_key_hash": "88dc28d0", "user_api_key_team_id": None}
+
+told: dict[str, str] = {}
+
+
+def words(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+async def call(name: str, asked: Coroutine[Any, Any, Any]) -> None:
+    try:
+        answer = await asked
+        if isinstance(answer, AsyncIterator):
+            async for _ in answer:
+                pass
+        told[name] = "answered"
+    except Exception as error:
+        told[name] = f"{type(error).__name__} {getattr(error, 'status_code', '')}: {error}"
+
+
+async def last_try_of_the_proxy(billing: PurserBilling) -> None:
+    """The proxy tells the failure of a call's first try and, when no further one succeeds, that the call failed."""
+    data = {"model": CHAT, "messages": words("Hello"), "metadata": TEAM, "litellm_call_id": "chosen by the caller"}
+    for _ in range(2):
+        await billing.async_pre_call_deployment_hook(data, "acompletion")
+    failure = TimeoutError("the model did not answer")
+    await billing.async_post_call_failure_hook(data, failure, None)
+    raise failure
+
+
+async def main() -> None:
+    billing = PurserBilling.from_environment()
+    litellm.callbacks = [billing]
+    chat, mine = litellm.acompletion, {"metadata": WORKSPACE, **STUB}
+    deployment = {"model": CHAT, **STUB}
+    router = litellm.Router([{"model_name": "small", "litellm_params": deployment}], num_retries=1, retry_after=0)
+    long = words("Summarise this. " + "word " * 2_000)
+    await asyncio.gather(
+        call("chat", chat(model=CHAT, messages=long, max_tokens=800, user="u_123", **mine)),
+        call("stream", chat(model=CHAT, messages=words("Hello"), stream=True, **mine)),
+        call("other model", chat(model=OTHER, messages=words("Hello"), max_tokens=500, **mine)),
+        call("embedding", litellm.aembedding(model=SMALL, input=["one", "two"], **mine)),
+        call("responses", litellm.aresponses(model=CHAT, input="Hello", litellm_metadata=WORKSPACE, **STUB)),
+        call("router", router.acompletion(model="small", messages=words("fail once"), metadata=WORKSPACE)),
+        call("team of the proxy", chat(model=CHAT, messages=words("Hello"), **STUB, metadata={**TEAM, "x": 1})),
+        call("failed", chat(model=CHAT, messages=words("fail"), **mine)),
+        call("failed stream", chat(model=CHAT, messages=words("fail"), stream=True, **mine)),
+        call("failed by router", router.acompletion(model="small", messages=words("fail"), metadata=WORKSPACE)),
+        call("last try", last_try_of_the_proxy(billing)),
+        call("no credits", chat(model=CHAT, messages=words("Hello"), metadata=POOR, **STUB)),
+        call("unknown model", chat(model="openai/gpt-unheard-of", messages=words("Hello"), **mine)),
+        call("image", litellm.aimage_generation(model="openai/gpt-image-1", prompt="a duck", **mine)),
+        call("stranger", chat(model=CHAT, messages=words("Hello"), metadata={"purser_workspace": "ws_no"}, **STUB)),
+        call("of no team", chat(model=CHAT, messages=words("Hello"), **STUB, metadata=WORKSPACE | NO_TEAM)),
+        call("no-log", chat(model=CHAT, messages=words("Hello"), **{"no-log": True}, **mine)),
+    )
+    await call("not held", asyncio.to_thread(litellm.completion, model=CHAT, messages=words("Hello"), **mine))
+    ended = await billing.finish()
+    print(json.dumps({"told": told, "ended": ended}))
+
+
+asyncio.run(main())
