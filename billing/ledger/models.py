@@ -110,6 +110,8 @@ class Transfer(models.Model):
             ),
             # Repayments are undone, latest first, when the debt they repaid is cancelled.
             models.Index(fields=["workspace", "-seq"], condition=Q(kind="debt.repay"), name="transfer_repayment"),
+            # Pages tell a lot that expired from one that was used up.
+            models.Index(fields=["workspace", "-seq"], condition=Q(kind="lot.expire"), name="transfer_expiry"),
         ]
 
     def __str__(self) -> str:

@@ -132,7 +132,7 @@ def lots(workspace_id: int, now: datetime | None = None) -> list[LotRow]:
     known = {lot.pk for lot in found}
     found += Lot.objects.filter(workspace_id=workspace_id, pk__in=usable.keys() - known)
     gone = [lot.pk for lot in found if lot.pk not in usable]
-    expired = LotTake.objects.filter(lot__in=gone, transfer__kind="lot.expire")
+    expired = _expiries(workspace_id).filter(lot__in=gone)
     expired_ids = {*expired.values_list("lot_id", flat=True), *unposted}
     by_id = {lot.pk: lot for lot in found}
     ordered = [_row(by_id[lot.id], lot, "active") for lot in in_burn_order(usable.values()) if not lot.scheduled]
@@ -153,12 +153,17 @@ def lot(workspace_id: int, lot_id: int, now: datetime | None = None) -> LotRow |
     usable, unposted = lots_as_of(workspace_id, at)
     state = usable.get(lot_id)
     if state is None:
-        expired = lot_id in unposted or LotTake.objects.filter(lot_id=lot_id, transfer__kind="lot.expire").exists()
+        expired = lot_id in unposted or _expiries(workspace_id).filter(lot_id=lot_id).exists()
         return _row(found, None, "expired" if expired else "used")
     if state.scheduled:
         return _row(found, state, "scheduled")
     first = next((each.id for each in in_burn_order(usable.values()) if each.free), None)
     return _row(found, state, "next" if first == lot_id else "active")
+
+
+def _expiries(workspace_id: int) -> QuerySet[LotTake]:
+    """What expired of lots: a few rows per lot, found by the index of these transfers alone."""
+    return LotTake.objects.filter(transfer__workspace_id=workspace_id, transfer__kind="lot.expire")
 
 
 def _row(lot: Lot, state: LotState | None, status: LotStatus) -> LotRow:

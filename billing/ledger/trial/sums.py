@@ -24,10 +24,11 @@ summed AS (
 )
 """  # noqa: S608
 
+# In one order for everybody: two writers of the same rows wait for each other, never in a circle.
 _WRITE = f"""
 WITH {SUMMED}
 INSERT INTO trial_flowsum (workspace_id, until_seq, since_at, until_at, kind, debit, credit, source, amount)
-SELECT * FROM summed ON CONFLICT DO NOTHING
+SELECT * FROM summed ORDER BY workspace_id, until_seq, kind, debit, credit, source ON CONFLICT DO NOTHING
 """  # noqa: S608
 
 
