@@ -50,7 +50,9 @@ def test_everything_that_is_installed_is_pinned() -> None:
                 assert name.split("[")[0].lower().replace("_", "-") in pinned
 
 
-@pytest.mark.parametrize("document", ["README.md", *(str(p.relative_to(BASE_DIR)) for p in (BASE_DIR / "docs").rglob("*.md"))])
+@pytest.mark.parametrize(
+    "document", ["README.md", *(str(p.relative_to(BASE_DIR)) for p in (BASE_DIR / "docs").rglob("*.md"))]
+)
 def test_links_between_documents_lead_somewhere(document: str) -> None:
     path = BASE_DIR / document
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-LOST, CUT, BUSY, LIMITED = "lost", "cut", "busy", "limited"
+LOST, CUT, BUSY, LIMITED, FINE = "lost", "cut", "busy", "limited", "fine"
 
 
 class Between(ThreadingHTTPServer):
