@@ -30,25 +30,27 @@ _FIND_MANY = """SELECT wanted.event_id, found.request_hash FROM unnest(%s::text[
     CROSS JOIN LATERAL (SELECT request_hash FROM metering_usageevent
         WHERE workspace_id = %s AND origin = %s AND event_id = wanted.event_id LIMIT 1) found"""
 
-_TOTALS = """ INSERT INTO metering_hourtotal (workspace_id, hour, amount, requests)
-    SELECT %s, total.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[]) total(hour, amount, requests)
-    ORDER BY total.hour
-    ON CONFLICT (workspace_id, hour) DO UPDATE SET amount = metering_hourtotal.amount + excluded.amount,
+_ADD_TOTAL = """ ON CONFLICT (workspace_id, hour) DO UPDATE SET amount = metering_hourtotal.amount + excluded.amount,
         requests = metering_hourtotal.requests + excluded.requests"""
+_TOTALS = f""" INSERT INTO metering_hourtotal (workspace_id, hour, amount, requests)
+    SELECT %s, total.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[]) total(hour, amount, requests)
+    ORDER BY total.hour {_ADD_TOTAL}"""  # noqa: S608
+_TOTAL = f""" INSERT INTO metering_hourtotal (workspace_id, hour, amount, requests)
+    VALUES (%s, %s::timestamptz, %s::bigint, %s::bigint) {_ADD_TOTAL}"""  # noqa: S608
 
-_USAGE = """ INSERT INTO metering_hourusage (workspace_id, hour, series_id, quantity, amount, requests)
+_USED = """ INSERT INTO metering_hourusage (workspace_id, hour, series_id, quantity, amount, requests)
     SELECT %s, used.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[])
-        used(hour, series, quantity, amount, requests)
-    ORDER BY used.hour, used.series
-    ON CONFLICT (workspace_id, hour, series_id) DO UPDATE SET
+        used(hour, series, quantity, amount, requests)"""
+_ADD_USED = """ ON CONFLICT (workspace_id, hour, series_id) DO UPDATE SET
         quantity = metering_hourusage.quantity + excluded.quantity,
         amount = metering_hourusage.amount + excluded.amount,
         requests = metering_hourusage.requests + excluded.requests"""
 
-_ROLLUPS = f"WITH total AS ({_TOTALS}) {_USAGE}"
+_ROLLUPS = f"WITH total AS ({_TOTALS}) {_USED} ORDER BY used.hour, used.series {_ADD_USED}"
+# Nearly every request: one event in one hour, in few series.
 _ONE = (
     f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS})"  # noqa: S608
-    f" VALUES ({', '.join(['%s'] * 27)})), total AS ({_TOTALS}) {_USAGE}"
+    f" VALUES ({', '.join(['%s'] * 27)})), total AS ({_TOTAL}) {_USED} {_ADD_USED}"
 )
 
 
@@ -62,16 +64,23 @@ def find_many(workspace_id: int, origin: str, event_ids: list[str]) -> Statement
 
 def write_one(values: Sequence[Any], rollups: Rollups, series: dict[SeriesKey, int]) -> Statement:
     """The event and what it adds to the hourly totals, in one statement."""
-    return _ONE, (*values, *_rollup_values(rollups, series))
+    ((hour, total),) = rollups.totals.items()
+    counts = (str(rollups.workspace_id), hour.isoformat(), str(total.amount), str(total.requests))
+    return _ONE, (*values, *counts, *_used(rollups, series))
 
 
 def write_rollups(rollups: Rollups, series: dict[SeriesKey, int]) -> Statement:
-    return _ROLLUPS, _rollup_values(rollups, series)
+    totals = rollups.totals
+    return _ROLLUPS, (
+        str(rollups.workspace_id),
+        _array(hour.isoformat() for hour in totals),
+        _array(total.amount for total in totals.values()),
+        _array(total.requests for total in totals.values()),
+        *_used(rollups, series),
+    )
 
 
-def _rollup_values(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[Any, ...]:
-    workspace = str(rollups.workspace_id)
-    hours = [hour.isoformat() for hour in rollups.totals]
+def _used(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[str, ...]:
     # Keys that share a series ("other") are added up: one statement may touch a row only once.
     used: dict[tuple[str, int], list[Any]] = {}
     for (hour, key), count in rollups.usage.items():
@@ -80,11 +89,7 @@ def _rollup_values(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[Any,
         row[1] += count.amount
         row[2] += count.requests
     return (
-        workspace,
-        _array(hours),
-        _array(total.amount for total in rollups.totals.values()),
-        _array(total.requests for total in rollups.totals.values()),
-        workspace,
+        str(rollups.workspace_id),
         _array(hour for hour, _ in used),
         _array(series_id for _, series_id in used),
         _array(format(row[0], "f") for row in used.values()),
