@@ -1,12 +1,21 @@
-"""What the packages above want to hear: they append to these lists in `apps.ready()`. Called after commit only."""
+"""What the packages above want to hear: they append to these lists in `apps.ready()`.
+
+`credits_granted` and `balance_crossed` are told after the commit.
+"""
+
+from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import transaction
 
-from billing.ledger.records import Crossing, Problem
+from billing.ledger.records import Crossing, HoldState, Problem
+from billing.ledger.roundtrip import Statement
+
+if TYPE_CHECKING:
+    from billing.ledger.journal import Journal
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -16,6 +25,9 @@ credits_granted: list[Callable[[int], None]] = []
 
 # The state (healthy, low, stopped) changed.
 balance_crossed: list[Callable[[Crossing], None]] = []
+
+# Holds were settled, released or expired in a book that is about to be committed: what is to be written with that.
+holds_ended: list[Callable[[Journal, Sequence[HoldState]], Iterable[Statement]]] = []
 
 # Further checks of verify_ledger: what the upper packages know about a workspace's transfers.
 verifiers: list[Callable[[int], Iterable[Problem]]] = []

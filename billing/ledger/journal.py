@@ -50,6 +50,7 @@ class Journal:
             self.granted_any,
             self.stopped_at,
             self.debt_since,
+            self.budget_revision,
             spare,
         ) = wallet
         self._operation_ids = [spare]  # not given to an operation yet; the latest first
@@ -64,6 +65,7 @@ class Journal:
         self._some_lots_unread = len(lots) == store.FIRST_LOTS
         self._pending = Pending()
         self._also: list[Statement] = []
+        self._ended: list[HoldState] = []  # holds that were resolved in this book
         self._granted = False
         self._before = self.state
 
@@ -174,8 +176,15 @@ class Journal:
         statements = self._write()
         return self._session.run(*statements, *also)[len(statements) :]
 
+    def budgets_changed(self) -> None:
+        """Let everybody who keeps this workspace's budgets in memory read them again; written when the book closes."""
+        self.also(*store.budgets_changed(self.workspace_id))
+
     def close(self) -> None:
-        """Write the rest and commit."""
+        """Write the rest, with what the packages above write when holds end, and commit."""
+        if self._ended:
+            for listener in hooks.holds_ended:
+                self._also.extend(listener(self, self._ended))
         statements = self._write() + self._also
         self._session.finish(*statements)
 

@@ -32,6 +32,8 @@ class Wallet(models.Model):
     granted_any = models.BooleanField(default=False)  # ever had credits: tells "new" from "stopped"
     stopped_at = models.DateTimeField(null=True)  # since when there is nothing left to authorise
     debt_since = models.DateTimeField(null=True)
+    # Raised with every change of the workspace's budgets: who holds the lock knows whether those in memory are they.
+    budget_revision = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [

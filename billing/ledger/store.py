@@ -35,7 +35,9 @@ WALLET_COLUMNS = (
 # Outside the subquery, so that the time is read when the lock is held and not before waiting for it.
 _LOCK = f"""
 SELECT locked.*, nextval('ledger_operation_id_seq'), clock_timestamp()
-FROM (SELECT {", ".join(WALLET_COLUMNS)} FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE) locked
+FROM (
+    SELECT {", ".join(WALLET_COLUMNS)}, budget_revision FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE
+) locked
 """  # noqa: S608
 
 _FIRST_LOTS = f"""
@@ -102,6 +104,8 @@ INSERT INTO ledger_wallet (workspace_id, available, held, debt, overdraft_held, 
 VALUES (%s, 0, 0, 0, 0, 0, 0, %s, 0, false) ON CONFLICT DO NOTHING
 """
 
+_BUDGETS_CHANGED = "UPDATE ledger_wallet SET budget_revision = budget_revision + 1 WHERE workspace_id = %s"
+
 _FIND = "SELECT request_hash, result FROM ledger_operation WHERE workspace_id = %s AND namespace = %s AND key = %s"
 
 _OPERATION_IDS = "SELECT nextval('ledger_operation_id_seq') FROM generate_series(1, %s::int)"
@@ -140,6 +144,10 @@ def brought(workspace_id: int, lot_id: int) -> Statement:
 
 def create(workspace_id: int) -> Statement:
     return _CREATE, (str(workspace_id), GENESIS)
+
+
+def budgets_changed(workspace_id: int) -> Statement:
+    return _BUDGETS_CHANGED, (str(workspace_id),)
 
 
 def find(workspace_id: int, namespace: str, key: str) -> Statement:

@@ -39,6 +39,7 @@ class Source:
     origin: str
     api_key_id: int | None = None
     project_id: int | None = None  # the key's own project wins over the event's
+    member_id: int | None = None  # the person who made the key
 
 
 def plain(quantity: Decimal) -> str:

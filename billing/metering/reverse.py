@@ -10,6 +10,9 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.errors import NotReversible
 from billing.ledger.records import OperationDraft, WalletState
 from billing.ledger.services import cut, request_hash
+from billing.metering.counting import counted_spends
+from billing.metering.events import Source
+from billing.metering.hooks import Spend
 from billing.metering.keys import NAMESPACE, reversal_key
 from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.uncount import give_back, uncount
@@ -49,6 +52,7 @@ def usage_reverse(*, workspace_id: int, pk: int, reason: str, actor: str, now: d
         reversal = _reversed(book, event, cut(reason, 500), cut(actor, 200))
         reversal.save(force_insert=True)
         uncount(event)
+        _give_back_spend(book, event)
         if included:
             give_back(event)
         return _told(event, reversal, book.state, replay=False)
@@ -92,6 +96,14 @@ def _reversed(book: Book, event: UsageEvent, reason: str, actor: str) -> EventRe
         reversal.amount, reversal.cancelled = event.amount, back.cancelled
     reversal.created_at = book.now
     return reversal
+
+
+def _give_back_spend(book: Book, event: UsageEvent) -> None:
+    key = event.api_key
+    source = Source(event.origin, event.api_key_id, member_id=key.created_by_id if key else None)
+    spend = Spend(event.project_id, event.occurred_at, event.booked_at, -event.amount)
+    for statement in counted_spends(book, source, [spend] if event.amount else []):
+        book.also(*statement)
 
 
 def _told(event: UsageEvent, reversal: EventReversal, state: WalletState, *, replay: bool) -> Reversed:
