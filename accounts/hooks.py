@@ -6,7 +6,7 @@ write that told them. accounts imports nothing from above, so this is the only w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ audited: list[Callable[..., Any]] = []
 
 # Called inside the transaction that rotates a key, with the old key and the one that takes its place.
 key_rotated: list[Callable[[ApiKey, ApiKey], None]] = []
+
+# Called inside the transaction that changes when days begin for a workspace.
+time_zone_changed: list[Callable[[Workspace], None]] = []
 
 # What the product is called in e-mails; the package that keeps the site's settings puts its own answer first.
 product_name: list[Callable[[], str]] = [lambda: "Purser"]
@@ -60,6 +63,10 @@ class Minutes:
 
 # How much of their rate limits these keys have used in this minute; the package that counts puts its own answer first.
 key_minutes: list[Callable[[Workspace, Sequence[ApiKey]], Minutes]] = [lambda *_: Minutes(60, 0)]
+
+
+# Which keys wait for a person to let them spend again; the package that pauses them puts its own answer first.
+paused_keys: list[Callable[[Workspace], Set[int]]] = [lambda _: frozenset()]
 
 
 def emit(

@@ -18,5 +18,6 @@ urlpatterns = [
     path("", include("billing.foundation.urls")),
     path("", include("billing.api.urls")),
     path("", include("accounts.urls")),
+    path("", include("billing.usage.budgets.urls")),
     path("", include("billing.overview.urls")),
 ]

@@ -76,6 +76,9 @@ def workspace_update(
             return current
         current.name, current.time_zone = name, time_zone
         current.save(update_fields=["name", "time_zone"])
+        if before["time_zone"] != time_zone:
+            for subscriber in hooks.time_zone_changed:
+                subscriber(current)
         hooks.emit(
             action="workspace.renamed" if before["name"] != name else "workspace.time_zone_changed",
             actor=by,

@@ -79,6 +79,7 @@ def _key(request: WorkspaceRequest, pk: int) -> ApiKey:
 def _key_page(request: WorkspaceRequest, found: ApiKey, form: KeySettingsForm, status: int = 200) -> HttpResponse:
     stand = hooks.key_minutes[0](request.workspace, [] if found.ended else [found])
     found.minute = stand.keys.get(found.pk)  # type: ignore[attr-defined]
+    found.paused = found.pk in hooks.paused_keys[0](request.workspace)  # type: ignore[attr-defined]
     context = {
         "nav": "keys",
         "key": found,

@@ -38,8 +38,10 @@ def _with_minutes(request: WorkspaceRequest) -> tuple[list[ApiKey], hooks.Minute
     """The workspace's keys, each that works with its running minute, and how the limits stand in all."""
     found = list(keys_of(request.workspace))
     stand = hooks.key_minutes[0](request.workspace, [key for key in found if not key.ended])
+    paused = hooks.paused_keys[0](request.workspace)
     for key in found:
         key.minute = stand.keys.get(key.pk)  # type: ignore[attr-defined]
+        key.paused = key.pk in paused  # type: ignore[attr-defined]
     return found, stand
 
 

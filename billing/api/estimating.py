@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from accounts.models import ApiKey
 from billing.api.calls import Call
-from billing.api.present import amount, line
+from billing.api.present import amount, budget, line
+from billing.api.recording import source_of
 from billing.api.refusals import problems
 from billing.usage.estimate import estimate
 
 
-def estimated(*, call: Call, raw: object) -> dict[str, Any]:
-    """What the request in `raw` would cost. Raises Problem 400, 402 or 422."""
+def estimated(*, call: Call, key: ApiKey, raw: object) -> dict[str, Any]:
+    """What the request in `raw`, made with `key`, would cost. Raises Problem 400, 402 or 422."""
     with problems():
-        found = estimate(workspace=call.workspace, raw=raw)
+        found = estimate(workspace=call.workspace, raw=raw, source=source_of(key))
     call.count(input_tokens=found.input_tokens, output_seconds=found.audio_seconds, total_tokens=found.total_tokens)
     return {
         "estimated_input_tokens": found.input_tokens,
@@ -22,6 +24,7 @@ def estimated(*, call: Call, raw: object) -> dict[str, Any]:
         **amount("balance", found.balance.available),
         **amount("balance_after_request", found.balance_after),
         "sufficient": found.sufficient,
+        "budget": None if found.budget is None else budget(found.budget),
         "basis": found.basis,
         "note": found.note,
         "lines": [line(item) for item in found.lines],

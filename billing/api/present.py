@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.credits.units import credits
 from billing.metering.receipts import ReceiptLine
+from billing.usage.errors import Standing
 
 
 def amount(name: str, nano: int) -> dict[str, Any]:
@@ -22,6 +23,19 @@ def line(item: ReceiptLine) -> dict[str, Any]:
         "markup_percent": item.markup_percent,
         "from_allowance": item.from_allowance,
         "credits": credits(item.nano),
+    }
+
+
+def budget(standing: Standing) -> dict[str, Any]:
+    return {
+        "level": standing.level,
+        "name": standing.name or None,
+        "period": standing.period,
+        **amount("limit", standing.amount),
+        **amount("spent", standing.spent),
+        **amount("held", standing.held),
+        **amount("left", max(standing.left, 0)),
+        "resets_at": standing.resets_at,
     }
 
 

@@ -22,6 +22,9 @@ CODES: dict[str, Code] = {
     "invalid_request": Code(400, "Invalid request", "The request is malformed; `errors` says where."),
     "invalid_api_key": Code(401, "Invalid API key", "The key is missing, unknown, revoked or expired."),
     "insufficient_credits": Code(402, "Insufficient credits", "The balance does not cover this request."),
+    "budget_exceeded": Code(
+        402, "Budget exceeded", "A budget that stops requests has too little left, or the key is paused."
+    ),
     "insufficient_scope": Code(403, "Insufficient scope", "The key is valid but may not do this."),
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),
     "idempotency_conflict": Code(409, "Idempotency conflict", "This id was used before with another body."),

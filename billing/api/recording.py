@@ -33,7 +33,10 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
 def source_of(key: ApiKey) -> Source:
     # The class of key is the namespace of event ids: a customer's id never blocks the operator's.
     return Source(
-        origin=KeyKind(key.kind).value, api_key_id=key.pk, project_id=key.project_id, member_id=key.created_by_id
+        origin=KeyKind(key.kind).value,
+        api_key_id=key.pk,
+        project_id=key.project_id,
+        member_id=None if key.workspace_id is None else key.created_by_id,
     )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from billing.api.present import amount
+from billing.api.present import amount, budget
 from billing.api.problems import Problem
 from billing.credits.units import AmountOutOfRange
 from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, UnknownHold
 from billing.metering.errors import EventConflict, EventRejected
-from billing.usage.errors import OutOfCredits, UsageRefused
+from billing.usage.errors import BudgetExceeded, KeyPaused, OutOfCredits, UsageRefused
 
 _ENDED = {"settle": "settled", "release": "released", "expire": "expired"}
 
@@ -42,6 +42,10 @@ def refused(error: EventRejected | UsageRefused) -> Problem:
     if isinstance(error, OutOfCredits):
         for name in ("needed", "available", "missing"):
             members |= amount(name, getattr(error, name))
+    if isinstance(error, BudgetExceeded):
+        members |= {**amount("needed", error.needed), "budget": budget(error.standing)}
+    if isinstance(error, KeyPaused):
+        members["paused_at"] = error.since
     if isinstance(error, EventRejected) and error.resolution:
         members["hold_status"] = _ENDED[error.resolution]
     return Problem(error.code, error.detail, errors=place, members=members)

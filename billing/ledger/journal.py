@@ -65,7 +65,7 @@ class Journal:
         self._some_lots_unread = len(lots) == store.FIRST_LOTS
         self._pending = Pending()
         self._also: list[Statement] = []
-        self._ended: list[HoldState] = []  # holds that were resolved in this book
+        self.ended: list[HoldState] = []  # holds that were resolved in this book
         self._granted = False
         self._before = self.state
 
@@ -182,9 +182,9 @@ class Journal:
 
     def close(self) -> None:
         """Write the rest, with what the packages above write when holds end, and commit."""
-        if self._ended:
+        if self.ended:
             for listener in hooks.holds_ended:
-                self._also.extend(listener(self, self._ended))
+                self._also.extend(listener(self, self.ended))
         statements = self._write() + self._also
         self._session.finish(*statements)
 

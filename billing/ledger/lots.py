@@ -105,7 +105,7 @@ class LotBook(Journal):
             raise HoldResolved(hold.resolution)
         self.record(operation)
         hold.resolution, hold.open_until = resolution, None
-        self._ended.append(hold)
+        self.ended.append(hold)
         values = (str(hold.id), resolution, str(operation.id), self.now.isoformat(), str(hold.id))
         self._pending.holds.append((_RESOLVE, values))
         if any(pin.lot_id not in self._lots for pin in hold.pins):

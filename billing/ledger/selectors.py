@@ -41,6 +41,7 @@ class Balance:
     stopped_at: datetime | None
     debt_since: datetime | None
     as_of: datetime
+    budget_revision: int  # tells whether budgets kept in memory are those of now
 
     @property
     def headroom(self) -> int:
@@ -119,6 +120,7 @@ def balance(workspace_id: int, now: datetime | None = None) -> Balance:
         stopped_at=(wallet.stopped_at or at) if stopped else None,
         debt_since=wallet.debt_since if found.debt else None,
         as_of=at,
+        budget_revision=wallet.budget_revision,
     )
 
 

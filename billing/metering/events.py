@@ -39,7 +39,12 @@ class Source:
     origin: str
     api_key_id: int | None = None
     project_id: int | None = None  # the key's own project wins over the event's
-    member_id: int | None = None  # the person who made the key
+    member_id: int | None = None  # the person who made a workspace's key
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether a key of the workspace reports, and not the operator's backend."""
+        return self.origin == "workspace" or self.origin.startswith("ce:workspace:")
 
 
 def plain(quantity: Decimal) -> str:

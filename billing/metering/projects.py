@@ -35,6 +35,14 @@ def projects_of(workspace_id: int, source: Source, events: Iterable[EventInput])
     return {"": None, **project_ids(workspace_id, names - {""})}
 
 
+def existing_project(workspace_id: int, source: Source, name: str) -> int | None:
+    """The project in which usage named like this counts, if there is one already."""
+    if source.project_id is not None or not name:
+        return source.project_id
+    slug = project_slug(name)
+    return known.get((workspace_id, slug)) or _stored(workspace_id, slug)
+
+
 def project_ids(workspace_id: int, names: set[str]) -> dict[str, int | None]:
     """The project of each name, made if it does not exist. A new name must not lose an event, nor flood the list."""
     found: dict[str, int | None] = {}

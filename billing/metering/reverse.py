@@ -100,7 +100,8 @@ def _reversed(book: Book, event: UsageEvent, reason: str, actor: str) -> EventRe
 
 def _give_back_spend(book: Book, event: UsageEvent) -> None:
     key = event.api_key
-    source = Source(event.origin, event.api_key_id, member_id=key.created_by_id if key else None)
+    member = None if key is None or key.workspace_id is None else key.created_by_id
+    source = Source(event.origin, event.api_key_id, member_id=member)
     spend = Spend(event.project_id, event.occurred_at, event.booked_at, -event.amount)
     for statement in counted_spends(book, source, [spend] if event.amount else []):
         book.also(*statement)

@@ -48,6 +48,7 @@ PAGES = {
     "usage_csv": "overview:usage-csv",
     "usage_requests": "overview:requests",
     "holds": "overview:holds",
+    "budgets": "budgets:list",
 }
 
 

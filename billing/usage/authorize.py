@@ -24,10 +24,12 @@ from billing.metering.allowances import Allowances, Due, open_at, with_what_is_d
 from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
+from billing.metering.projects import existing_project
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
-from billing.usage.errors import OutOfCredits, UsageRefused
+from billing.usage.budgets.holding import budgets_for, note_refusal
+from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
 from billing.usage.estimate import priced_lines, rated
 from billing.usage.request import HoldRequest, hold_request
 from billing.usage.wanted import fingerprint, parse_hold_wanted
@@ -55,7 +57,8 @@ def authorize(
 
     The same key and body again return what was told the first time, `replay` set. Raises EventRejected (malformed, or
     nothing tells what to expect), UsageRefused (unknown_model, unknown_meter, request_over_limit, quality_not_in_plan,
-    amount_out_of_range), OutOfCredits, and IdempotencyConflict for the same key with another body.
+    amount_out_of_range), OutOfCredits, BudgetExceeded, KeyPaused, and IdempotencyConflict for the same key with another
+    body.
     """
     asked = parse_hold_wanted(raw)
     named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, fingerprint(asked))
@@ -70,7 +73,11 @@ def authorize(
     def place(due: Due) -> Authorized:
         return _place(request, named, now, due)
 
-    return with_what_is_due(workspace.pk, place)
+    try:
+        return with_what_is_due(workspace.pk, place)
+    except BudgetExceeded as refused:
+        note_refusal(refused, now or clock.now())
+        raise
 
 
 def _done(named: _Named) -> Authorized | None:
@@ -99,13 +106,20 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
 def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: Due) -> Authorized:
     allowances = Allowances(included, workspace_id=named.workspace_id, now=book.now, due=due)
     rating, amount = _priced(request, allowances, book.now)
+    project = existing_project(named.workspace_id, request.source, request.asked.wanted.project)
+    budgets = budgets_for(book, request.source, project)
+    budgets.check(amount)
     operation = named.operation()
     hold = _hold(request, book, operation, amount)
     for line in rating.lines:
         if line.from_allowance:
             allowances.reserve(line.meter, line.from_allowance, book.now)
     expected = rating.nano if request.size.usage else amount
-    for statement in (store.write(request, hold, expected=expected), *allowances.reservation_writes(hold.id)):
+    for statement in (
+        store.write(request, hold, expected=expected),
+        *allowances.reservation_writes(hold.id),
+        *budgets.hold_writes(hold.id, amount),
+    ):
         book.also(*statement)
     told = _told(request, hold, book.state, rating)
     if named.key:

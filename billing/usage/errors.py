@@ -1,5 +1,10 @@
 """Why a request may not be made. The codes are those of the HTTP contract; nothing is charged."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.credits.units import credits
+
 
 class UsageRefused(Exception):
     """A well-formed request that the plan, the prices or the balance do not allow."""
@@ -21,3 +26,61 @@ class OutOfCredits(UsageRefused):
         self.needed = needed
         self.available = max(headroom, 0)
         self.missing = needed - headroom
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A budget as it stands at an instant. Amounts are nano-credits; `held` is of open holds. `name` is that of its
+    project, key or member, empty for the whole workspace.
+    """
+
+    budget_id: int
+    level: str
+    name: str
+    period: str
+    amount: int
+    stops: bool
+    spent: int
+    held: int
+    starts_at: datetime
+    resets_at: datetime
+
+    @property
+    def left(self) -> int:
+        """What may still be spent or held; negative once usage that happened was more."""
+        return self.amount - self.spent - self.held
+
+    @property
+    def what(self) -> str:
+        """ "The monthly budget of the project “prod”"."""
+        often = {"day": "daily", "month": "monthly"}[self.period]
+        whose = "this workspace" if not self.name else f"the {self.level} “{self.name}”"
+        return f"The {often} budget of {whose}"
+
+
+class BudgetExceeded(UsageRefused):
+    """A budget that stops requests has less left than this one needs (nano-credits)."""
+
+    def __init__(self, standing: Standing, *, needed: int) -> None:
+        left = max(standing.left, 0)
+        super().__init__(
+            "budget_exceeded",
+            f"{standing.what} has {credits(left):f} of {credits(standing.amount):f} left, this request needs"
+            f" {credits(needed):f}. Nothing was held or charged. It starts anew at {standing.resets_at:%Y-%m-%d %H:%M}"
+            " UTC; until then raise it, or ask for less.",
+        )
+        self.standing = standing
+        self.needed = needed
+
+
+class KeyPaused(UsageRefused):
+    """The key spent far faster than it usually does, and waits for a person."""
+
+    def __init__(self, since: datetime, spent: int) -> None:
+        super().__init__(
+            "budget_exceeded",
+            f"This key was paused at {since:%Y-%m-%d %H:%M} UTC: it spent {credits(spent):f} within a minute, far more"
+            " than it usually does. Nothing was held or charged. Owners, admins and billing managers of the workspace"
+            " can resume it on the page Budgets.",
+        )
+        self.since = since

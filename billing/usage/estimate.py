@@ -10,6 +10,8 @@ from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, credits
 from billing.foundation.site.selectors import site
 from billing.ledger import selectors as ledger
+from billing.metering.events import Source
+from billing.metering.projects import existing_project
 from billing.metering.rated import cost_usd
 from billing.metering.receipts import ReceiptLine, UsageTotals
 from billing.metering.selectors.included import allowances
@@ -17,11 +19,15 @@ from billing.metering.split import largest_remainder
 from billing.pricing.book import prices_for
 from billing.pricing.rating import Rating, rate
 from billing.pricing.tariff import ModelPrices
-from billing.usage.errors import OutOfCredits, UsageRefused
+from billing.usage.budgets.holding import covering, note_refusal, refuse_paused
+from billing.usage.budgets.rules import Subject, rules_at
+from billing.usage.errors import BudgetExceeded, OutOfCredits, Standing, UsageRefused
 from billing.usage.expected import estimate_size
 from billing.usage.limits import check_limits
 from billing.usage.sizing import Sized, audio_seconds
 from billing.usage.wanted import Wanted, parse_wanted
+
+ANYBODY = Source("")
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,24 @@ class Estimate:
     note: str  # what was assumed, in words
     balance: ledger.Balance
     balance_after: int
-    sufficient: bool
+    sufficient: bool  # for the balance, and for every budget that stops requests
+    budget: Standing | None  # of those that stop requests, the one that has least left
 
 
-def estimate(*, workspace: Workspace, raw: object, now: datetime | None = None) -> Estimate:
-    """Estimate the request in `raw` (parsed JSON).
+def estimate(*, workspace: Workspace, raw: object, source: Source = ANYBODY, now: datetime | None = None) -> Estimate:
+    """Estimate the request in `raw` (parsed JSON), made with the key of `source`.
 
-    A request that the balance does not cover is answered with `sufficient` False; once nothing is left to authorise,
-    what costs anything is refused. Raises EventRejected (malformed), UsageRefused (unknown_model, unknown_meter,
-    request_over_limit, quality_not_in_plan, amount_out_of_range) and OutOfCredits.
+    A request that the balance or a budget does not cover is answered with `sufficient` False; once nothing is left to
+    authorise, what costs anything is refused. Raises EventRejected (malformed), UsageRefused (unknown_model,
+    unknown_meter, request_over_limit, quality_not_in_plan, amount_out_of_range), OutOfCredits, BudgetExceeded, and
+    KeyPaused.
     """
-    return estimated(workspace=workspace, wanted=parse_wanted(raw), now=now)
+    return estimated(workspace=workspace, wanted=parse_wanted(raw), source=source, now=now)
 
 
-def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = None) -> Estimate:
+def estimated(
+    *, workspace: Workspace, wanted: Wanted, source: Source = ANYBODY, now: datetime | None = None
+) -> Estimate:
     """The same for a request that is parsed already."""
     now = now or clock.now()
     prices = known_prices(wanted)
@@ -62,6 +72,11 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
     balance = ledger.balance(workspace.pk, now)
     if rating.nano and balance.headroom <= 0:
         raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, headroom=balance.headroom)
+    budget = _budget(workspace.pk, wanted, source, balance)
+    if rating.nano and budget is not None and budget.left <= 0:
+        refused = BudgetExceeded(budget, needed=rating.nano)
+        note_refusal(refused, now)
+        raise refused
     totals = UsageTotals.of(size.usage)
     return Estimate(
         nano=rating.nano,
@@ -74,7 +89,8 @@ def estimated(*, workspace: Workspace, wanted: Wanted, now: datetime | None = No
         note=size.note,
         balance=balance,
         balance_after=balance.available - rating.nano,
-        sufficient=rating.nano <= max(balance.headroom, 0),
+        sufficient=rating.nano <= max(balance.headroom, 0) and (budget is None or rating.nano <= budget.left),
+        budget=budget,
     )
 
 
@@ -128,6 +144,16 @@ def _left(workspace_id: int, now: datetime) -> Mapping[str, Decimal]:
     for included in allowances(workspace_id, now):
         left[included.meter] = left.get(included.meter, Decimal(0)) + included.left
     return left
+
+
+def _budget(workspace_id: int, wanted: Wanted, source: Source, balance: ledger.Balance) -> Standing | None:
+    """The budget with least left of those that stop this request. Raises KeyPaused."""
+    refuse_paused(source)
+    rules = rules_at(workspace_id, balance.budget_revision)
+    if not rules.all:
+        return None
+    project = existing_project(workspace_id, source, wanted.project)
+    return covering(rules, Subject(project, source.api_key_id, source.member_id), balance.as_of).nearest
 
 
 def _out_of(needed: int, balance: ledger.Balance) -> str:

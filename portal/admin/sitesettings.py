@@ -33,6 +33,8 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_limit_workspace",
             "rate_limit_service",
             "max_breakdown_values",
+            "velocity_factor",
+            "velocity_minimum",
         )
         labels: ClassVar = {
             "support_email": "Support e-mail",
@@ -43,6 +45,8 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "signup_grant_days": "Days until they expire",
             "late_after_hours": "Hours until usage is late",
             "max_breakdown_values": "New breakdown values a day",
+            "velocity_factor": "Times the usual",
+            "velocity_minimum": "And more than so many credits a minute",
         }
         help_texts: ClassVar = {
             "support_email": "Shown where customers are told how to get credits.",
@@ -52,6 +56,8 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_limit_workspace": "For keys without a limit of their own.",
             "rate_limit_service": "For keys without a limit of their own.",
             "max_breakdown_values": "Per workspace; usage with further agents, apps or tasks is summed as “other”.",
+            "velocity_factor": "A customer's key is paused when it spends more in a minute than so many times its"
+            " busiest minute of this week and the last one. 0 switches it off.",
         }
 
     def clean_usd_per_credit(self) -> Any:
@@ -86,6 +92,7 @@ class SiteSettingsAdmin(ModelAdmin):
             "Usage",
             {"fields": ("late_after_hours", "rate_limit_workspace", "rate_limit_service", "max_breakdown_values")},
         ),
+        ("Velocity stop", {"fields": ("velocity_factor", "velocity_minimum")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SiteSettings | None = None) -> tuple[str, ...]:

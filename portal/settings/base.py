@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "billing.metering",
     "billing.plans",
     "billing.usage",
+    "billing.usage.budgets",
     "billing.api",
     "billing.overview",
     "portal",

@@ -68,9 +68,9 @@ def record_batch(request: HttpRequest) -> HttpResponse:
     summary="What a request would cost",
 )
 def estimate(request: HttpRequest) -> HttpResponse:
-    """Enforces balance, limits and qualities, and changes nothing."""
-    call, _ = caller(request)
-    return answer(estimating.estimated(call=call, raw=bodies.parse(request.body)))
+    """Enforces balance, budgets, limits, qualities and pauses, and changes nothing."""
+    call, key = caller(request)
+    return answer(estimating.estimated(call=call, key=key, raw=bodies.parse(request.body)))
 
 
 @router.get(

@@ -55,6 +55,21 @@ class ErrorPlace(Described):
     parameter: str | None = Field(None, description="Name of the query parameter or header.")
 
 
+class BudgetStanding(Described):
+    level: Literal["workspace", "project", "key", "member"]
+    name: str | None = Field(description="Of the project, key or member; null for the whole workspace.")
+    period: Literal["day", "month"] = Field(description="In the workspace's time zone.")
+    limit: Credits
+    limit_nano: Nano
+    spent: Credits
+    spent_nano: Nano
+    held: Credits = Field(description="Of open holds.")
+    held_nano: Nano
+    left: Credits
+    left_nano: Nano
+    resets_at: Instant
+
+
 class ProblemDocument(Described):
     """RFC 9457. `code` is stable; the texts are for people."""
 
@@ -64,7 +79,9 @@ class ProblemDocument(Described):
     detail: str
     code: str
     errors: list[ErrorPlace] = []
-    needed: Credits | None = Field(None, description="`insufficient_credits`: what the request needs.")
+    needed: Credits | None = Field(
+        None, description="`insufficient_credits`, `budget_exceeded`: what the request needs."
+    )
     needed_nano: Nano | None = None
     available: Credits | None = Field(None, description="`insufficient_credits`: what can be authorised at present.")
     available_nano: Nano | None = None
@@ -72,6 +89,8 @@ class ProblemDocument(Described):
         None, description="`insufficient_credits`: what to add for it to go through, debt to be repaid included."
     )
     missing_nano: Nano | None = None
+    budget: BudgetStanding | None = Field(None, description="`budget_exceeded`: the budget that has too little left.")
+    paused_at: Instant | None = Field(None, description="`budget_exceeded`: since when the key is paused, if it is.")
     limited_by: Literal["key", "workspace"] | None = Field(
         None, description="`rate_limited`: the key's own limit, or that of all keys of its workspace together."
     )

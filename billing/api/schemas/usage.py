@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, Quantity
+from billing.api.schemas.base import BudgetStanding, Credits, Described, Instant, Nano, Number, Quantity
 
 State = Literal["healthy", "low", "stopped"]
 IssueCode = Literal[
@@ -148,7 +148,10 @@ class Estimated(Described):
     balance_nano: Nano
     balance_after_request: Credits
     balance_after_request_nano: Nano
-    sufficient: bool
+    sufficient: bool = Field(description="Whether balance and budgets cover it.")
+    budget: BudgetStanding | None = Field(
+        description="Of the budgets that stop requests like this one, the one with least left."
+    )
     basis: Literal["given", "tokenizer", "history", "default"]
     note: str = Field(description="What was assumed, in words.")
     lines: list[Line]

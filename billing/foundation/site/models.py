@@ -20,6 +20,10 @@ class SiteSettings(models.Model):
     late_after_hours = models.PositiveIntegerField(default=72)
     rate_limit_workspace = models.PositiveIntegerField("requests per minute, workspace keys", default=6_000)
     rate_limit_service = models.PositiveIntegerField("requests per minute, service keys", default=600_000)
+    # A workspace's key that spends more than so many times its usual busiest minute, and more than so many credits in a
+    # minute, is paused. 0: never.
+    velocity_factor = models.PositiveSmallIntegerField(default=10)
+    velocity_minimum = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(2_000))
     # Distinct values of one breakdown dimension per workspace and day; further ones are summed as "other".
     max_breakdown_values = models.PositiveIntegerField(default=500)
 
@@ -28,6 +32,9 @@ class SiteSettings(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="site_settings_one_row"),
             models.CheckConstraint(condition=models.Q(usd_per_credit__gt=0), name="site_usd_per_credit_positive"),
+            models.CheckConstraint(
+                condition=models.Q(velocity_minimum__gte=0), name="site_velocity_minimum_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
