@@ -15,6 +15,10 @@ class Checkboxes(forms.CheckboxSelectMultiple):
     template_name = "forms/checkboxes.html"
 
 
+class Radios(forms.RadioSelect):
+    template_name = "forms/checkboxes.html"
+
+
 class ServiceForm(forms.Form):
     """A form whose service may refuse: `refuse` puts the reason at its field."""
 

@@ -17,6 +17,7 @@ from billing.metering.record import usage_record_batch
 from billing.metering.selectors.forecast import average_daily_spend
 from billing.plans.calendar import plus_months
 from billing.plans.services import roll_one
+from portal.demo.budgets import budget_story
 from portal.demo.people import PLAN, add_colleagues, demo_key, demo_project, demo_workspace
 from portal.demo.running import correction, hold_story
 from portal.demo.traffic import Pace, day_events, latest_events
@@ -76,6 +77,7 @@ def main_story(*, owner: User, now: datetime, scale: Scale, rng: Random, progres
     hold_story(workspace, main_key, now=now, rng=rng)
     record(workspace, main_key, latest_events(now=now, count=3, rng=rng), now)
     correction(workspace, now=now)
+    budget_story(workspace, owner=owner, now=now)
     ApiKey.objects.filter(pk__in=(main_key.pk, test_key.pk)).update(last_used_at=now)
     return workspace, plain
 

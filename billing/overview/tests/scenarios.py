@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from accounts.models import Project, User, Workspace
+from accounts.roles import Role
+from accounts.scopes import KeyKind
+from accounts.services.keys import api_key_create
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.foundation.site.services import site_update
 from billing.ledger.correction_services import lot_refund
 from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Lot
@@ -16,10 +20,11 @@ from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust, credits_grant, low_bound_set
 from billing.metering.events import EventInput, Source
 from billing.metering.models import UsageEvent
-from billing.metering.record import usage_record_batch
+from billing.metering.record import usage_record, usage_record_batch
 from billing.metering.reverse import usage_reverse
 from billing.plans.services import workspace_open
 from billing.usage.authorize import authorize
+from billing.usage.budgets.services import budget_create
 
 SOURCE = Source(origin="service")
 # model, task, agent, app, usage of a request (its quantities vary by half), requests on a working day
@@ -159,3 +164,21 @@ def _event(
 def _record(workspace: Workspace, at: datetime, events: list[EventInput]) -> None:
     with clock.at(at):
         usage_record_batch(workspace_id=workspace.pk, source=SOURCE, events=events)
+
+
+def budgeted(workspace: Workspace) -> None:
+    """Budgets of every level, one of them used up, and a key that was paused."""
+    alice = workspace.memberships.get(role=Role.OWNER).user
+    project = Project.objects.get_or_create(workspace=workspace, slug="night", defaults={"name": "Night shift"})[0]
+    key, _ = api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name="nightly", scopes=["usage:read"])
+    source = Source("workspace", key.pk, member_id=alice.pk)
+    site_update(changes={"velocity_minimum": 1}, actor="test")
+    for period, credits, stops, subject in (
+        ("month", 500, True, {}),
+        ("day", 3, True, {"project": project}),
+        ("month", 10, False, {"api_key": key}),
+        ("month", 10_000, True, {"member": alice}),
+    ):
+        budget_create(workspace=workspace, period=period, amount=credits * NANO, stops=stops, by=alice, **subject)
+    event = EventInput("night", "", {"messages": Decimal(9)}, project="night")
+    usage_record(workspace_id=workspace.pk, source=source, event=event)

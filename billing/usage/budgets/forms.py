@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import ServiceForm
+from accounts.forms import Radios, ServiceForm
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from accounts.selectors.keys import keys_of
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
@@ -36,7 +36,7 @@ class AmountForm(ServiceForm):
         choices=KINDS,
         initial="stop",
         label="When it is used up",
-        widget=forms.RadioSelect,
+        widget=Radios,
         help_text="Either way there is an e-mail when four fifths of it are used, and when all of it is.",
     )
 

@@ -23,6 +23,7 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     """Address and a text of every page but the overview, with and without data."""
     workspace = states["healthy"]
     scenarios.busy(workspace)
+    scenarios.budgeted(workspace)
     healthy, fresh = (f"/w/{states[state].public_id}" for state in ("healthy", "new"))
     event = UsageEvent.objects.filter(workspace=states["healthy"], amount__gt=0).latest("pk")
     entry = Transfer.objects.filter(workspace=states["healthy"], kind="usage.spend").latest("pk")
@@ -34,6 +35,11 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     settled = hold.get(resolution__kind="settle")
     return [
         (f"{healthy}/", "on hold"),
+        (f"{healthy}/budgets/", "Paused keys"),
+        (f"{fresh}/budgets/", "No budgets yet"),
+        (f"{healthy}/budgets/new", "When it is used up"),
+        (f"{healthy}/budgets/{workspace.budgets.earliest('pk').pk}", "starts anew on"),
+        (f"{healthy}/budgets/{workspace.budgets.earliest('pk').pk}/remove", "Remove the budget"),
         (f"{healthy}/credits/holds", "How well holds fitted"),
         (f"{fresh}/credits/holds", "No request has set credits aside yet"),
         (f"{healthy}/credits/holds/{settled}", "What the request cost"),
