@@ -28,7 +28,7 @@ audited: list[Callable[..., Any]] = []
 key_rotated: list[Callable[[ApiKey, ApiKey], None]] = []
 
 # Called inside the transaction that changes when days begin for a workspace.
-time_zone_changed: list[Callable[[Workspace], None]] = []
+time_zone_changed: list[Callable[[Workspace], object]] = []
 
 # What the product is called in e-mails; the package that keeps the site's settings puts its own answer first.
 product_name: list[Callable[[], str]] = [lambda: "Purser"]

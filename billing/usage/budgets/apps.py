@@ -14,7 +14,7 @@ class BudgetsConfig(AppConfig):
         from billing.usage.budgets.holding import holds_ended
         from billing.usage.budgets.pace import count_pace
         from billing.usage.budgets.selectors import paused_key_ids
-        from billing.usage.budgets.services import key_was_rotated, time_zone_was_changed
+        from billing.usage.budgets.services import budgets_recount, key_was_rotated
         from billing.usage.budgets.verify import verify_budgets
 
         spend_counters.extend([count_spends, count_pace])
@@ -22,4 +22,4 @@ class BudgetsConfig(AppConfig):
         ledger.verifiers.append(verify_budgets)
         accounts.paused_keys.insert(0, paused_key_ids)
         accounts.key_rotated.append(key_was_rotated)
-        accounts.time_zone_changed.append(time_zone_was_changed)
+        accounts.time_zone_changed.append(budgets_recount)

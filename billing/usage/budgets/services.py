@@ -109,14 +109,18 @@ def key_was_rotated(old: ApiKey, _new: ApiKey) -> None:
         book.budgets_changed()
 
 
-def time_zone_was_changed(workspace: Workspace) -> None:
-    """Days and months begin at other hours: what is spent in the running ones is counted anew."""
+def budgets_recount(workspace: Workspace) -> int:
+    """Count what is spent in the running periods, and held, from usage and holds; how many budgets there were. Days
+    and months may begin at other hours now, or verify_ledger found a counter that someone had changed.
+    """
     if not Budget.objects.filter(workspace=workspace).exists():
-        return
+        return 0
     with open_book(workspace.pk) as book:
-        for budget in Budget.objects.filter(workspace=workspace).order_by("pk"):
+        budgets = list(Budget.objects.filter(workspace=workspace).order_by("pk"))
+        for budget in budgets:
             count_anew(book, budget)
         book.budgets_changed()
+    return len(budgets)
 
 
 def _current(budget: Budget) -> Budget:

@@ -1,9 +1,11 @@
 """What counts against a budget, and what it refuses."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import ApiKey, Project, User, Workspace
@@ -301,3 +303,5 @@ def test_what_does_not_add_up_is_found(shop: Workspace, budget: Make, sql: str, 
         cursor.execute(sql)
     assert [problem.code for problem in verify().problems] == ["budget"]
     assert found in verify().problems[0].detail
+    call_command("budgets_recount", shop.public_id, stdout=StringIO())
+    assert verify().problems == []
