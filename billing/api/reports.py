@@ -54,7 +54,7 @@ def event(row: UsageEvent) -> dict[str, Any]:
 
 def events(request: HttpRequest, workspace: Workspace, query: EventsQuery) -> HttpResponseBase:
     since, until = _range(workspace, query.from_, query.to)
-    names = ("model", "project", "agent", "app", "task", "key")
+    names = ("model", "project", "agent", "app", "task", "key", "end_user")
     where = {name: value for name in names if (value := getattr(query, name)) is not None}
     if csvtext.wanted(request):
         return csvtext.respond("usage-events", EVENT_COLUMNS, _event_rows(workspace, since, until, where))

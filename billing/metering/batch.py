@@ -13,6 +13,7 @@ from billing.ledger.records import HoldState, OperationDraft
 from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at
 from billing.metering.counting import counted
+from billing.metering.endusers import end_user_ids
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
 from billing.metering.facevalue import charging_site
@@ -164,7 +165,8 @@ class _Run:
             )
             for rated in self.accepted
         )
-        book.also(*store.write_rollups(rollups, series))
+        end_users = end_user_ids(book.workspace_id, rollups.end_users, now=book.now)
+        book.also(*store.write_rollups(rollups, series, end_users))
         for statement in (*self.allowances.writes(), *counted(book, self.source, self.accepted)):
             book.also(*statement)
 

@@ -61,6 +61,11 @@ class UsageEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["workspace", "-occurred_at", "-id"], name="usage_event_recent"),
+            models.Index(
+                fields=["workspace", "end_user", "-occurred_at", "-id"],
+                condition=~Q(end_user=""),
+                name="usage_event_of_end_user",
+            ),
             models.Index(fields=["recorded_at"], condition=~Q(problem=""), name="usage_event_unrated"),
             # Events are stored in the order of their operations, so a summary of each page range finds them, and an
             # insert pays next to nothing for it.
@@ -172,6 +177,46 @@ class HourUsage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.hour}"
+
+
+class EndUser(models.Model):
+    """A customer's customer, by the name that events gave; EndUserHour counts for them. "other" are further ones."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()  # events of before were counted as "other"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="end_user_once"),
+            models.CheckConstraint(condition=~Q(name=""), name="end_user_has_a_name"),
+        ]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="end_user_new_today")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EndUserHour(models.Model):
+    """What one end user cost (net of reversals) and used in an hour (UTC). Events that name none are not in here."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    end_user = models.ForeignKey(EndUser, models.PROTECT, related_name="+", db_index=False)
+    amount = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    tokens = models.DecimalField(max_digits=30, decimal_places=9)  # in, out and embedded
+    quantity = models.DecimalField(max_digits=30, decimal_places=9)  # of all meters
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "hour", "end_user"], name="end_user_hour_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="end_user_hour_amount_not_negative"),
+            models.CheckConstraint(condition=Q(requests__gte=0), name="end_user_hour_requests_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.end_user_id} {self.hour}"
 
 
 class Allowance(models.Model):

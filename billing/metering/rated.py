@@ -12,6 +12,7 @@ from billing.foundation.site.models import SiteSettings
 from billing.metering.allowances import Allowances
 from billing.metering.errors import EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, plain
+from billing.metering.receipts import TOKEN_METERS
 from billing.metering.series import SeriesKey
 from billing.metering.split import largest_remainder
 from billing.pricing.book import prices_for
@@ -166,14 +167,25 @@ class HourCount:
     requests: int
 
 
+@dataclass(slots=True)
+class EndUserCount:
+    """What one end user gains in one hour."""
+
+    amount: int = 0
+    requests: int = 0
+    tokens: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+
+
 class Rollups:
-    """Sums of a batch per hour, and per series and hour."""
+    """Sums of a batch per hour, per series and hour, and per hour and end user of the events that name one."""
 
     def __init__(self, workspace_id: int, source: Source) -> None:
         self.workspace_id = workspace_id
         self.source = source
         self.totals: dict[datetime, HourCount] = {}
         self.usage: dict[tuple[datetime, SeriesKey], Count] = {}
+        self.end_users: dict[tuple[datetime, str], EndUserCount] = {}
         self.rated: set[SeriesKey] = set()  # whose model and meter are the catalogue's
 
     def add(self, rated: RatedEvent) -> None:
@@ -186,7 +198,10 @@ class Rollups:
             total.requests += 1
         requests = 1  # counted in the series of the event's first meter only
         shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        for meter, quantity, amount in parts(rated.event.usage, shares):
+        counted = parts(rated.event.usage, shares)
+        if rated.event.end_user:
+            self._add_end_user(hour, rated, counted)
+        for meter, quantity, amount in counted:
             event = rated.event
             key = SeriesKey(
                 self.workspace_id, rated.provider, rated.model, meter, rated.project_id,
@@ -202,6 +217,15 @@ class Rollups:
             if not rated.problem:
                 self.rated.add(key)
             requests = 0
+
+    def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: list[tuple[str, Decimal, int]]) -> None:
+        count = self.end_users.setdefault((hour, rated.event.end_user), EndUserCount())
+        count.amount += rated.nano
+        count.requests += 1
+        for meter, quantity, _ in counted:
+            count.quantity += quantity
+            if meter in TOKEN_METERS:
+                count.tokens += quantity
 
 
 def parts(usage: Mapping[str, Decimal], lines: Iterable[tuple[str, Decimal, int]]) -> list[tuple[str, Decimal, int]]:

@@ -22,6 +22,7 @@ from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
 from billing.metering.counting import counted
+from billing.metering.endusers import end_user_ids
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, request_hash
 from billing.metering.facevalue import charging_site
@@ -92,7 +93,8 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
             told=_told(state),
         )
         series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
-        book.also(*store.write_one(values, rollups, series))
+        end_users = end_user_ids(workspace_id, rollups.end_users, now=book.now)
+        book.also(*store.write_one(values, rollups, series, end_users))
         for statement in (*allowances.writes(), *counted(book, source, [rated])):
             book.also(*statement)
     return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit), hold_status(hold))

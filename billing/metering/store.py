@@ -5,7 +5,7 @@ Numbers travel as text: psycopg types an integer by its size, and each mix of si
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db import connection
 
 from billing.ledger.roundtrip import Statement
 from billing.metering.events import Source, metadata_json
-from billing.metering.rated import RatedEvent, Rollups, cost_usd
+from billing.metering.rated import EndUserCount, RatedEvent, Rollups, cost_usd
 from billing.metering.series import SeriesKey
 
 COLUMNS = (
@@ -48,10 +48,23 @@ _ADD_USED = """ ON CONFLICT (workspace_id, hour, series_id) DO UPDATE SET
 
 _ROLLUPS = f"WITH total AS ({_TOTALS}) {_USED} ORDER BY used.hour, used.series {_ADD_USED}"
 # Nearly every request: one event in one hour, in few series.
-_ONE = (
-    f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS})"  # noqa: S608
-    f" VALUES ({', '.join(['%s'] * 27)})), total AS ({_TOTAL}) {_USED} {_ADD_USED}"
-)
+_EVENT = f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS}) VALUES ({', '.join(['%s'] * 27)}))"  # noqa: S608
+_ONE = f"{_EVENT}, total AS ({_TOTAL}) {_USED} {_ADD_USED}"
+
+# The same for events that name an end user; all others are written without a trace of it.
+_END_USER = "INSERT INTO metering_enduserhour (workspace_id, hour, end_user_id, amount, requests, tokens, quantity)"
+_ADD_END_USER = """ ON CONFLICT (workspace_id, hour, end_user_id) DO UPDATE SET
+        amount = metering_enduserhour.amount + excluded.amount,
+        requests = metering_enduserhour.requests + excluded.requests,
+        tokens = metering_enduserhour.tokens + excluded.tokens,
+        quantity = metering_enduserhour.quantity + excluded.quantity"""
+_ROLLUPS_END_USERS = f"""WITH end_users AS ({_END_USER}
+    SELECT %s, made.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::numeric[],
+        %s::numeric[]) made(hour, end_user, amount, requests, tokens, quantity) ORDER BY made.hour, made.end_user
+    {_ADD_END_USER}), {_ROLLUPS.removeprefix("WITH ")}"""  # noqa: S608
+_ONE_END_USER = f"""{_EVENT}, end_user AS ({_END_USER}
+    VALUES (%s, %s::timestamptz, %s, %s::bigint, %s::bigint, %s::numeric, %s::numeric) {_ADD_END_USER}
+    ){_ONE.removeprefix(_EVENT)}"""
 
 
 def find(workspace_id: int, origin: str, event_id: str) -> Statement:
@@ -62,16 +75,21 @@ def find_many(workspace_id: int, origin: str, event_ids: list[str]) -> Statement
     return _FIND_MANY, (event_ids, str(workspace_id), origin)
 
 
-def write_one(values: Sequence[Any], rollups: Rollups, series: dict[SeriesKey, int]) -> Statement:
+def write_one(
+    values: Sequence[Any], rollups: Rollups, series: dict[SeriesKey, int], end_users: Mapping[str, int]
+) -> Statement:
     """The event and what it adds to the hourly totals, in one statement."""
     ((hour, total),) = rollups.totals.items()
     counts = (str(rollups.workspace_id), hour.isoformat(), str(total.amount), str(total.requests))
+    if end_users:
+        return _ONE_END_USER, (*values, *_end_user(rollups, end_users), *counts, *_used(rollups, series))
     return _ONE, (*values, *counts, *_used(rollups, series))
 
 
-def write_rollups(rollups: Rollups, series: dict[SeriesKey, int]) -> Statement:
+def write_rollups(rollups: Rollups, series: dict[SeriesKey, int], end_users: Mapping[str, int]) -> Statement:
     totals = rollups.totals
-    return _ROLLUPS, (
+    return _ROLLUPS_END_USERS if end_users else _ROLLUPS, (
+        *(_end_users(rollups, end_users) if end_users else ()),
         str(rollups.workspace_id),
         _array(hour.isoformat() for hour in totals),
         _array(total.amount for total in totals.values()),
@@ -95,6 +113,31 @@ def _used(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[str, ...]:
         _array(format(row[0], "f") for row in used.values()),
         _array(row[1] for row in used.values()),
         _array(row[2] for row in used.values()),
+    )
+
+
+def _end_user(rollups: Rollups, ids: Mapping[str, int]) -> tuple[str, ...]:
+    (((hour, name), count),) = rollups.end_users.items()
+    counts = (str(count.amount), str(count.requests), format(count.tokens, "f"), format(count.quantity, "f"))
+    return str(rollups.workspace_id), hour.isoformat(), str(ids[name]), *counts
+
+
+def _end_users(rollups: Rollups, ids: Mapping[str, int]) -> tuple[str, ...]:
+    counted: dict[tuple[str, int], EndUserCount] = {}
+    for (hour, name), count in rollups.end_users.items():
+        row = counted.setdefault((hour.isoformat(), ids[name]), EndUserCount())
+        row.amount += count.amount
+        row.requests += count.requests
+        row.tokens += count.tokens
+        row.quantity += count.quantity
+    return (
+        str(rollups.workspace_id),
+        _array(hour for hour, _ in counted),
+        _array(end_user for _, end_user in counted),
+        _array(row.amount for row in counted.values()),
+        _array(row.requests for row in counted.values()),
+        _array(format(row.tokens, "f") for row in counted.values()),
+        _array(format(row.quantity, "f") for row in counted.values()),
     )
 
 

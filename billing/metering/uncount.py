@@ -7,7 +7,8 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import F
 
-from billing.metering.models import Allowance, HourTotal, HourUsage, UsageEvent
+from billing.metering.endusers import counted_as
+from billing.metering.models import Allowance, EndUserHour, HourTotal, HourUsage, UsageEvent
 from billing.metering.rated import parts
 from billing.metering.series import SeriesKey, folded
 
@@ -26,6 +27,11 @@ def uncount(event: UsageEvent) -> None:
     for series, amount in _by_series(event, hour).items():
         used = HourUsage.objects.filter(workspace_id=event.workspace_id, hour=hour, series_id=series)
         used.update(amount=F("amount") - amount)
+    if event.end_user and event.amount:
+        of_user = EndUserHour.objects.filter(
+            workspace_id=event.workspace_id, hour=hour, end_user_id=counted_as(event).pk
+        )
+        of_user.update(amount=F("amount") - event.amount)
 
 
 def _by_series(event: UsageEvent, hour: datetime) -> Mapping[int, int]:

@@ -24,12 +24,14 @@ MOST_PROBLEMS = 20
 _TOTALS = "SELECT hour, amount, requests FROM metering_hourtotal WHERE workspace_id = %s"
 _REVERSED = "SELECT hour, reversed, 0 FROM metering_hourtotal WHERE workspace_id = %s AND reversed <> 0"
 _USAGE = "SELECT hour, sum(amount), sum(requests) FROM metering_hourusage WHERE workspace_id = %s GROUP BY hour"
+_END_USERS = "SELECT hour, sum(amount), sum(requests) FROM metering_enduserhour WHERE workspace_id = %s GROUP BY hour"
 _LAST_IDS = """
 SELECT (SELECT last_value FROM metering_usageevent_id_seq), (SELECT last_value FROM ledger_operation_id_seq)
 """
 
 _EVENTS = """
-SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'), amount, operation_id IS NULL FROM metering_usageevent
+SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'), amount, operation_id IS NULL, end_user <> ''
+FROM metering_usageevent
 WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY occurred_at DESC, id DESC LIMIT %s
 """
 
@@ -66,19 +68,22 @@ def verify_usage(workspace_id: int) -> list[Problem]:
         wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
         totals = _hours(_TOTALS, workspace_id)
         usage = _hours(_USAGE, workspace_id)
+        end_users = _hours(_END_USERS, workspace_id)
         reversed_ = _hours(_REVERSED, workspace_id)
         ((last_id, last_operation),) = _rows(_LAST_IDS)
     if wallet is None:
         return []
-    counted = _count_events(check, last_id)
+    counted, of_end_users = _count_events(check, last_id)
     taken = taken_back(workspace_id, last_operation)
-    for hour, amount in taken.hours.items():
-        charged, requests = counted.get(hour, (0, 0))
-        counted[hour] = charged - amount, requests
+    for net, back in ((counted, taken.hours), (of_end_users, taken.of_end_users)):
+        for hour, amount in back.items():
+            charged, requests = net.get(hour, (0, 0))
+            net[hour] = charged - amount, requests
     given = {hour: (amount, 0) for hour, amount in taken.hours.items() if amount}
     for code, name, hours, events in (
         ("hour_total", "the total", totals, counted),
         ("hour_usage", "the breakdown", usage, counted),
+        ("end_user_hour", "the sum of end users", end_users, of_end_users),
         ("hour_reversed", "what was given back", reversed_, given),
     ):
         for hour in sorted(events.keys() | hours.keys()):
@@ -107,19 +112,22 @@ def _hours(query: str, workspace_id: int) -> Hours:
     return {hour: (int(amount), int(requests)) for hour, amount, requests in _rows(query, workspace_id)}
 
 
-def _count_events(check: _Check, last_id: int) -> Hours:
+def _count_events(check: _Check, last_id: int) -> tuple[Hours, Hours]:
+    """Of all events, and of those that name an end user."""
     counted: Hours = {}
+    of_end_users: Hours = {}
     at: Any = "infinity"
     pk = 0
     while True:
         rows = _rows(_EVENTS, check.workspace_id, at, pk, last_id, CHUNK)
-        for _, pk, hour, amount, unpaid in rows:
-            before = counted.get(hour, (0, 0))
-            counted[hour] = (before[0] + amount, before[1] + 1)
+        for _, pk, hour, amount, unpaid, named in rows:
+            for hours in (counted, of_end_users) if named else (counted,):
+                before = hours.get(hour, (0, 0))
+                hours[hour] = (before[0] + amount, before[1] + 1)
             if bool(amount) == unpaid:
                 check.add("event_operation", f"event {pk} costs {amount} nano-credits; its operation does not fit that")
         if len(rows) < CHUNK:
-            return counted
+            return counted, of_end_users
         at = rows[-1][0]
 
 

@@ -13,7 +13,7 @@ CHUNK = 2_000
 
 _REVERSALS = """
 SELECT r.event_id, r.operation_id, r.amount, r.cancelled, e.workspace_id, e.amount, e.operation_id, e."offset",
-    date_trunc('hour', e.booked_at, 'UTC'), o.workspace_id, o.reverses_id
+    date_trunc('hour', e.booked_at, 'UTC'), o.workspace_id, o.reverses_id, e.end_user <> ''
 FROM metering_eventreversal r
 JOIN metering_usageevent e ON e.id = r.event_id
 LEFT JOIN ledger_operation o ON o.id = r.operation_id
@@ -49,28 +49,33 @@ class _Reversal(NamedTuple):
     hour: datetime
     owner: int | None
     reverses: int | None
+    named: bool  # whether the event names an end user
 
 
 class Taken(NamedTuple):
-    """Nano-credits taken back per hour, and (code, detail) of what is wrong."""
+    """Nano-credits taken back per hour, also of events with an end user alone, and (code, detail) of what is wrong."""
 
     hours: Mapping[datetime, int]
+    of_end_users: Mapping[datetime, int]
     problems: Sequence[tuple[str, str]]
 
 
 def taken_back(workspace_id: int, last_operation: int) -> Taken:
     """The reversals of a workspace up to an operation id that was read under its lock."""
     hours: defaultdict[datetime, int] = defaultdict(int)
+    of_end_users: defaultdict[datetime, int] = defaultdict(int)
     problems: list[tuple[str, str]] = []
     last = 0
     while rows := [_Reversal(*row) for row in _rows(_REVERSALS, workspace_id, last, last_operation, CHUNK)]:
         for row in rows:
             hours[row.hour] += row.amount
+            if row.named:
+                of_end_users[row.hour] += row.amount
         problems += [("reversal", f"that of event {event} {wrong}") for event, wrong in _wrong(workspace_id, rows)]
         last = rows[-1].event
     for (operation,) in _rows(_STRAY, workspace_id, last_operation):
         problems.append(("reversal", f"operation {operation} takes usage back, and no event was reversed by it"))
-    return Taken(hours, problems)
+    return Taken(hours, of_end_users, problems)
 
 
 def _wrong(workspace_id: int, rows: Sequence[_Reversal]) -> Iterator[tuple[int, str]]:

@@ -11,6 +11,7 @@ DIMENSIONS = {
     "agent": "Agent",
     "app": "App",
     "key": "API key",
+    "end_user": "End user",
 }
 WITHOUT = {
     "model": "Platform meters",

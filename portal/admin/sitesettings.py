@@ -33,6 +33,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_limit_workspace",
             "rate_limit_service",
             "max_breakdown_values",
+            "max_end_users",
             "velocity_factor",
             "velocity_minimum",
         )
@@ -45,6 +46,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "signup_grant_days": "Days until they expire",
             "late_after_hours": "Hours until usage is late",
             "max_breakdown_values": "New breakdown values a day",
+            "max_end_users": "New end users a day",
             "velocity_factor": "Times the usual",
             "velocity_minimum": "And more than so many credits a minute",
         }
@@ -56,6 +58,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "rate_limit_workspace": "For keys without a limit of their own.",
             "rate_limit_service": "For keys without a limit of their own.",
             "max_breakdown_values": "Per workspace; usage with further agents, apps or tasks is summed as “other”.",
+            "max_end_users": "Per workspace; usage of further end users is summed as “other” that day.",
             "velocity_factor": "A customer's key is paused when it spends more in a minute than so many times its"
             " busiest minute of this week and the last one. 0 switches it off.",
         }
@@ -90,7 +93,13 @@ class SiteSettingsAdmin(ModelAdmin):
         ),
         (
             "Usage",
-            {"fields": ("late_after_hours", "rate_limit_workspace", "rate_limit_service", "max_breakdown_values")},
+            {
+                "fields": (
+                    "late_after_hours",
+                    ("rate_limit_workspace", "rate_limit_service"),
+                    ("max_breakdown_values", "max_end_users"),
+                )
+            },
         ),
         ("Velocity stop", {"fields": ("velocity_factor", "velocity_minimum")}),
     )

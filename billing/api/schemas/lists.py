@@ -16,7 +16,7 @@ Moment = Annotated[
         }
     ),
 ]
-By = Literal["model", "provider", "meter", "task", "project", "agent", "app", "key", "day", "month"]
+By = Literal["model", "provider", "meter", "task", "project", "agent", "app", "key", "end_user", "day", "month"]
 
 
 class EventsQuery(PageQuery):
@@ -28,6 +28,7 @@ class EventsQuery(PageQuery):
     app: Text | None = None
     task: Text | None = None
     key: Annotated[Text, Field(description="The key's prefix, such as `pws_4f9a12cd`.")] | None = None
+    end_user: Text | None = None
 
 
 class BreakdownQuery(Described):

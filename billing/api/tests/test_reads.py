@@ -2,10 +2,12 @@ import csv
 import io
 from datetime import timedelta
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 
 from accounts.models import Workspace
+from billing.api.schemas.lists import By
 from billing.api.tests.conftest import Answer, Api, usage_event
 from billing.credits import clock
 from billing.credits.units import NANO
@@ -102,7 +104,7 @@ def test_an_event_id_with_slashes_has_a_receipt(api: Api) -> None:
     assert api.get("/api/v1/usage/events/a%2Fb%20c%3Fd").json["event_id"] == "a/b c?d"
 
 
-@pytest.mark.parametrize("by", ["model", "provider", "meter", "task", "project", "agent", "app", "key", "day", "month"])
+@pytest.mark.parametrize("by", get_args(By))
 def test_every_breakdown_adds_up(used: Api, by: str) -> None:
     answer = used.get("/api/v1/usage/breakdown", {"by": by})
     assert answer.status == 200
@@ -129,6 +131,22 @@ def test_a_breakdown_by_agent_names_them(used: Api) -> None:
         ("writer", 4, 6000),
         ("support-bot", 3, 4500),
     ]
+
+
+def test_a_breakdown_by_end_user_names_them_and_their_requests_can_be_listed(api: Api) -> None:
+    for event_id, user in (("a", "u_1"), ("b", "u_2"), ("c", "u_2"), ("d", "")):
+        api.post("/api/v1/usage", usage_event(event_id, **({"end_user": user} if user else {})))
+    found = api.get("/api/v1/usage/breakdown", {"by": "end_user"})
+    assert [(row["key"], row["name"], row["credits"], row["requests"]) for row in found.json["data"]] == [
+        ("u_2", "u_2", Decimal("0.144"), 2),
+        ("", "No end user", Decimal("0.072"), 1),
+        ("u_1", "u_1", Decimal("0.072"), 1),
+    ]
+    table = rows(api.get("/api/v1/usage/breakdown", {"by": "end_user"}, Accept="text/csv"))
+    assert (table[0]["key"], table[0]["credits"], table[0]["tokens"]) == ("u_2", "0.144", "3000")
+    listed = api.get("/api/v1/usage/events", {"end_user": "u_2"}).json["data"]
+    assert [row["event_id"] for row in listed] == ["c", "b"]
+    assert len(rows(api.get("/api/v1/usage/events", {"end_user": "u_1"}, Accept="text/csv"))) == 1
 
 
 def test_json_is_the_answer_unless_csv_is_asked_for(used: Api) -> None:

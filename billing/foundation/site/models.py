@@ -26,6 +26,8 @@ class SiteSettings(models.Model):
     velocity_minimum = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(2_000))
     # Distinct values of one breakdown dimension per workspace and day; further ones are summed as "other".
     max_breakdown_values = models.PositiveIntegerField(default=500)
+    # End users that a workspace may get in a day; further ones are summed as "other" that day.
+    max_end_users = models.PositiveIntegerField(default=10_000)
 
     class Meta:
         verbose_name = verbose_name_plural = "site settings"

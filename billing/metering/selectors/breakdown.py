@@ -1,4 +1,4 @@
-"""Usage by model, provider, meter, task, project, agent, app, key, day or month."""
+"""Usage by model, provider, meter, task, project, agent, app, key, end_user, day or month."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from decimal import Decimal
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.metering.selectors import days
-from billing.metering.selectors.grouping import COLUMNS, METRICS, Group, groups, names
+from billing.metering.selectors.group import METRICS, Group
+from billing.metering.selectors.grouping import COLUMNS, groups, names
 
-BY = (*COLUMNS, "day", "month")
+BY = (*COLUMNS, "end_user", "day", "month")
 TOP = 4  # a chart shows the largest four and "Other"
 
 
@@ -67,7 +68,10 @@ def breakdown(
     metric: str = "credits",
     where: Mapping[str, str] | None = None,
 ) -> list[BreakdownRow]:
-    """Rows of [since, until) by `by` (one of BY), largest first; days and months in order of time, empty ones too."""
+    """Rows of [since, until) by `by` (one of BY), largest first; days and months in order of time, empty ones too.
+
+    `where` does not go with "end_user".
+    """
     if by not in BY or metric not in METRICS:
         raise ValueError(f"by is one of {BY}, metric one of {METRICS}")
     if by in ("day", "month"):

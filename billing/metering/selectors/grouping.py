@@ -1,14 +1,14 @@
 """The one query behind breakdowns and charts: hourly usage grouped by what its series say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 
 from accounts.models import ApiKey, Project
 from billing.metering.receipts import TOKEN_METERS
+from billing.metering.selectors.endusers import end_user_groups
+from billing.metering.selectors.group import Group
 from billing.metering.selectors.totals import floor_hour
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -21,23 +21,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "app": ("series.app",),
     "key": ("series.api_key_id",),
 }
-METRICS = ("credits", "requests", "tokens", "quantity")
-
-
-@dataclass(frozen=True)
-class Group:
-    """`key` is what to filter by; `bucket` counts from 0 in the starts that were given."""
-
-    key: str
-    bucket: int
-    nano: int
-    requests: int
-    tokens: Decimal
-    quantity: Decimal
-
-    def measure(self, metric: str) -> Decimal:
-        """Its size in one of METRICS; credits are nano-credits."""
-        return Decimal(self.nano if metric == "credits" else getattr(self, metric))
 
 
 def groups(
@@ -51,12 +34,19 @@ def groups(
 ) -> list[Group]:
     """Usage of the hours from that of `since` to before `until`, per value of `by` and per bucket of `starts`.
 
-    `where` narrows by the keys that an earlier answer gave: {"model": "openai/gpt-4o-mini", "project": "12"}.
+    `where` narrows by the keys that an earlier answer gave: {"model": "openai/gpt-4o-mini", "project": "12"}. End users
+    are counted across all of that: they cannot be grouped and narrowed, nor narrow.
     """
+    where = where or {}
+    if where and "end_user" in {by, *where}:
+        raise ValueError("usage of end users cannot be narrowed, nor be narrowed to them")
+    if by == "end_user":
+        everything = groups(workspace_id, by=None, since=since, until=until, starts=starts)
+        return end_user_groups(workspace_id, everything, since=since, until=until, starts=starts)
     dims = COLUMNS[by] if by else ()
     bucket = "width_bucket(used.hour, %s::timestamptz[]) - 1" if starts else "0"
     picked = ", ".join([*dims, bucket])
-    conditions, parameters = _conditions(where or {})
+    conditions, parameters = _conditions(where)
     query = (
         f"SELECT {picked}, sum(used.amount), sum(used.requests),"  # noqa: S608 (columns are constants of this module)
         " coalesce(sum(used.quantity) FILTER (WHERE series.meter = ANY(%s)), 0), sum(used.quantity)"
@@ -106,7 +96,7 @@ def _conditions(where: Mapping[str, str]) -> tuple[str, list[str | int]]:
 
 def names(by: str, keys: Sequence[str]) -> dict[str, str]:
     """How people read the keys of a dimension."""
-    shown = {key: key or f"No {by}" for key in keys}
+    shown = {key: key or f"No {by.replace('_', ' ')}" for key in keys}
     ids = [int(key) for key in keys if key] if by in ("project", "key") else []
     if by == "project":
         shown |= {str(pk): name for pk, name in Project.objects.filter(pk__in=ids).values_list("pk", "name")}

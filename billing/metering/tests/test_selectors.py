@@ -134,7 +134,7 @@ def test_a_breakdown_by_day_has_empty_days_and_ends_with_today(workspace: Worksp
 
 def test_a_breakdown_can_be_narrowed_by_its_own_keys(workspace: Workspace, varied: dict[str, Any]) -> None:
     whole = {"since": NOW - 60 * DAY, "until": NOW + HOUR}
-    for by in [name for name in BY if name not in ("day", "month")]:
+    for by in [name for name in BY if name not in ("day", "month", "end_user")]:
         for row in breakdown(workspace, by=by, **whole):
             narrowed = breakdown(workspace, by="provider", where={by: row.key}, **whole)
             assert sum(part.nano for part in narrowed) == row.nano, (by, row.key)

@@ -54,6 +54,23 @@ def test_projects_are_filtered_by_id_and_shown_by_name(alice_client: Client, nor
     assert "No project" in page(alice_client, northwind, only_project="-")
 
 
+def test_end_users_lead_to_their_requests_and_are_not_divided_further(
+    alice_client: Client, northwind: Workspace
+) -> None:
+    usage = {"input_tokens": Decimal(1200), "output_tokens": Decimal(300)}
+    reported = EventInput("of_ann", "openai/gpt-4o-mini", usage, end_user="u_ann")
+    usage_record(workspace_id=northwind.pk, source=Source("service"), event=reported)
+    text = page(alice_client, northwind, by="end_user")
+    assert "only_end_user=u_ann" in text
+    assert "by-end_user" not in page(alice_client, northwind, by="task", only_model="openai/gpt-4o-mini")
+    assert "No end user" in page(alice_client, northwind, by="end_user", only_model="openai/gpt-4o-mini")
+    rows = {row["end_user"]: row for row in table(alice_client, northwind, by="end_user")}
+    assert (rows["u_ann"]["credits"], rows["u_ann"]["tokens"]) == ("0.072", "1500")
+    listed = alice_client.get(f"/w/{northwind.public_id}/usage/requests", {"by": "end_user", "only_end_user": "u_ann"})
+    assert "Show all again, not only End user u_ann" in listed.content.decode()
+    assert listed.context["events"] == [UsageEvent.objects.get(event_id="of_ann")]
+
+
 def test_quantity_is_offered_by_meter_and_drawn_for_one(alice_client: Client, northwind: Workspace) -> None:
     assert "metric-quantity" not in page(alice_client, northwind, by="model")
     assert "Choose one meter" in page(alice_client, northwind, by="meter", metric="quantity")

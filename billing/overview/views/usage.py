@@ -1,8 +1,8 @@
-"""Usage by model, provider, meter, task, project, agent, app or key: chart, table and CSV."""
+"""Usage by model, provider, meter, task, project, agent, app, key or end user: chart, table and CSV."""
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -62,13 +62,13 @@ class Line:
     note: str
     row: BreakdownRow
     width: str
-    drill: str  # a link that shows this value alone
+    drill: str  # a link that shows this value alone; empty where it cannot be divided further
     requests: str  # the query of the page that lists its requests; empty where they cannot be listed by it
 
 
 @page
 def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    asked = asked_of(request)
+    asked = countable(asked_of(request))
     rows = usage_rows(request.workspace, asked.span, by=asked.by, metric=asked.metric, where=asked.where)
     mixed = asked.metric == "quantity" and "meter" not in asked.where
     context = {
@@ -84,7 +84,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "left_out": max(len(rows) - SHOWN_ROWS, 0),
         "total": _total(rows),
         "presets": [(key, text, asked.link(range=key, **{"from": "", "to": ""})) for key, text in PRESETS.items()],
-        "dimensions": [(key, text, asked.link(by=key)) for key, text in DIMENSIONS.items()],
+        "dimensions": [(key, text, asked.link(by=key)) for key, text in _dimensions(asked)],
         "metrics": [(key, text, asked.link(metric=key)) for key, text in _metrics(asked)],
         "chips": chips_of(asked),
         "csv_query": asked.link(),
@@ -97,7 +97,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
 @page
 def usage_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     """Every row of the table, amounts exact."""
-    asked = asked_of(request)
+    asked = countable(asked_of(request))
     rows = usage_rows(request.workspace, asked.span, by=asked.by, metric=asked.metric, where=asked.where)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"usage-by-{asked.by}-{asked.span.first}-{asked.span.last}.csv"
@@ -133,6 +133,16 @@ def asked_of(request: WorkspaceRequest) -> Asked:
     )
 
 
+def countable(asked: Asked) -> Asked:
+    """What totals can tell: those of end users are not divided by anything else."""
+    where = {name: value for name, value in asked.where.items() if name != "end_user" and asked.by != "end_user"}
+    return replace(asked, where=where)
+
+
+def _dimensions(asked: Asked) -> list[tuple[str, str]]:
+    return [(key, text) for key, text in DIMENSIONS.items() if key != "end_user" or not asked.where]
+
+
 def _readable(name: str, value: str) -> bool:
     """Whether the database can be asked for it: no NUL, and a number where ids are numbers."""
     if name in ("project", "key") and value:
@@ -164,7 +174,9 @@ def _line(asked: Asked, row: BreakdownRow) -> Line:
         note=provider if in_two else meter_unit(row.key) if asked.by == "meter" else "",
         row=row,
         width=f"{row.share:.2f}%",
-        drill=asked.link(**{f"only_{asked.by}": row.key or NOTHING, "by": _next_dimension(asked.by)}),
+        drill=asked.link(**{f"only_{asked.by}": row.key or NOTHING, "by": _next_dimension(asked.by)})
+        if asked.by != "end_user"
+        else "",
         requests=asked.link(**{f"only_{asked.by}": row.key or NOTHING})
         if asked.listed and listed(asked.by, row.key)
         else "",
