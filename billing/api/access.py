@@ -1,5 +1,6 @@
 """Who calls and what they may do: key, rate limit, scope, workspace, then the size of the body."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -32,14 +33,14 @@ class BearerKey:
         scope: Scope,
         *,
         query: type[BaseModel] | None = None,
-        body_limit: int = 0,
+        body_limits: Mapping[str, int] | None = None,
         body_optional: bool = False,
         names_workspace: bool = True,
         for_operator: bool = False,
     ) -> None:
         self.scope = scope
         self.query = query
-        self.body_limit = body_limit
+        self.body_limits = body_limits  # bytes by content type; None: no body
         self.body_optional = body_optional
         self.names_workspace = names_workspace  # False: a service key may leave the header out (batches)
         self.for_operator = for_operator  # about all workspaces, or the one in its path: the header is not read
@@ -54,10 +55,10 @@ class BearerKey:
         if not self.for_operator:
             call.known_workspace = workspace_of(request, key, required=self.names_workspace)
         refuse_unknown(request, self.query)
-        if self.body_limit:
+        if self.body_limits:
             # Given to Django as read: its own reader has one limit for all bodies.
             absent = self.body_optional and bodies.absent(request)
-            request._body = b"{}" if absent else bodies.read(request, limit=self.body_limit)
+            request._body = b"{}" if absent else bodies.read(request, limits=self.body_limits)
         return key
 
 

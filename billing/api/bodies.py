@@ -1,5 +1,6 @@
 """Reading a request body: its type, its size, its JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
@@ -12,10 +13,12 @@ SINGLE_LIMIT = 64 * 1024
 BATCH_LIMIT = 4 * 1024 * 1024
 
 
-def read(request: HttpRequest, *, limit: int) -> bytes:
-    """The body of `request`, at most `limit` bytes of JSON. Raises Problem 413 or 415."""
-    if (request.content_type or "").lower() != "application/json":
-        raise Problem("invalid_request", "Send the body as Content-Type: application/json.", status=415)
+def read(request: HttpRequest, *, limits: Mapping[str, int]) -> bytes:
+    """The body of `request`, of one of the types in `limits` and at most so many bytes. Raises Problem 413 or 415."""
+    limit = limits.get((request.content_type or "").lower())
+    if limit is None:
+        taken = " or ".join(limits)
+        raise Problem("invalid_request", f"Send the body as Content-Type: {taken}.", status=415)
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

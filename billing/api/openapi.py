@@ -28,7 +28,7 @@ TITLES = {
     404: "Not found",
     409: "Reused id with another body, or a hold that is resolved",
     413: "Body too large",
-    415: "Body is not JSON",
+    415: "Body is of a type that is not taken here",
     422: "Cannot be priced or booked",
     429: "Rate limit reached",
     500: "A fault of the portal",
@@ -60,11 +60,14 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
         *_required(operation.get("parameters", [])),
         *([] if declared["for_operator"] else [_workspace_header()]),
         *([_idempotency_header(required=declared["idempotent"] == "always")] if declared["idempotent"] else []),
+        *(_text_header(name, text) for name, text in declared["headers"].items()),
         *_query(declared["query"]),
     ]
-    if declared["body"] is not None:
-        models.append(declared["body"])
-        content = {"application/json": {"schema": {"$ref": REF.format(model=declared["body"].__name__)}}}
+    if declared["bodies"]:
+        models += declared["bodies"].values()
+        content = {
+            kind: {"schema": {"$ref": REF.format(model=model.__name__)}} for kind, model in declared["bodies"].items()
+        }
         operation["requestBody"] = {"required": not declared["body_optional"], "content": content}
     operation["responses"] = {
         str(status): _response(status, dict(response), declared) for status, response in operation["responses"].items()
@@ -97,6 +100,10 @@ def _idempotency_header(*, required: bool) -> dict[str, Any]:
         "schema": {"type": "string", "pattern": idempotency.PATTERN},
         "description": "Your own name of this request: sent again with it, it is done once and answered the same.",
     }
+
+
+def _text_header(name: str, text: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "required": False, "schema": {"type": "string"}, "description": text}
 
 
 def _query(model: type[BaseModel] | None) -> list[dict[str, Any]]:

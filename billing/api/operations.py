@@ -1,7 +1,7 @@
 """How an operation is declared: once, for the router and for the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
@@ -13,7 +13,15 @@ from billing.api.access import BearerKey
 from billing.api.calls import Call, call_of
 from billing.api.schemas.base import ProblemDocument
 
+JSON = "application/json"
 EVERY_KEY = (400, 401, 403, 404, 429, 500, 503)  # what any route with a key may answer
+
+
+class Body(NamedTuple):
+    """A body that an operation takes: its shape, and its size in bytes at most."""
+
+    model: type[BaseModel]
+    limit: int
 
 
 def declared(
@@ -23,6 +31,8 @@ def declared(
     problems: Sequence[int] = (),
     body: type[BaseModel] | None = None,
     body_limit: int = 0,
+    bodies: Mapping[str, Body] | None = None,
+    headers: Mapping[str, str] | None = None,
     query: type[BaseModel] | None = None,
     csv: bool = False,
     content_type: str = "application/json",
@@ -36,14 +46,16 @@ def declared(
 
     `idempotent`: it takes an Idempotency-Key header ("always": it needs one). `replays`: a repeat
     of what makes something is answered as the first time. `for_operator`: for service keys, and the
-    workspace, if any, is in the path. `content_type`: of a success; of JSON Lines the model is one line.
+    workspace, if any, is in the path. `content_type`: of a success; of JSON Lines the model is one line. `bodies`: in
+    place of `body` and `body_limit`, bodies of several content types. `headers`: that it reads, described.
     """
-    statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if body_limit else ())})
+    bodies = bodies or ({JSON: Body(body, body_limit)} if body is not None else {})
+    statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if bodies else ())})
     return {
         "auth": BearerKey(
             scope,
             query=query,
-            body_limit=body_limit,
+            body_limits={kind: each.limit for kind, each in bodies.items()},
             body_optional=body_optional,
             names_workspace=names_workspace,
             for_operator=for_operator,
@@ -52,7 +64,8 @@ def declared(
         "openapi_extra": {
             "x-purser": {
                 "scope": scope.value,
-                "body": body,
+                "bodies": {kind: each.model for kind, each in bodies.items()},
+                "headers": headers or {},
                 "body_optional": body_optional,
                 "replays": replays,
                 "for_operator": for_operator,

@@ -14,6 +14,7 @@ from billing.api.refusals import problems
 from billing.ledger import selectors as ledger
 from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, Source
+from billing.metering.origins import cloud_origin
 from billing.metering.receipts import BatchResult, Issue, Receipt, UsageTotals
 from billing.metering.record import usage_record, usage_record_batch
 from billing.metering.validate import parse_event
@@ -26,14 +27,15 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
     with problems():
         event = parse_event(raw)
         receipt = usage_record(workspace_id=call.workspace.pk, source=source_of(key), event=event)
-    _count(call, [receipt.usage])
+    count(call, [receipt.usage])
     return receipt
 
 
-def source_of(key: ApiKey) -> Source:
+def source_of(key: ApiKey, cloud_source: str = "") -> Source:
     # The class of key is the namespace of event ids: a customer's id never blocks the operator's.
+    origin = KeyKind(key.kind).value
     return Source(
-        origin=KeyKind(key.kind).value,
+        origin=cloud_origin(origin, cloud_source) if cloud_source else origin,
         api_key_id=key.pk,
         project_id=key.project_id,
         member_id=None if key.workspace_id is None else key.created_by_id,
@@ -70,9 +72,10 @@ def recorded(receipt: Receipt) -> dict[str, Any]:
 
 @dataclass
 class Share:
-    """The events of one workspace in a batch, with their places in it."""
+    """The events of one workspace and origin in a batch, with their places in it."""
 
     workspace: Workspace
+    source: Source
     places: list[int] = field(default_factory=list)
     events: list[EventInput | EventRejected] = field(default_factory=list)
     result: BatchResult | None = None
@@ -104,13 +107,19 @@ def events_of(raw: object) -> list[Any]:
 
 
 def record_many(*, call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
-    """Record each event that is well-formed, committing workspace by workspace in one order for all callers."""
+    """Record each event that is well-formed."""
     outcome = _shares(call, key, raws)
-    for share in sorted(outcome.shares, key=lambda share: share.workspace.pk):
-        share.result = usage_record_batch(workspace_id=share.workspace.pk, source=source_of(key), events=share.events)
+    record_shares(call, outcome)
+    return outcome
+
+
+def record_shares(call: Call, outcome: Outcome) -> None:
+    """Commit workspace by workspace, in one order for all callers."""
+    for share in sorted(outcome.shares, key=_turn):
+        share.result = usage_record_batch(workspace_id=share.workspace.pk, source=share.source, events=share.events)
         outcome.rejected += _at(share, share.result.rejected)
         refused = {issue.index for issue in share.result.rejected}
-        _count(
+        count(
             call,
             (
                 UsageTotals.of(event.usage)
@@ -118,7 +127,10 @@ def record_many(*, call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
                 if isinstance(event, EventInput) and index not in refused
             ),
         )
-    return outcome
+
+
+def _turn(share: Share) -> tuple[int, str]:
+    return share.workspace.pk, share.source.origin
 
 
 def batch_recorded(outcome: Outcome) -> dict[str, Any]:
@@ -135,23 +147,25 @@ def batch_recorded(outcome: Outcome) -> dict[str, Any]:
     }
     if (available := _available(outcome)) is not None:
         body |= amount("balance", available)
-    if len(results) > 1:
-        body["workspaces"] = [_share(share, result) for share, result in results if result.balance is not None]
+    if len({share.workspace.pk for share, _ in results}) > 1:
+        body["workspaces"] = _by_workspace(results)
     return body
 
 
 def _available(outcome: Outcome) -> int | None:
     """The balance of the batch's one workspace, also when nothing in it could be recorded."""
-    if len(outcome.shares) > 1:
+    if len({share.workspace.pk for share in outcome.shares}) > 1:
         return None
-    if outcome.shares and (result := outcome.shares[0].result) is not None and result.balance is not None:
-        return result.balance.available
+    for share in sorted(outcome.shares, key=_turn, reverse=True):  # what was committed last knows the balance
+        if share.result is not None and share.result.balance is not None:
+            return share.result.balance.available
     workspace = outcome.shares[0].workspace if outcome.shares else outcome.workspace
     return ledger.balance(workspace.pk).available if workspace is not None else None
 
 
 def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
     shares: dict[int, Share] = {}
+    source = source_of(key)
     named = Named()
     outcome = Outcome([], workspace=call.known_workspace)
     for index, raw in enumerate(raws):
@@ -160,14 +174,14 @@ def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
         except EventRejected as error:
             outcome.rejected.append(Issue(index, error.event_id, error.code, error.detail, error.pointer))
             continue
-        share = shares.setdefault(workspace.pk, Share(workspace))
+        share = shares.setdefault(workspace.pk, Share(workspace, source))
         share.places.append(index)
-        share.events.append(_parsed(body))
+        share.events.append(parsed(body))
     outcome.shares = list(shares.values())
     return outcome
 
 
-def _parsed(raw: object) -> EventInput | EventRejected:
+def parsed(raw: object) -> EventInput | EventRejected:
     try:
         return parse_event(raw)
     except EventRejected as error:
@@ -217,18 +231,26 @@ def _issue(issue: Issue) -> dict[str, Any]:
     return body
 
 
-def _share(share: Share, result: BatchResult) -> dict[str, Any]:
-    balance = result.balance
-    return {
-        "workspace": share.workspace.public_id,
-        "accepted": result.accepted,
-        "duplicates": result.duplicates,
-        **amount("credits", result.nano),
-        **amount("balance", balance.available if balance else 0),
-    }
+def _by_workspace(results: Sequence[tuple[Share, BatchResult]]) -> list[dict[str, Any]]:
+    """What was recorded for each workspace; its balance is that of what was committed last."""
+    found: dict[str, list[BatchResult]] = {share.workspace.public_id: [] for share, _ in results}
+    for share, result in sorted(results, key=lambda each: _turn(each[0])):
+        if result.balance is not None:
+            found[share.workspace.public_id].append(result)
+    return [
+        {
+            "workspace": workspace,
+            "accepted": sum(result.accepted for result in of_one),
+            "duplicates": sum(result.duplicates for result in of_one),
+            **amount("credits", sum(result.nano for result in of_one)),
+            **amount("balance", balance.available if (balance := of_one[-1].balance) else 0),
+        }
+        for workspace, of_one in found.items()
+        if of_one
+    ]
 
 
-def _count(call: Call, totals: Iterable[UsageTotals]) -> None:
+def count(call: Call, totals: Iterable[UsageTotals]) -> None:
     for one in totals:
         call.count(
             input_tokens=one.input_tokens, output_seconds=one.output_audio_seconds, total_tokens=one.total_tokens

@@ -74,7 +74,8 @@ def build(document: dict[str, Any]) -> Reference:
 
 def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Operation:
     name = operation["operationId"]
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    bodies = operation.get("requestBody", {}).get("content", {})
+    body = next((content["schema"] for content in bodies.values()), None)
     success = next(response for status, response in operation["responses"].items() if status < "300")
     return Operation(
         anchor=name.replace("_", "-"),
@@ -89,7 +90,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         body=list(fields(body, schemas)) if body else [],
         answer=list(fields(next(iter(success["content"].values()))["schema"], schemas)),
         statuses=[(status, response["description"]) for status, response in operation["responses"].items()],
-        example=_example(method, path, name),
+        example=_example(method, path, name, next(iter(bodies), "")),
     )
 
 
@@ -126,7 +127,7 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
     return schema
 
 
-def _example(method: str, path: str, name: str) -> str:
+def _example(method: str, path: str, name: str, content_type: str) -> str:
     lines = [f"curl {settings.SITE_URL}{path}{QUERIES.get(name, '')}", '-H "Authorization: Bearer $PURSER_KEY"']
     for argument, example in ARGUMENTS.items():
         lines[0] = lines[0].replace(argument, example)
@@ -135,7 +136,7 @@ def _example(method: str, path: str, name: str) -> str:
     if method == "POST" and name not in BODIES:
         lines.insert(1, "-X POST")
     if name in BODIES:
-        lines += ["-H 'Content-Type: application/json'", f"-d '{_shown(BODIES[name])}'"]
+        lines += [f"-H 'Content-Type: {content_type}'", f"-d '{_shown(BODIES[name])}'"]
     return " \\\n  ".join(lines)
 
 

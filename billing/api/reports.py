@@ -13,7 +13,7 @@ from billing.api.operations import answer
 from billing.api.parameters import moment
 from billing.api.present import amount, line, quantities
 from billing.api.problems import Problem, invalid
-from billing.api.schemas.lists import BreakdownQuery, EventsQuery
+from billing.api.schemas.lists import BreakdownQuery, EventsQuery, ReceiptQuery
 from billing.credits import clock
 from billing.ledger.records import hold_id
 from billing.metering.models import UsageEvent
@@ -90,11 +90,14 @@ def _event_rows(
         cursor = page.next_cursor
 
 
-def receipt(workspace: Workspace, key: ApiKey, event_id: str) -> dict[str, Any]:
-    """The receipt of an event. The same id may exist once per class of key: the caller's own comes first."""
+def receipt(workspace: Workspace, key: ApiKey, event_id: str, query: ReceiptQuery) -> dict[str, Any]:
+    """The receipt of an event. The same id may exist once per class of key and source of CloudEvents: those of the
+    caller's class come first, of them the one that was no CloudEvent, then the latest.
+    """
     if "\0" in event_id:  # no id has one, and PostgreSQL refuses to look
         raise Problem("not_found")
-    found = receipts.receipt(workspace.pk, event_id=event_id, prefer_origin=KeyKind(key.kind).value)
+    prefer = KeyKind(key.kind).value
+    found = receipts.receipt(workspace.pk, event_id=event_id, prefer=prefer, source=query.source)
     if found is None:
         raise Problem("not_found", "No event with this id was recorded for this workspace.")
     return {

@@ -10,6 +10,7 @@ from typing import Any
 import simplejson
 
 from billing.ledger.records import hold_id
+from billing.metering.origins import key_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class EventInput:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who reports. Event ids are unique per workspace and origin: "workspace", "service", or "ce:<source>". A hold is
-    settled by the origin that placed it.
+    """Who reports. Event ids are unique per workspace and origin: "workspace", "service", or a source of CloudEvents
+    (origins.py). A hold is settled by the class of key that placed it.
     """
 
     origin: str
@@ -45,6 +46,10 @@ class Source:
     def by_customer(self) -> bool:
         """Whether a key of the workspace reports, and not the operator's backend."""
         return self.origin == "workspace" or self.origin.startswith("ce:workspace:")
+
+    @property
+    def key_class(self) -> str:
+        return key_class(self.origin)
 
 
 def plain(quantity: Decimal) -> str:

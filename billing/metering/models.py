@@ -16,7 +16,7 @@ class UsageEvent(models.Model):
     """
 
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    # Whose ids: "workspace" or "service" key class, "ce:<source>" for CloudEvents. A customer's id never blocks ours.
+    # Whose ids: a class of key, or a source of CloudEvents (origins.py). A customer's id never blocks ours.
     origin = models.CharField(max_length=200)
     event_id = models.CharField(max_length=200)
     request_hash = models.BinaryField(max_length=32)
@@ -67,6 +67,12 @@ class UsageEvent(models.Model):
                 name="usage_event_of_end_user",
             ),
             models.Index(fields=["recorded_at"], condition=~Q(problem=""), name="usage_event_unrated"),
+            # The unique index begins with the origin, and sources of CloudEvents are not known beforehand.
+            models.Index(
+                fields=["workspace", "event_id"],
+                condition=~Q(origin__in=("workspace", "service")),
+                name="usage_event_of_other_origin",
+            ),
             # Events are stored in the order of their operations, so a summary of each page range finds them, and an
             # insert pays next to nothing for it.
             BrinIndex(fields=["operation"], autosummarize=True, pages_per_range=16, name="usage_event_operation"),

@@ -23,7 +23,7 @@ def hold_named(book: Book, source: Source, event: EventInput, used: Container[in
     if event.hold is None:
         return None
     hold = book.hold_of(event.hold)
-    if hold is None or hold.origin != source.origin:
+    if hold is None or hold.origin != source.key_class:
         raise no_such_hold(event.event_id)
     if hold.resolution in ("settle", "release"):
         raise hold_resolved(event.event_id, hold.resolution)

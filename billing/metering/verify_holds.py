@@ -7,6 +7,7 @@ from django.db import connection
 
 from billing.ledger.records import hold_id
 from billing.metering.keys import operation_key
+from billing.metering.origins import key_class
 
 CHUNK = 2_000
 
@@ -60,8 +61,8 @@ def _wrong(
     """What does not fit, or nothing."""
     if origin is None or event_id is None:
         return "was settled, and no event names it" if resolution == "settle" else ""
-    if owner != workspace_id or origin != hold_origin:
-        return f"is named by event {event_id} of another workspace or origin"
+    if owner != workspace_id or key_class(origin) != hold_origin:
+        return f"is named by event {event_id} of another workspace or class of key"
     if resolution == "expire":
         return ""
     if resolution != "settle":

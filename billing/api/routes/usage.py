@@ -4,10 +4,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Router
 
 from accounts.scopes import Scope
-from billing.api import bodies, estimating, recording, reports
-from billing.api.operations import answer, caller, declared
+from billing.api import bodies, cloudevents, estimating, eventing, recording, reports
+from billing.api.operations import JSON, Body, answer, caller, declared
 from billing.api.parameters import query
-from billing.api.schemas.lists import Breakdown, BreakdownQuery, Events, EventsQuery, ReceiptDocument
+from billing.api.schemas.cloudevents import ATTRIBUTE_HEADERS, CloudEvent, CloudEventBatch, UsageData
+from billing.api.schemas.lists import Breakdown, BreakdownQuery, Events, EventsQuery, ReceiptDocument, ReceiptQuery
 from billing.api.schemas.usage import BatchRecorded, EstimateBody, Estimated, UsageBatch, UsageEvent, UsageRecorded
 
 router = Router(tags=["Usage"])
@@ -73,6 +74,39 @@ def estimate(request: HttpRequest) -> HttpResponse:
     return answer(estimating.estimated(call=call, key=key, raw=bodies.parse(request.body)))
 
 
+@router.post(
+    "/events",
+    **declared(
+        Scope.USAGE_WRITE,
+        {200: BatchRecorded, 201: UsageRecorded},
+        problems=(409, 422),
+        bodies={
+            cloudevents.ONE: Body(CloudEvent, bodies.SINGLE_LIMIT),
+            cloudevents.MANY: Body(CloudEventBatch, bodies.BATCH_LIMIT),
+            JSON: Body(UsageData, bodies.SINGLE_LIMIT),
+        },
+        headers=ATTRIBUTE_HEADERS,
+        names_workspace=False,
+    ),
+    operation_id="usage_record_cloudevents",
+    summary="Record completed requests that come as CloudEvents",
+)
+def record_cloudevents(request: HttpRequest) -> HttpResponse:
+    """One CloudEvent is answered (201) like `POST /api/v1/usage`, a batch of up to 1,000 (200) like
+    `POST /api/v1/usage/batch`. `data` is a usage body. In binary mode the attributes are `ce-` headers and the body, of
+    type `application/json`, is the usage.
+    """
+    call, key = caller(request)
+    raw = bodies.parse(request.body)
+    kind = (request.content_type or "").lower()
+    if kind == cloudevents.MANY:
+        outcome = eventing.record_many(call=call, key=key, raws=cloudevents.events_of(raw))
+        return answer(recording.batch_recorded(outcome))
+    event = raw if kind == cloudevents.ONE else cloudevents.of_headers(request.headers, raw)
+    receipt = eventing.record_one(call=call, key=key, raw=event)
+    return answer(recording.recorded(receipt), status=201, headers=REPLAY if receipt.replay else None)
+
+
 @router.get(
     "/events",
     **declared(Scope.USAGE_READ, {200: Events}, query=EventsQuery, csv=True),
@@ -87,14 +121,14 @@ def events(request: HttpRequest) -> HttpResponseBase:
 
 @router.get(
     "/events/{path:event_id}",
-    **declared(Scope.USAGE_READ, {200: ReceiptDocument}),
+    **declared(Scope.USAGE_READ, {200: ReceiptDocument}, query=ReceiptQuery),
     operation_id="usage_receipt",
     summary="The receipt of one request",
 )
 def receipt(request: HttpRequest, event_id: str) -> HttpResponse:
     """Its lines and prices, the lots it was paid from, and the head of the ledger's chain that vouches for it."""
     call, key = caller(request)
-    return answer(reports.receipt(call.workspace, key, event_id))
+    return answer(reports.receipt(call.workspace, key, event_id, query(request, ReceiptQuery)))
 
 
 @router.get(

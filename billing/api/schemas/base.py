@@ -46,7 +46,8 @@ def _plain(value: str) -> str:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
-Text = Annotated[str, BeforeValidator(_plain), Field(max_length=200)]
+Clean = Annotated[str, BeforeValidator(_plain)]
+Text = Annotated[Clean, Field(max_length=200)]
 
 
 class ErrorPlace(Described):

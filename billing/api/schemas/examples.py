@@ -30,6 +30,14 @@ BODIES: dict[str, Any] = {
             },
         ]
     },
+    "usage_record_cloudevents": {
+        "specversion": "1.0",
+        "id": "req_91",
+        "source": "/gateway/eu",
+        "type": "com.example.usage",
+        "subject": "crm-17",
+        "data": {"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 1200, "output_tokens": 300}},
+    },
     "usage_estimate": {"model": "openai/gpt-4o-mini", "usage": {"input_tokens": 900, "output_tokens": 300}},
     "usage_authorize": {
         "model": "openai/gpt-4o-mini",

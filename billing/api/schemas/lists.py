@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, PageQuery, Text, Whole
+from billing.api.schemas.base import Clean, Credits, Described, Instant, Nano, Number, PageQuery, Text, Whole
+from billing.api.schemas.cloudevents import LONGEST_SOURCE
 from billing.api.schemas.usage import Line, State
 
 Moment = Annotated[
@@ -16,6 +17,10 @@ Moment = Annotated[
         }
     ),
 ]
+ORIGIN = (
+    "Whose id it is, for ids are unique within: the class of key that reported it, or for a CloudEvent"
+    " `ce:<class of key>:<source>`."
+)
 By = Literal["model", "provider", "meter", "task", "project", "agent", "app", "key", "end_user", "day", "month"]
 
 
@@ -29,6 +34,12 @@ class EventsQuery(PageQuery):
     task: Text | None = None
     key: Annotated[Text, Field(description="The key's prefix, such as `pws_4f9a12cd`.")] | None = None
     end_user: Text | None = None
+
+
+class ReceiptQuery(Described):
+    source: (
+        Annotated[Clean, Field(max_length=LONGEST_SOURCE, description="Only a CloudEvent of this source.")] | None
+    ) = None
 
 
 class BreakdownQuery(Described):
@@ -50,7 +61,7 @@ class ModelsQuery(PageQuery):
 
 class Event(Described):
     event_id: str
-    origin: Annotated[str, Field(description="Which class of key reported it: ids are unique within it.")]
+    origin: Annotated[str, Field(description=ORIGIN)]
     occurred_at: Instant
     recorded_at: Instant
     model: str

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from accounts.models import Workspace
+from billing.api import cloudevents
 from billing.api.calls import METERED_HEADERS
 from billing.api.openapi import document
 from billing.api.schemas.base import ProblemDocument
@@ -159,6 +160,12 @@ def test_answers_are_as_described(api: Api) -> None:
     batch = BODIES["usage_record_batch"]["events"] + [{"event_id": "bad"}, usage_event("u", model="x/y"), 5]
     check(api.post(f"{usage}/batch", {"events": batch}), f"{usage}/batch", "post")
     check(api.post(f"{usage}/batch", {}), f"{usage}/batch", "post")
+    cloud, events = BODIES["usage_record_cloudevents"] | {"subject": None}, f"{usage}/events"
+    for event in (cloud, cloud, cloud | {"data": {}}, cloud | {"data": {"model": "x/y", "usage": {"a": 1}}}):
+        check(api.post(events, event, cloudevents.ONE), events, "post")
+    check(api.post(events, [cloud, 5], cloudevents.MANY), events, "post")
+    check(api.post(events, cloud), events, "post")
+    check(api.post(events, cloud, "text/plain"), events, "post")
     for path in (f"{usage}/estimate", "/v1/usage/estimate"):
         check(api.post(path, BODIES["usage_estimate"]), path, "post")
         check(api.post(path, BODIES["usage_estimate"] | {"model": "x/y"}), path, "post")

@@ -7,6 +7,7 @@ from accounts.scopes import KeyKind
 from billing.ledger.models import LotTake, Transfer
 from billing.metering.keys import CHARGES
 from billing.metering.models import UsageEvent
+from billing.metering.origins import cloud_origin, key_class
 from billing.metering.receipts import ReceiptLine
 from billing.metering.settling import stored_hold_status
 
@@ -38,15 +39,23 @@ class EventReceipt:
     hold_status: str = ""
 
 
-def receipt(workspace_id: int, *, event_id: str, prefer_origin: str = "") -> EventReceipt | None:
-    """The receipt of the event, or None. An id may exist once per origin; `prefer_origin` comes first."""
-    # The unique index begins with the origin: only naming every origin keeps an unknown id a look-up too.
-    origins = {*KeyKind.values, prefer_origin} - {""}
-    found = UsageEvent.objects.filter(workspace_id=workspace_id, origin__in=origins, event_id=event_id)
-    rows = list(found.select_related("project", "api_key", "reversal"))
+def receipt(workspace_id: int, *, event_id: str, prefer: str = "", source: str | None = None) -> EventReceipt | None:
+    """The receipt of the event, or None. An id may exist once per origin: of several the class of key `prefer` comes
+    first, then what was no CloudEvent, then the latest. `source` asks for CloudEvents of that source alone.
+    """
+    of_id = UsageEvent.objects.filter(workspace_id=workspace_id, event_id=event_id)
+    if source is None:
+        # Each part is a look-up in an index of its own, also for an id that there is none of.
+        kinds = list(KeyKind.values)
+        parts = [of_id.filter(origin__in=kinds), of_id.exclude(origin__in=kinds)]
+    else:
+        parts = [of_id.filter(origin__in=[cloud_origin(kind, source) for kind in KeyKind.values])]
+    rows = [row for part in parts for row in part.select_related("project", "api_key", "reversal")]
     if not rows:
         return None
-    return receipt_of(min(rows, key=lambda row: (row.origin != prefer_origin, row.pk)))
+    return receipt_of(
+        min(rows, key=lambda row: (key_class(row.origin) != prefer, row.origin not in KeyKind.values, -row.pk))
+    )
 
 
 def receipt_of(event: UsageEvent) -> EventReceipt:

@@ -154,7 +154,7 @@ def test_a_batch_over_several_lots_names_who_paid(batch: Record, workspace: Work
     batch([event(f"m{index}", model="", usage={"messages": Decimal("0.7")}) for index in range(4)])
 
     def paid(event_id: str) -> tuple[list[tuple[int, int]], int]:
-        found = receipt(workspace.pk, event_id=event_id, prefer_origin="service")
+        found = receipt(workspace.pk, event_id=event_id, prefer="service")
         assert found is not None
         assert found.seq == Transfer.objects.get(kind="usage.debt").seq
         assert found.head == bytes(Transfer.objects.get(kind="usage.debt").digest)
