@@ -10,7 +10,8 @@ from billing.ledger.records import parse_hold_id
 from billing.metering.errors import EventRejected, no_such_hold
 from billing.metering.events import EventInput, metadata_json
 from billing.metering.numbers import quantity
-from billing.pricing.normalise import FORMATS, OWN, UsageError, normalise
+from billing.pricing.normalise import FORMATS, OWN, UsageError, format_of, normalise, variant_of
+from billing.pricing.tariff import TIER
 
 FIELDS = frozenset(
     {"event_id", "model", "usage", "usage_format", "variant", "occurred_at", "hold", "project", "agent", "app", "task"}
@@ -58,12 +59,13 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
     if not event_id:
         raise EventRejected("invalid_request", "event_id is required: your own id of this request.", "/event_id")
     at = get("occurred_at")
-    variant, metadata = get("variant"), get("metadata")
+    variant, metadata, usage = get("variant"), get("metadata"), get("usage")
+    spoken = parse_variant(variant) if variant else _empty(variant, "/variant")
     return EventInput(
         event_id=event_id,
         model=named("model", 200),
-        usage=parse_usage(get("usage"), get("usage_format")),
-        variant=parse_variant(variant) if variant else _empty(variant, "/variant"),
+        usage=parse_usage(usage, get("usage_format")),
+        variant=served(spoken, usage, get("usage_format")),
         occurred_at=None if at is None else instant(at, "/occurred_at"),
         project=named("project"),
         agent=named("agent"),
@@ -103,10 +105,11 @@ def parse_usage(raw: object, usage_format: object = None) -> dict[str, Decimal]:
         return {meter: quantity(number, f"/usage/{meter}") for meter, number in raw.items()}
     if len(raw) > 5 * MAX_METERS:
         raise EventRejected("invalid_request", f"An event has at most {MAX_METERS} meters.", "/usage")
-    spelled = {name: quantity(v, _pointer("/usage", name)) if type(v) is str and not usage_format else v
+    form = usage_format or format_of(raw)
+    spelled = {name: quantity(v, _pointer("/usage", name)) if type(v) is str and not form else v
                for name, v in raw.items()}  # fmt: skip
     try:
-        usage = normalise(spelled, usage_format)
+        usage = normalise(spelled, form)
     except UsageError as error:
         detail = f"{_shown(error.meter)} {str(error).removeprefix(error.meter).strip()}."
         raise EventRejected("invalid_request", detail, _pointer("/usage", error.meter)) from None
@@ -139,6 +142,14 @@ def parse_variant(raw: object) -> dict[str, str]:
         if value is not None:
             variant[text(name, here, 60)] = text(value, here, 60)
     return variant
+
+
+def served(variant: dict[str, str], usage: Any, usage_format: Any) -> dict[str, str]:
+    """The variant of an event whose usage was parsed: with the tier that a provider's object names, unless the event
+    names one itself.
+    """
+    said = variant_of(usage, usage_format)
+    return {**variant, **said} if said and variant.keys().isdisjoint(TIER) else variant
 
 
 def instant(value: object, pointer: str) -> datetime:

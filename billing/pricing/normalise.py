@@ -1,10 +1,12 @@
 """Turn what providers call usage into our meters. Pure.
 
 `normalise` takes either our own meters (unknown names are kept, so that they can be named to the sender) or a
-provider's whole `usage` object, of which only what is known to be billed is read.
+provider's whole `usage` object. Details of such an object are parts of its wholes; a number that stands by itself and
+that nobody knows is kept as well: what might have to be billed is never dropped. `variant_of` reads which of the
+model's prices the object says it was served at.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,10 +21,13 @@ ALIASES = {  # flat names that mean one of our meters wherever they stand
     "cachedContentTokenCount": "cached_input_tokens",
     "cache_read_tokens": "cached_input_tokens",
     "cached_tokens": "cached_input_tokens",
+    "prompt_cache_hit_tokens": "cached_input_tokens",
     "cache_read_input_tokens": "cached_input_tokens",
     "cache_creation_input_tokens": "cache_write_tokens",
     "output_reasoning_tokens": "reasoning_tokens",
+    "citation_tokens": "output_citation_tokens",
     "input_audio_seconds": "audio_input_seconds",
+    "prompt_audio_seconds": "audio_input_seconds",
     "output_audio_seconds": "audio_output_seconds",
     "characters": "input_characters",
     "output_images": "images",
@@ -32,6 +37,12 @@ ALIASES = {  # flat names that mean one of our meters wherever they stand
 }
 # Sums of the other numbers: nothing to bill.
 TOTALS = {"total_tokens", "totalTokenCount", "billable_tokens"}
+
+# Numbers in providers' objects that are not billed: durations of serving, what was not cached, the provider's own bill.
+BOOKKEEPING = {
+    *("queue_time", "prompt_time", "completion_time", "total_time", "prompt_cache_miss_tokens"),
+    *("cost", "cost_in_usd_ticks"),
+}
 
 OWN = {
     *ANCESTORS,
@@ -72,11 +83,11 @@ def normalise(usage: Mapping[str, Any], fmt: str | None = None) -> dict[str, Dec
 
     Without `fmt` a provider's object is recognised by the names only that provider uses. Raises UsageError.
     """
-    reader = READERS[fmt] if fmt else _recognised(usage)
-    if reader is not None:
+    fmt = fmt or format_of(usage)
+    if fmt:
         found = _Found(usage)
-        reader(found)
-        found.ours()
+        READERS[fmt](found)
+        found.others()
         return found.quantities
     quantities: dict[str, Decimal] = {}
     for name, value in usage.items():
@@ -95,10 +106,13 @@ class _Found:
     def __init__(self, usage: Mapping[str, Any]) -> None:
         self.usage = usage
         self.quantities: dict[str, Decimal] = {}
+        self.read: set[str] = set()  # names that were looked at
 
-    def add(self, meter: str, *path: str) -> None:
+    def add(self, meter: str, *path: str, of: Mapping[str, Any] | None = None) -> None:
         """Add the number at `path`, when there is one, to `meter`."""
-        value: Any = self.usage
+        if of is None:
+            self.read.add(path[0])
+        value: Any = self.usage if of is None else of
         for step in path:
             value = value.get(step) if isinstance(value, Mapping) else None
         if value is not None:
@@ -115,10 +129,26 @@ class _Found:
                 count = number(f"{key}.{modality}", entry["tokenCount"])
                 self.quantities[meter] = self.quantities.get(meter, Decimal(0)) + count
 
-    def ours(self) -> None:
-        """Our own meters standing beside the provider's numbers (images next to prompt_tokens)."""
-        for name in OWN - self.quantities.keys():
-            self.add(name, name)
+    def others(self) -> None:
+        """Numbers beside the provider's: our own meters (images next to prompt_tokens), and what is not known."""
+        for name, value in self.usage.items():
+            meter = ALIASES.get(name, name)
+            if name in self.read or meter in self.quantities or name in TOTALS or name in BOOKKEEPING:
+                continue
+            if meter in OWN or _counts(value):
+                self.add(meter, name)
+
+    def unknown(self, key: str, *, known: Container[str]) -> None:
+        """Numbers in an object of the provider's that are not among the `known`."""
+        counts = self.usage.get(key)
+        for name, value in counts.items() if isinstance(counts, Mapping) else ():
+            if name not in known and _counts(value):
+                self.add(name, key, name)
+
+
+def _counts(value: object) -> bool:
+    """Whether it is a number that says something."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and bool(value)
 
 
 def _openai(found: _Found) -> None:
@@ -142,19 +172,39 @@ def _openai(found: _Found) -> None:
     if "cache_write_tokens" not in found.quantities:
         found.add("cache_write_tokens", "cache_creation_input_tokens")
     found.add("audio_input_seconds", "seconds")  # transcriptions billed by duration
+    found.add("web_searches", "server_tool_use", "web_search_requests")  # LiteLLM again
+
+
+_ANTHROPIC_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 def _anthropic(found: _Found) -> None:
-    """Messages: `input_tokens` leaves the cached ones out, so they are added up."""
-    for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"):
-        found.add("input_tokens", name)
-    found.add("cached_input_tokens", "cache_read_input_tokens")
-    found.add("cache_write_tokens", "cache_creation_input_tokens")
-    found.add("cache_write_5m_tokens", "cache_creation", "ephemeral_5m_input_tokens")
-    found.add("cache_write_1h_tokens", "cache_creation", "ephemeral_1h_input_tokens")
-    found.add("output_tokens", "output_tokens")
+    """Messages: `input_tokens` leaves the cached ones out, so they are added up. The object sums its turns of type
+    message; those that compact the conversation are billed besides, those of an advising model at another price.
+    """
+    _anthropic_turn(found, None)
     found.add("reasoning_tokens", "output_tokens_details", "thinking_tokens")
     found.add("web_searches", "server_tool_use", "web_search_requests")
+    found.unknown("server_tool_use", known=("web_search_requests", "web_fetch_requests"))  # fetching costs tokens alone
+    found.read.add("iterations")
+    turns = found.usage.get("iterations")
+    for turn in turns if isinstance(turns, list) else []:
+        kind = turn.get("type") if isinstance(turn, Mapping) else None
+        if kind == "compaction":
+            _anthropic_turn(found, turn)
+        elif isinstance(kind, str) and kind not in ("message", "fallback_message"):
+            for name in (*_ANTHROPIC_INPUT, "output_tokens"):
+                found.add(f"{kind[:30]}_{name}", name, of=turn)
+
+
+def _anthropic_turn(found: _Found, turn: Mapping[str, Any] | None) -> None:
+    for name in _ANTHROPIC_INPUT:
+        found.add("input_tokens", name, of=turn)
+    found.add("cached_input_tokens", "cache_read_input_tokens", of=turn)
+    found.add("cache_write_tokens", "cache_creation_input_tokens", of=turn)
+    found.add("cache_write_5m_tokens", "cache_creation", "ephemeral_5m_input_tokens", of=turn)
+    found.add("cache_write_1h_tokens", "cache_creation", "ephemeral_1h_input_tokens", of=turn)
+    found.add("output_tokens", "output_tokens", of=turn)
 
 
 def _gemini(found: _Found) -> None:
@@ -181,18 +231,42 @@ _OPENAI_NAMES = {"prompt_tokens", "completion_tokens"} | {
     for side in ("prompt", "completion", "input", "output")
     for details in ("tokens_details", "token_details")
 }
+_OPENAI_TYPES = ("tokens", "duration")  # of a transcription
 _ANTHROPIC_NAMES = {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
 _GEMINI_NAMES = {"promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount"}
 
 
-def _recognised(usage: Mapping[str, Any]) -> Callable[[_Found], None] | None:
+def format_of(usage: Mapping[str, Any]) -> str | None:
+    """Whose object it is, by the names that only that provider uses; None for our own meters."""
     names = usage.keys()
     if names & _GEMINI_NAMES:
-        return _gemini
+        return "gemini"
     if "prompt_tokens" in names or "completion_tokens" in names:
-        return _openai
+        return "openai"
     if "input_tokens" in names and names & _ANTHROPIC_NAMES:
-        return _anthropic
-    if any(isinstance(usage.get(name), Mapping) for name in _OPENAI_NAMES):
-        return _openai
+        return "anthropic"
+    if any(isinstance(usage.get(name), Mapping) for name in _OPENAI_NAMES) or usage.get("type") in _OPENAI_TYPES:
+        return "openai"
     return None
+
+
+# Which price a provider says it served at, by the names that say it. What is not listed says the usual one.
+_TIERS = {"batch": "batch", "priority": "priority", "flex": "flex", "fast": "fast"}
+_TRAFFIC = {"on_demand_priority": "priority", "on_demand_flex": "flex"}
+TIER_NAMES: Mapping[str, Mapping[str, str]] = {
+    "service_tier": _TIERS,
+    "serviceTier": _TIERS,
+    "trafficType": _TRAFFIC,
+    "speed": _TIERS,
+}
+
+
+def variant_of(usage: Mapping[str, Any], fmt: str | None = None) -> dict[str, str]:
+    """The variant of the price that a provider's object names: {"tier": "batch"}, or nothing."""
+    if usage.keys().isdisjoint(TIER_NAMES) or not (fmt or format_of(usage)):
+        return {}
+    for name, tiers in TIER_NAMES.items():
+        said = usage.get(name)
+        if isinstance(said, str) and (tier := tiers.get(said.lower())):
+            return {"tier": tier}
+    return {}

@@ -11,7 +11,7 @@ from billing.ledger.services import request_hash
 from billing.metering.errors import EventRejected
 from billing.metering.events import plain
 from billing.metering.numbers import quantity
-from billing.metering.validate import parse_usage, parse_variant, text
+from billing.metering.validate import parse_usage, parse_variant, served, text
 from billing.usage.errors import UsageRefused
 
 FIELDS = frozenset({"model", "usage", "usage_format", "variant", "text", "max_output_tokens", "project", "task"})
@@ -92,11 +92,12 @@ def json_object(raw: object, fields: Set[str]) -> Mapping[str, Any]:
 
 def _wanted(body: Mapping[str, Any]) -> Wanted:
     usage, words = body.get("usage"), body.get("text")
-    most, variant = body.get("max_output_tokens"), body.get("variant")
+    most, variant, form = body.get("max_output_tokens"), body.get("variant"), body.get("usage_format")
+    spoken = {} if variant is None else parse_variant(variant)
     return Wanted(
         model=text(body.get("model"), "/model", 200),
-        usage={} if usage is None else parse_usage(usage, body.get("usage_format")),
-        variant={} if variant is None else parse_variant(variant),
+        usage={} if usage is None else parse_usage(usage, form),
+        variant=spoken if usage is None else served(spoken, usage, form),
         text=None if words is None else text(words, "/text", LONGEST_TEXT),
         max_output_tokens=None if most is None else quantity(most, "/max_output_tokens"),
         project=text(body.get("project"), "/project", 120),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from billing.pricing.normalise import UsageError, normalise
+from billing.pricing.normalise import UsageError, normalise, variant_of
 
 OPENAI_CHAT = {
     "prompt_tokens": 1117,
@@ -168,6 +168,31 @@ def test_what_is_no_quantity_is_named(value: object, fmt: str | None) -> None:
 def test_a_number_that_no_sum_can_hold_is_named(value: object, fmt: str | None) -> None:
     with pytest.raises(UsageError, match="completion_tokens must not exceed"):
         normalise({"prompt_tokens": 1, "completion_tokens": value}, fmt)
+
+
+@pytest.mark.parametrize(
+    ("usage", "form", "variant"),
+    [
+        (ANTHROPIC, None, {}),
+        (ANTHROPIC | {"service_tier": "batch"}, None, {"tier": "batch"}),
+        (ANTHROPIC | {"service_tier": "priority", "speed": "fast"}, "anthropic", {"tier": "priority"}),
+        (ANTHROPIC | {"speed": "fast"}, None, {"tier": "fast"}),
+        (GEMINI | {"trafficType": "ON_DEMAND_FLEX"}, "gemini", {"tier": "flex"}),
+        (GEMINI | {"trafficType": "PROVISIONED_THROUGHPUT"}, None, {}),
+        (ANTHROPIC | {"service_tier": ["batch"], "speed": 5}, None, {}),
+        ({"input_tokens": 5, "service_tier": "batch"}, None, {}),  # our own names: the variant says it
+        ({"input_tokens": 5, "service_tier": "batch"}, "openai", {"tier": "batch"}),
+    ],
+)
+def test_an_object_says_which_price_it_was_served_at(
+    usage: dict[str, Any], form: str | None, variant: dict[str, str]
+) -> None:
+    assert variant_of(usage, form) == variant
+
+
+@pytest.mark.parametrize("turns", [1, "x", [None, 5, {"type": 5, "input_tokens": 9}, {"input_tokens": 9}], {}])
+def test_turns_that_say_nothing_are_left_alone(turns: object) -> None:
+    assert normalise(ANTHROPIC | {"iterations": turns}) == normalise(ANTHROPIC)
 
 
 def test_floats_mean_what_they_print() -> None:
