@@ -18,7 +18,7 @@ FIRST_SEQ = 8_300_000_000
 FIRST_OPERATION = 8_400_000_000
 EVENT_ID = "floor-event-id"
 LOCK = "FOR NO KEY UPDATE"
-SEQ, OPERATION = WALLET_COLUMNS.index("seq"), len(WALLET_COLUMNS)  # in the row that the lock gives
+SEQ, OPERATION = WALLET_COLUMNS.index("seq"), -2  # in the row that the lock gives
 
 Statement = tuple[str, list[Any]]
 
