@@ -41,9 +41,10 @@ def test_a_session_in_another_time_zone_means_the_same_instant() -> None:
 
 def test_what_python_cannot_hold_is_an_error_and_no_other_date() -> None:
     for text in ("infinity", "10000-01-01 00:00:00+00"):
-        with connection.cursor() as cursor, pytest.raises(DataError):
+        with connection.cursor() as cursor:
             cursor.execute("SELECT %s::timestamptz", [text])
-            cursor.fetchone()
+            with pytest.raises(DataError):
+                cursor.fetchone()
 
 
 def test_psycopg_itself_reads_the_same() -> None:
