@@ -8,6 +8,8 @@ SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PY := .venv/bin/python
 # Commands of the development must not touch the data of a running portal.
 TEST_HOME := PURSER_HOME=$(CURDIR)/var/test
+# Two processes, each with a database of its own; the tests of a file stay together.
+DIVIDED := -n 2 --dist loadfile
 
 # $(call with_python,script arguments)
 define with_python
@@ -23,10 +25,10 @@ run: install ## Start the portal with all it needs; PORT and PURSER_HOME are hon
 	@exec $(PY) -m portal.run
 
 test: install-dev ## Run the tests (embedded PostgreSQL, small sizes, at most 10 minutes)
-	@$(TEST_HOME) $(PY) -m pytest -q --complete -m "not slow" $(ARGS)
+	@$(TEST_HOME) $(PY) -m pytest -q --complete $(DIVIDED) -m "not slow" $(ARGS)
 
 test-full: install-dev ## Run all tests at full size
-	@$(TEST_HOME) $(PY) -m pytest -q --complete $(ARGS)
+	@$(TEST_HOME) $(PY) -m pytest -q --complete $(DIVIDED) $(ARGS)
 
 lint: install-dev ## Style, types, import directions, migrations, deployment checks
 	$(PY) -m ruff check --quiet .

@@ -4,9 +4,12 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from portal.home import BASE_DIR
 
+# One of several processes among which pytest-xdist divides the tests; empty when there is one.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
@@ -21,3 +24,10 @@ if "PURSER_HOME" not in os.environ:
     else:
         os.environ["PURSER_HOME"] = tempfile.mkdtemp(prefix="purser-test-")
         atexit.register(shutil.rmtree, os.environ["PURSER_HOME"], ignore_errors=True)
+
+if WORKER and Path(os.environ["PURSER_HOME"]).name != WORKER:
+    # Each has a home, and so an embedded server, of its own, and a Redis database; pytest-django names databases apart.
+    os.environ["PURSER_HOME"] = str(Path(os.environ["PURSER_HOME"]) / WORKER)
+    if redis := os.environ.get("REDIS_URL"):
+        server, _, number = redis.rpartition("/")
+        os.environ["REDIS_URL"] = f"{server}/{int(number) + 1 + int(WORKER.removeprefix('gw'))}"

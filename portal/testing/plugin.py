@@ -21,11 +21,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     if session.config.option.complete and not os.environ["CHROMIUM"]:
         pytest.exit("purser: the page tests need Chromium: apt-get install chromium, or set CHROMIUM", returncode=1)
-    if EMBEDDED:
+    if EMBEDDED and not _divides(session.config):
         try:
             _shares.append(ensure_running(home(), durable=False))
         except EmbeddedError as error:
             pytest.exit(f"purser: {error}", returncode=1)
+
+
+def _divides(config: pytest.Config) -> bool:
+    """Whether this process only hands out tests to others."""
+    return bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(trylast=True)
