@@ -54,6 +54,7 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
             "request_limits",
             "qualities",
             "overdraft",
+            "concurrency",
             "features",
             "intended_for",
         )
@@ -63,7 +64,8 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
             "allowances": 'Included per period before credits are used: {"input_characters": "1000"}',
             "request_limits": 'Most per request: {"input_characters": "500"}',
             "qualities": "Allowed qualities, separated by commas. Empty: all.",
-            "features": "What the plan's card lists, separated by commas.",
+            "concurrency": "Requests at the same time, told to your backend by the API. Empty: as many as wanted.",
+            "features": "What the plan's card lists, separated by commas. Your backend can ask for each of them.",
         }
         widgets = {
             "allowances": UnfoldAdminTextareaWidget(attrs={"rows": 3}),

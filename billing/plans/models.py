@@ -29,7 +29,12 @@ class PlanVersion(models.Model):
     request_limits = models.JSONField(default=dict, blank=True)  # meter -> most per request, decimal string
     qualities = ArrayField(models.CharField(max_length=30), default=list, blank=True)  # allowed; empty = all
     overdraft = models.BigIntegerField(default=0)  # nano-credits that authorisations may go below zero
-    features = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    concurrency = models.PositiveIntegerField(
+        null=True, blank=True
+    )  # requests at the same time; null: as many as wanted
+    features = ArrayField(
+        models.CharField(max_length=120), default=list, blank=True
+    )  # texts; their slugs are asked for
     intended_for = models.CharField(max_length=120, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
 
@@ -39,6 +44,9 @@ class PlanVersion(models.Model):
             models.UniqueConstraint(fields=["plan", "number"], name="plan_version_number_once"),
             models.CheckConstraint(
                 condition=Q(monthly_credits__gte=0, overdraft__gte=0), name="plan_amounts_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(concurrency=None) | Q(concurrency__gt=0), name="plan_concurrency_positive"
             ),
         ]
 

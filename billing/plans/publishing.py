@@ -50,6 +50,7 @@ def version_publish(*, version: PlanVersion, actor: User | str, request: HttpReq
             "allowances": version.allowances,
             "request_limits": version.request_limits,
             "qualities": version.qualities,
+            "concurrency": version.concurrency,
         },
         request=request,
     )

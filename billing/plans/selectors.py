@@ -22,6 +22,7 @@ class PlanLimits:
     qualities: tuple[str, ...]  # lower case; empty: all
     overdraft: int  # nano-credits that authorisations may go below zero
     features: tuple[str, ...]
+    concurrency: int | None = None  # requests at the same time; None: as many as wanted
 
     def allows_quality(self, quality: str) -> bool:
         return not self.qualities or quality.lower() in self.qualities
@@ -52,6 +53,7 @@ def _load(workspace_id: int) -> PlanLimits:
         qualities=tuple(quality.lower() for quality in version.qualities),
         overdraft=version.overdraft,
         features=tuple(version.features),
+        concurrency=version.concurrency,
     )
 
 
