@@ -11,7 +11,7 @@ from ninja.renderers import BaseRenderer
 from billing.api import bodies, jsontext
 from billing.api.middleware import problem_of
 from billing.api.problems import Problem, pointer
-from billing.api.routes import credits, entitlements, holds, pricing, proof, statement, usage, workspaces
+from billing.api.routes import credits, entitlements, holds, plans, pricing, proof, statement, usage, workspaces
 
 
 class ExactParser(Parser):
@@ -40,6 +40,7 @@ api.add_router("/usage", holds.router)
 api.add_router("/credits", credits.router)
 api.add_router("/credits", proof.router)
 api.add_router("/credits", statement.router)
+api.add_router("/plans", plans.router)
 api.add_router("/entitlements", entitlements.router)
 api.add_router("/pricing", pricing.router)
 api.add_router("/workspaces", workspaces.router)

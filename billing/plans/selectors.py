@@ -65,6 +65,13 @@ def subscribed_version(workspace_id: int) -> PlanVersion | None:
     return subscription.version if subscription else None
 
 
+def plans_on_offer() -> list[PlanVersion]:
+    """What new subscribers can choose: the newest published version of each plan, in the operator's order."""
+    published = PlanVersion.objects.filter(published_at__isnull=False).select_related("plan")
+    newest = published.order_by("plan__position", "plan__key", "-number").distinct("plan__position", "plan__key")
+    return list(newest)
+
+
 def newest_version(plan_key: str) -> PlanVersion | None:
     """What a new subscriber of the plan gets: its newest published version."""
     published = PlanVersion.objects.filter(plan__key=plan_key, published_at__isnull=False)

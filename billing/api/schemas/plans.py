@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from billing.api.schemas.base import Described, Instant, Number
+from billing.api.schemas.base import Credits, Described, Instant, Nano, Number
 
 Kind = Literal["feature", "quality", "allowance", "request_limit", "concurrency", "overdraft"]
 
@@ -28,3 +28,41 @@ class Entitlement(Described):
 class Entitlements(Described):
     plan: str | None
     data: list[Entitlement]
+
+
+class Money(Described):
+    amount: int = Field(description="In the currency's smallest unit: cents.")
+    currency: Literal["usd"]
+
+
+class IncludedQuantity(Described):
+    meter: str
+    included: Number = Field(description="Per period, before credits are used; nothing of it rolls over.")
+
+
+class MostPerRequest(Described):
+    meter: str
+    most: Number
+
+
+class PlanDocument(Described):
+    plan: str = Field(description="The plan's key.")
+    name: str
+    version: int
+    current: bool = Field(description="Whether the workspace is on this version.")
+    monthly_price: Money
+    monthly_credits: Credits
+    monthly_credits_nano: Nano
+    rollover_months: int = Field(description="Further periods in which unused monthly credits stay usable.")
+    allowances: list[IncludedQuantity]
+    request_limits: list[MostPerRequest]
+    qualities: list[str] | None = Field(description="Null: all of them.")
+    concurrency: int | None = Field(description="Requests at once; null: no limit.")
+    overdraft: Credits = Field(description="Credits that authorisations may go below zero.")
+    overdraft_nano: Nano
+    features: list[str] = Field(description="For people.")
+    intended_for: str | None
+
+
+class Plans(Described):
+    data: list[PlanDocument]

@@ -106,6 +106,7 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/ledger",
         "/api/v1/credits/proof",
         "/api/v1/credits/statement",
+        "/api/v1/plans",
         "/api/v1/entitlements",
         "/api/v1/entitlements/{feature}",
         "/api/v1/pricing/models",
@@ -181,6 +182,7 @@ def test_answers_are_as_described(api: Api) -> None:
     for feature in ("concurrency", "quality.premium", "nothing", "a b"):
         check(api.get(f"/api/v1/entitlements/{feature}"), "/api/v1/entitlements/{feature}", "get")
     check(api.get("/api/v1/entitlements"), "/api/v1/entitlements", "get")
+    check(api.get("/api/v1/plans"), "/api/v1/plans", "get")
     credits = [f"/api/v1/credits/{name}" for name in ("summary", "lots", "ledger", "proof")]
     for path in (*credits, "/api/v1/pricing/models"):
         check(api.get(path), path, "get")

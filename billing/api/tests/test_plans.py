@@ -1,0 +1,39 @@
+from accounts.models import Workspace
+from billing.api.tests.conftest import Api, key_of
+from billing.credits import clock
+from billing.plans.models import Plan, PlanVersion
+from billing.plans.selectors import forget_limits
+from billing.plans.services import plan_start
+
+PATH = "/api/v1/plans"
+
+
+def test_the_shipped_plans_are_listed_with_the_workspaces_own_marked(api: Api, funded: Workspace) -> None:
+    plan_start(workspace=funded, plan_key="pro")
+    forget_limits(funded.pk)
+
+    free, pro = api.get(PATH).json["data"]
+
+    assert (free["plan"], free["current"], pro["plan"], pro["current"]) == ("free", False, "pro", True)
+    assert free["monthly_price"] == {"amount": 0, "currency": "usd"}
+    assert pro["monthly_price"] == {"amount": 2900, "currency": "usd"}
+    assert free["allowances"] == [{"meter": "input_characters", "included": 1000}]
+    assert pro["request_limits"] == [{"meter": "input_characters", "most": 5000}]
+    assert pro["qualities"] == ["standard", "premium", "ultra"]
+    assert (pro["monthly_credits"], pro["monthly_credits_nano"], pro["concurrency"]) == (0, "0", None)
+
+
+def test_a_draft_is_not_on_offer_and_a_newer_version_takes_the_place_of_an_older(api: Api) -> None:
+    PlanVersion.objects.create(plan=Plan.objects.get(key="pro"), number=2, monthly_credits=5, published_at=clock.now())
+    PlanVersion.objects.create(plan=Plan.objects.get(key="pro"), number=3)
+    PlanVersion.objects.create(plan=Plan.objects.create(key="draft", name="Draft"), number=1)
+
+    found = api.get(PATH).json["data"]
+
+    assert [(each["plan"], each["version"]) for each in found] == [("free", 1), ("pro", 2)]
+    assert found[1]["monthly_credits_nano"] == "5"
+
+
+def test_a_service_key_need_not_name_a_workspace(api: Api, funded: Workspace) -> None:
+    assert [each["current"] for each in Api(key_of(None)).get(PATH).json["data"]] == [False, False]
+    assert Api(key_of(funded, "billing:read")).get(PATH).status == 403
