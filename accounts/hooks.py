@@ -24,6 +24,9 @@ person_verified: list[Callable[[User], None]] = []
 # Called inside the transaction of every change to access: see `emit` for the arguments.
 audited: list[Callable[..., Any]] = []
 
+# Called first in the transaction that rotates a key, before its row is locked: for what must be locked before that.
+key_rotating: list[Callable[[ApiKey], None]] = []
+
 # Called inside the transaction that rotates a key, with the old key and the one that takes its place.
 key_rotated: list[Callable[[ApiKey, ApiKey], None]] = []
 

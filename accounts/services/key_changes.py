@@ -71,6 +71,8 @@ def api_key_rotate(
     if grace not in GRACES:
         raise Refused("Choose one of the times that are offered.", field="grace")
     with transaction.atomic():
+        for subscriber in hooks.key_rotating:
+            subscriber(key)
         current = _locked(key, by)
         if current.replaced_by_id is not None:
             raise Refused("This key was rotated before: rotate the one that took its place.")
@@ -92,8 +94,8 @@ def api_key_rotate(
         current.expires_at = ends if current.expires_at is None else min(ends, current.expires_at)
         current.replaced_by = new
         current.save(update_fields=["expires_at", "replaced_by"])
-        for subscriber in hooks.key_rotated:
-            subscriber(current, new)
+        for listener in hooks.key_rotated:
+            listener(current, new)
         hooks.emit(
             action="api_key.rotated",
             actor=by,

@@ -45,7 +45,7 @@ class Source:
     @property
     def by_customer(self) -> bool:
         """Whether a key of the workspace reports, and not the operator's backend."""
-        return self.origin == "workspace" or self.origin.startswith("ce:workspace:")
+        return self.key_class == "workspace"
 
     @property
     def key_class(self) -> str:

@@ -24,9 +24,10 @@ class Known(Generic[K, V]):
 
     def remember(self, found: Mapping[K, V]) -> None:
         """After the commit; a roll-back forgets it."""
-        transaction.on_commit(lambda: self._keep(dict(found)))
+        transaction.on_commit(lambda: self.keep(dict(found)))
 
-    def _keep(self, found: dict[K, V]) -> None:
+    def keep(self, found: Mapping[K, V]) -> None:
+        """At once: for what is committed already."""
         if len(self._ids) + len(found) > self._limit:
             self._ids.clear()
         self._ids |= found

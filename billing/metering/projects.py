@@ -40,7 +40,10 @@ def existing_project(workspace_id: int, source: Source, name: str) -> int | None
     if source.project_id is not None or not name:
         return source.project_id
     slug = project_slug(name)
-    return known.get((workspace_id, slug)) or _stored(workspace_id, slug)
+    found = known.get((workspace_id, slug))
+    if found is None and (found := _stored(workspace_id, slug)) is not None:
+        known.remember({(workspace_id, slug): found})
+    return found
 
 
 def project_ids(workspace_id: int, names: set[str]) -> dict[str, int | None]:

@@ -24,11 +24,12 @@ from billing.metering.allowances import Allowances, Due, open_at, with_what_is_d
 from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
-from billing.metering.projects import existing_project
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
 from billing.usage.budgets.holding import budgets_for, note_refusal
+from billing.usage.budgets.pace import pause_of, refuse_paused
+from billing.usage.budgets.rules import rules_of
 from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
 from billing.usage.estimate import priced_lines, rated
 from billing.usage.request import HoldRequest, hold_request
@@ -92,22 +93,24 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
 
 
 def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
-    also = [open_at(named.workspace_id, None, now=now or clock.now())]
-    if named.key:
-        also.append(ledger_store.find(named.workspace_id, named.namespace, named.key))
+    pause = pause_of(request.source)
+    known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
+    also = [open_at(named.workspace_id, None, now=now or clock.now()), *pause, *known]
     with open_book(named.workspace_id, now=now, also=also) as book:
-        included, *known = book.extra
-        if known and known[0]:
-            ((digest, result),) = known[0]
+        included, *found = book.extra
+        paused, before = found[: len(pause)], found[len(pause) :]
+        if before and before[0]:
+            ((digest, result),) = before[0]
             return _repeated(named, bytes(digest), json.loads(result))
+        refuse_paused(paused)
         return _new(request, named, book, included, due)
 
 
 def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: Due) -> Authorized:
     allowances = Allowances(included, workspace_id=named.workspace_id, now=book.now, due=due)
     rating, amount = _priced(request, allowances, book.now)
-    project = existing_project(named.workspace_id, request.source, request.asked.wanted.project)
-    budgets = budgets_for(book, request.source, project)
+    project = request.asked.wanted.project
+    budgets = budgets_for(rules_of(book), request.source, workspace_id=named.workspace_id, project=project, at=book.now)
     budgets.check(amount)
     operation = named.operation()
     hold = _hold(request, book, operation, amount)

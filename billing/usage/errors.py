@@ -31,12 +31,11 @@ class OutOfCredits(UsageRefused):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A budget as it stands at an instant. Amounts are nano-credits; `held` is of open holds. `name` is that of its
-    project, key or member, empty for the whole workspace.
+    project, key or member, empty for the whole workspace and where nobody asked.
     """
 
     budget_id: int
     level: str
-    name: str
     period: str
     amount: int
     stops: bool
@@ -44,30 +43,29 @@ class Standing:
     held: int
     starts_at: datetime
     resets_at: datetime
+    name: str = ""
 
     @property
     def left(self) -> int:
         """What may still be spent or held; negative once usage that happened was more."""
         return self.amount - self.spent - self.held
 
-    @property
-    def what(self) -> str:
+    def called(self, workspace: str = "this workspace") -> str:
         """ "The monthly budget of the project “prod”"."""
         often = {"day": "daily", "month": "monthly"}[self.period]
-        whose = "this workspace" if not self.name else f"the {self.level} “{self.name}”"
+        whose = f"the {self.level} “{self.name}”" if self.name else workspace
         return f"The {often} budget of {whose}"
 
 
 class BudgetExceeded(UsageRefused):
     """A budget that stops requests has less left than this one needs (nano-credits)."""
 
-    def __init__(self, standing: Standing, *, needed: int) -> None:
-        left = max(standing.left, 0)
+    def __init__(self, standing: Standing, *, needed: int, unit: str) -> None:
+        left = f"{credits(max(standing.left, 0)):f} of {credits(standing.amount):f} {unit}"
         super().__init__(
             "budget_exceeded",
-            f"{standing.what} has {credits(left):f} of {credits(standing.amount):f} left, this request needs"
-            f" {credits(needed):f}. Nothing was held or charged. It starts anew at {standing.resets_at:%Y-%m-%d %H:%M}"
-            " UTC; until then raise it, or ask for less.",
+            f"{standing.called()} has {left} left, this request needs {credits(needed):f}. Nothing was held or charged."
+            f" It starts anew at {standing.resets_at:%Y-%m-%d %H:%M} UTC; until then raise it, or ask for less.",
         )
         self.standing = standing
         self.needed = needed
@@ -76,11 +74,11 @@ class BudgetExceeded(UsageRefused):
 class KeyPaused(UsageRefused):
     """The key spent far faster than it usually does, and waits for a person."""
 
-    def __init__(self, since: datetime, spent: int) -> None:
+    def __init__(self, since: datetime, spent: int, *, unit: str) -> None:
         super().__init__(
             "budget_exceeded",
-            f"This key was paused at {since:%Y-%m-%d %H:%M} UTC: it spent {credits(spent):f} within a minute, far more"
-            " than it usually does. Nothing was held or charged. Owners, admins and billing managers of the workspace"
+            f"This key was paused at {since:%Y-%m-%d %H:%M} UTC: it spent {credits(spent):f} {unit} within a minute,"
+            " far more than usual. Nothing was held or charged. Owners, admins and billing managers of the workspace"
             " can resume it on the page Budgets.",
         )
         self.since = since

@@ -10,8 +10,8 @@ from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, credits
 from billing.foundation.site.selectors import site
 from billing.ledger import selectors as ledger
+from billing.ledger.session import read
 from billing.metering.events import Source
-from billing.metering.projects import existing_project
 from billing.metering.rated import cost_usd
 from billing.metering.receipts import ReceiptLine, UsageTotals
 from billing.metering.selectors.included import allowances
@@ -19,9 +19,10 @@ from billing.metering.split import largest_remainder
 from billing.pricing.book import prices_for
 from billing.pricing.rating import Rating, rate
 from billing.pricing.tariff import ModelPrices
-from billing.usage.budgets.holding import covering, note_refusal, refuse_paused
-from billing.usage.budgets.rules import Subject, rules_at
-from billing.usage.errors import BudgetExceeded, OutOfCredits, Standing, UsageRefused
+from billing.usage.budgets.holding import budgets_for, exceeded, named, note_refusal
+from billing.usage.budgets.pace import pause_of, refuse_paused
+from billing.usage.budgets.rules import rules_at
+from billing.usage.errors import OutOfCredits, Standing, UsageRefused
 from billing.usage.expected import estimate_size
 from billing.usage.limits import check_limits
 from billing.usage.sizing import Sized, audio_seconds
@@ -74,7 +75,7 @@ def estimated(
         raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, headroom=balance.headroom)
     budget = _budget(workspace.pk, wanted, source, balance)
     if rating.nano and budget is not None and budget.left <= 0:
-        refused = BudgetExceeded(budget, needed=rating.nano)
+        refused = exceeded(budget, needed=rating.nano)
         note_refusal(refused, now)
         raise refused
     totals = UsageTotals.of(size.usage)
@@ -148,12 +149,10 @@ def _left(workspace_id: int, now: datetime) -> Mapping[str, Decimal]:
 
 def _budget(workspace_id: int, wanted: Wanted, source: Source, balance: ledger.Balance) -> Standing | None:
     """The budget with least left of those that stop this request. Raises KeyPaused."""
-    refuse_paused(source)
+    refuse_paused(read(*pause_of(source)))
     rules = rules_at(workspace_id, balance.budget_revision)
-    if not rules.all:
-        return None
-    project = existing_project(workspace_id, source, wanted.project)
-    return covering(rules, Subject(project, source.api_key_id, source.member_id), balance.as_of).nearest
+    found = budgets_for(rules, source, workspace_id=workspace_id, project=wanted.project, at=balance.as_of).nearest
+    return None if found is None else named([found])[0]
 
 
 def _out_of(needed: int, balance: ledger.Balance) -> str:

@@ -61,6 +61,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "max_end_users": "Per workspace; usage of further end users is summed as “other” that day.",
             "velocity_factor": "A customer's key is paused when it spends more in a minute than so many times its"
             " busiest minute of this week and the last one. 0 switches it off.",
+            "velocity_minimum": "A key that spent nothing in that time may spend so many times this in a minute.",
         }
 
     def clean_usd_per_credit(self) -> Any:

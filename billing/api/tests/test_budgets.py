@@ -33,7 +33,7 @@ def test_an_authorisation_beyond_a_budget_is_402_and_holds_nothing(api: Api, fun
     answer = api.post(AUTHORIZE, messages(5), **{"Idempotency-Key": "k"})
 
     assert (answer.status, answer.json["code"]) == (402, "budget_exceeded")
-    assert answer.json["detail"].startswith("The monthly budget of this workspace has 4 of 10 left")
+    assert answer.json["detail"].startswith("The monthly budget of this workspace has 4 of 10 credits left")
     assert answer.json["needed"] == 5
     standing = answer.json["budget"]
     assert {name: standing[name] for name in ("level", "name", "period", "limit", "spent", "held", "left")} == {
@@ -65,7 +65,7 @@ def test_without_a_budget_the_estimate_says_so(api: Api) -> None:
 def test_a_key_that_spends_far_too_fast_is_paused_until_it_is_resumed(
     customer: Api, api: Api, funded: Workspace, alice_client: Client
 ) -> None:
-    site_update(changes={"velocity_minimum": Decimal(20)}, actor="test")
+    site_update(changes={"velocity_factor": 1, "velocity_minimum": Decimal(20)}, actor="test")
     assert customer.post(USAGE, messages(21, event_id="e1")).status == 201
     for path in (AUTHORIZE, ESTIMATE):
         answer = customer.post(path, messages(1))

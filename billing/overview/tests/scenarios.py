@@ -172,7 +172,7 @@ def budgeted(workspace: Workspace) -> None:
     project = Project.objects.get_or_create(workspace=workspace, slug="night", defaults={"name": "Night shift"})[0]
     key, _ = api_key_create(kind=KeyKind.WORKSPACE, workspace=workspace, name="nightly", scopes=["usage:read"])
     source = Source("workspace", key.pk, member_id=alice.pk)
-    site_update(changes={"velocity_minimum": 1}, actor="test")
+    site_update(changes={"velocity_factor": 1, "velocity_minimum": 1}, actor="test")
     for period, credits, stops, subject in (
         ("month", 500, True, {}),
         ("day", 3, True, {"project": project}),

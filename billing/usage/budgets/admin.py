@@ -61,7 +61,10 @@ class KeyPaceAdmin(ReadOnly):
     def usual(self, pace: KeyPace) -> str:
         return format.exact_text(max(pace.busiest, pace.busiest_before))
 
-    @admin.action(description="Resume paused keys", permissions=["view"])
+    def has_resume_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("budgets.change_keypace")
+
+    @admin.action(description="Resume paused keys", permissions=["resume"])
     def resume(self, request: HttpRequest, chosen: QuerySet[KeyPace]) -> None:
         actor = cast(User, request.user)
         paces = chosen.filter(paused_at__isnull=False).select_related("api_key__workspace")

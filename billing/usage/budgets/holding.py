@@ -1,26 +1,31 @@
 """May this be spent? Asked before a request, and kept to with its hold. Amounts are nano-credits."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
+from django.db import connection
 
-from billing.ledger.book import Book
+from billing.foundation.site.selectors import site
 from billing.ledger.journal import Journal
 from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
 from billing.ledger.session import read
 from billing.metering.events import Source
-from billing.usage.budgets.models import BudgetPeriod
-from billing.usage.budgets.pace import paused_since
+from billing.metering.projects import existing_project
 from billing.usage.budgets.periods import Span
-from billing.usage.budgets.rules import Rule, Rules, Subject, rules_of
-from billing.usage.errors import BudgetExceeded, KeyPaused, Standing
+from billing.usage.budgets.rules import Rule, Rules, Subject, subject_names
+from billing.usage.errors import BudgetExceeded, Standing
 
+# A hold whose time is over keeps nothing, also while nobody has posted that.
 _STANDING = """
-SELECT b.id, b.held, p.starts_at, p.spent FROM budgets_budget b
-LEFT JOIN budgets_budgetperiod p ON p.budget_id = b.id AND p.ends_at > %s::timestamptz
+SELECT b.id, b.held - coalesce((
+        SELECT sum(k.amount) FROM ledger_hold h JOIN budgets_budgethold k ON k.hold_id = h.operation_id
+        WHERE h.workspace_id = b.workspace_id AND h.open_until <= asked.at AND k.budget_id = b.id
+    ), 0)::bigint, p.starts_at, p.spent
+FROM (SELECT %s::timestamptz AS at) asked CROSS JOIN budgets_budget b
+LEFT JOIN budgets_budgetperiod p ON p.budget_id = b.id AND p.ends_at > asked.at
 WHERE b.id = ANY(%s::bigint[])
 """
 _HOLD = """
@@ -39,6 +44,13 @@ FROM (SELECT budget_id, sum(amount)::bigint AS amount FROM ended GROUP BY budget
 """
 
 
+_REFUSED = """
+INSERT INTO budgets_budgetperiod AS running (budget_id, starts_at, ends_at, spent, refused_at)
+SELECT id, %s, %s, 0, %s FROM budgets_budget WHERE id = %s AND amount = %s FOR KEY SHARE
+ON CONFLICT (budget_id, starts_at) DO UPDATE SET refused_at = excluded.refused_at WHERE running.refused_at IS NULL
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Covering:
     """The budgets that cover a request, as they stand at an instant."""
@@ -53,7 +65,7 @@ class Covering:
     def check(self, needed: int) -> None:
         """Raises BudgetExceeded when a budget that stops requests has less than `needed` left."""
         if needed and (tightest := self.nearest) is not None and needed > tightest.left:
-            raise BudgetExceeded(tightest, needed=needed)
+            raise exceeded(tightest, needed=needed)
 
     def hold_writes(self, hold: int, amount: int) -> list[Statement]:
         """What keeps `amount` of each budget for a hold; it goes with the book that writes the hold."""
@@ -63,32 +75,34 @@ class Covering:
         return [(_HOLD, (str(hold), str(amount), ids, str(amount), ids))]
 
 
-def budgets_for(book: Book, source: Source, project_id: int | None) -> Covering:
-    """The budgets a hold counts against, under the wallet lock. Raises KeyPaused."""
-    refuse_paused(source)
-    if book.ended:  # expired at this very moment: what they kept of the budgets is free
-        read(*holds_ended(book, book.ended))
-    return covering(rules_of(book), Subject(project_id, source.api_key_id, source.member_id), book.now)
-
-
-def refuse_paused(source: Source) -> None:
-    """Raises KeyPaused for a workspace's key that spent far faster than it usually does."""
-    if (pause := paused_since(source)) is not None:
-        raise KeyPaused(pause.since, pause.spent)
-
-
-def covering(rules: Rules, subject: Subject, at: datetime) -> Covering:
-    """The budgets of `rules` that cover what `subject` spends, as they stand at `at`."""
+def budgets_for(rules: Rules, source: Source, *, workspace_id: int, project: str, at: datetime) -> Covering:
+    """The budgets that cover a request with the key of `source` for the project of that name, as they stand at `at`.
+    Under the wallet lock, with the rules of its book, that is a promise.
+    """
+    if not rules.all:
+        return Covering()
+    project_id = existing_project(workspace_id, source, project)
+    subject = Subject(project_id, source.api_key_id, source.member_id)
     return Covering(standings(rules, rules.covering(subject), at))
 
 
+def exceeded(standing: Standing, *, needed: int) -> BudgetExceeded:
+    return BudgetExceeded(named([standing])[0], needed=needed, unit=site().credit_name_plural)
+
+
+def named(found: Sequence[Standing]) -> list[Standing]:
+    """The same, with the names that people give to what the budgets are for."""
+    names = subject_names(each.budget_id for each in found)
+    return [replace(each, name=names.get(each.budget_id, "")) for each in found]
+
+
 def standings(rules: Rules, wanted: Sequence[Rule], at: datetime) -> list[Standing]:
-    """How these budgets stand at `at`."""
+    """How these budgets stand at `at`; without their names."""
     if not wanted:
         return []
     (rows,) = read((_STANDING, (at.isoformat(), [str(rule.id) for rule in wanted])))
     held = {row[0]: row[1] for row in rows}
-    spent = {(row[0], row[2]): row[3] for row in rows}
+    spent = {(row[0], row[2]): int(row[3]) for row in rows if row[2] is not None}
     return [
         _standing(rule, period, held[rule.id], spent.get((rule.id, period.starts_at), 0))
         for rule in wanted
@@ -101,7 +115,6 @@ def _standing(rule: Rule, period: Span, held: int, spent: int) -> Standing:
     return Standing(
         budget_id=rule.id,
         level=rule.level,
-        name=rule.name,
         period=rule.period,
         amount=rule.amount,
         stops=rule.stops,
@@ -114,20 +127,15 @@ def _standing(rule: Rule, period: Span, held: int, spent: int) -> Standing:
 
 def holds_ended(book: Journal, holds: Sequence[HoldState]) -> Iterator[Statement]:
     """What `ledger.hooks.holds_ended` asks: they count against no budget any more."""
-    if rules_of(book).all:
+    if book.budget_revision:
         yield _END, ([str(hold.id) for hold in holds],)
 
 
 def note_refusal(refused: BudgetExceeded, at: datetime) -> None:
     """Remember when a budget first refused a request in its period, so that people are told. What the request wanted
-    was rolled back by then.
+    was rolled back by then; a budget that is gone, or has another amount, has nothing to tell.
     """
     standing = refused.standing
-    with transaction.atomic():
-        period, _ = BudgetPeriod.objects.get_or_create(
-            budget_id=standing.budget_id,
-            starts_at=standing.starts_at,
-            defaults={"ends_at": standing.resets_at, "spent": 0},
-        )
-        if period.refused_at is None:
-            BudgetPeriod.objects.filter(pk=period.pk, refused_at=None).update(refused_at=at)
+    values: list[Any] = [standing.starts_at, standing.resets_at, at, standing.budget_id, standing.amount]
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUSED, values)

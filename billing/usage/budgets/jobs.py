@@ -14,10 +14,9 @@ from accounts.roles import Role
 from billing.foundation.due.registry import due_job
 from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
-from billing.usage.budgets.holding import standings
 from billing.usage.budgets.models import BudgetPeriod, KeyPace
-from billing.usage.budgets.recount import PERCENTS
-from billing.usage.budgets.rules import read_rules
+from billing.usage.budgets.recount import PERCENTS, reached
+from billing.usage.budgets.selectors import budget_of
 from billing.usage.errors import Standing
 
 
@@ -41,48 +40,55 @@ def _repeat(tell: Callable[[], bool], limit: int) -> int:
 
 
 def due(now: datetime) -> QuerySet[BudgetPeriod]:
-    """Running periods of which people do not know yet how much is used. A budget that refused a request is used up."""
+    """Running periods of which people do not know yet how much is used, or that a request was refused."""
     nearly, wholly = PERCENTS
-    full = Q(spent__gte=F("budget__amount")) | Q(refused_at__isnull=False)
-    most = Q(spent__gte=F("budget__amount") - F("budget__amount") / 5)  # whole numbers: four fifths, rounded up
-    running = BudgetPeriod.objects.filter(starts_at__lte=now, ends_at__gt=now)
-    return running.filter((full & Q(told_percent__lt=wholly)) | (most & Q(told_percent__lt=nearly)))
+    used_up = Q(spent__gte=F("budget__amount"), told_percent__lt=wholly)
+    nearly_used = Q(spent__gte=F("budget__amount") - F("budget__amount") / 5, told_percent__lt=nearly)  # rounded up
+    refused = Q(refused_at__isnull=False, refusal_told=False)
+    return BudgetPeriod.objects.filter(used_up | nearly_used | refused, starts_at__lte=now, ends_at__gt=now)
 
 
 def _tell_of_a_budget(now: datetime) -> bool:
     with transaction.atomic():
         period = (
             due(now)
-            .select_related("budget__workspace")
+            .select_related("budget__workspace", "budget__member", "budget__api_key__created_by")
             .select_for_update(of=("self",), no_key=True, skip_locked=True)
             .order_by("pk")
             .first()
         )
         if period is None:
             return False
-        budget = period.budget
-        full = period.spent >= budget.amount or period.refused_at is not None
-        period.told_percent = max(PERCENTS) if full else min(PERCENTS)
-        period.save(update_fields=["told_percent"])
-        rules = read_rules(budget.workspace_id)
-        standing = standings(rules, [rule for rule in rules.all if rule.id == budget.pk], now)[0]
-        maker = budget.api_key.created_by if budget.api_key else budget.member
-        _send(
-            workspace=budget.workspace,
-            also=maker,
-            subject=_subject(standing, full=full),
-            template="budgets/email/budget.txt",
-            context={"standing": standing, "full": full, "refused": period.refused_at is not None},
-            kind="budget.used",
-            key=f"budget:{budget.pk}:{period.starts_at.isoformat()}:{budget.amount}:{period.told_percent}",
-        )
+        standing = budget_of(period.budget.workspace, period.budget_id, now)
+        percent = reached(int(period.spent), period.budget.amount)
+        refuses = period.refused_at is not None and not period.refusal_told
+        if standing is not None and (percent > period.told_percent or refuses):
+            _tell_how_it_stands(period, standing, percent=percent, refuses=refuses)
+        period.told_percent = max(percent, period.told_percent)
+        period.refusal_told = period.refused_at is not None
+        period.save(update_fields=["told_percent", "refusal_told"])
     return True
 
 
-def _subject(standing: Standing, *, full: bool) -> str:
-    if not full:
-        return f"{standing.what} is used to {min(PERCENTS)} %"
-    return f"{standing.what} is used up" + (": requests are refused" if standing.stops else "")
+def _tell_how_it_stands(period: BudgetPeriod, standing: Standing, *, percent: int, refuses: bool) -> None:
+    """One message for what is new: how much is used, or else that a request needed more than is left."""
+    budget = period.budget
+    name = standing.called(budget.workspace.name)
+    if percent >= max(PERCENTS):
+        news, subject = "used", f"{name} is used up" + (": requests are refused" if standing.stops else "")
+    elif percent > period.told_percent:
+        news, subject = "used", f"{name} is used to {percent} %"
+    else:
+        news, subject = "refused", f"{name} has refused a request that needed more than is left"
+    _send(
+        workspace=budget.workspace,
+        also=budget.api_key.created_by if budget.api_key else budget.member,
+        subject=subject,
+        template="budgets/email/budget.txt",
+        context={"standing": standing, "name": name, "full": percent >= max(PERCENTS), "refuses": refuses},
+        kind="budget.used",
+        key=f"budget:{budget.pk}:{budget.changes}:{period.starts_at.isoformat()}:{news}:{percent}",
+    )
 
 
 def _tell_of_a_key(now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Budgets, what counts against them, and the pace of keys. Amounts are nano-credits.
 
-All of it is written under the wallet lock of its workspace.
+Budgets and what is counted is written under the wallet lock of its workspace; what people were told, and that a
+request was refused, is not.
 """
 
 from django.conf import settings
@@ -29,6 +30,7 @@ class Budget(models.Model):
     stops = models.BooleanField()  # requests beyond it are refused; else people are only told
     held = models.BigIntegerField(default=0)  # of open holds; it counts in whatever period is running
     counts_from = models.DateTimeField()  # start of the first period that is counted
+    changes = models.PositiveIntegerField(default=0)  # how often it was changed: each time people are told anew
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField()
 
@@ -67,9 +69,10 @@ class BudgetPeriod(models.Model):
     budget = models.ForeignKey(Budget, models.CASCADE, related_name="periods", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    spent = models.BigIntegerField()
+    spent = models.DecimalField(max_digits=30, decimal_places=0)  # a sum may exceed 64 bits
+    told_percent = models.PositiveSmallIntegerField(default=0, db_default=0)  # people know that so much is used
     refused_at = models.DateTimeField(null=True)  # when it first refused a request
-    told_percent = models.PositiveSmallIntegerField(default=0)  # people know that so much of it is used
+    refusal_told = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

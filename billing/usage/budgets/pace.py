@@ -1,22 +1,22 @@
 """How fast a key of a workspace spends, and when that stops it.
 
 A minute in which it spends more than `velocity_factor` times its busiest minute of this week and the last one, and
-more than `velocity_minimum` credits, pauses it: a leaked key or a loop must not empty a wallet overnight. What it has
+more than `velocity_minimum` credits, pauses it: a leaked key or a loop must not empty a wallet overnight. A key that
+spent nothing in that time has no usual; its first minute may have `velocity_factor` times the minimum. What it has
 used is recorded all the same; estimates and authorisations are refused until a person resumes it. Service keys are
 the operator's own backend and never paused.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from billing.credits.units import exact_nano
 from billing.foundation.site.selectors import site
 from billing.ledger.book import Book
-from billing.ledger.roundtrip import Statement
-from billing.ledger.session import read
+from billing.ledger.roundtrip import Rows, Statement
 from billing.metering.events import Source
 from billing.metering.hooks import Spend
+from billing.usage.errors import KeyPaused
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,7 +39,8 @@ WITH spend AS (SELECT %s::bigint AS key, %s::bigint AS workspace, %s::timestampt
     FROM closed
 ), judged AS (
     SELECT counted.*, greatest(this_busiest, this_before) AS usual, paused_at IS NULL AND factor > 0
-        AND this_spent > greatest(minimum, factor * greatest(this_busiest, this_before)) AS pauses
+        AND this_spent > CASE WHEN greatest(this_busiest, this_before) = 0 THEN factor * minimum
+            ELSE greatest(minimum, factor * greatest(this_busiest, this_before)) END AS pauses
     FROM counted
 )
 INSERT INTO budgets_keypace (api_key_id, workspace_id, minute, spent, week, busiest, busiest_before, paused_at,
@@ -53,18 +54,7 @@ ON CONFLICT (api_key_id) DO UPDATE SET minute = excluded.minute, spent = exclude
     paused_spent = excluded.paused_spent, paused_usual = excluded.paused_usual
 """
 
-_PAUSE = (
-    "SELECT paused_at, paused_spent, paused_usual FROM budgets_keypace WHERE api_key_id = %s AND paused_at IS NOT NULL"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """`spent` nano-credits in one minute paused a key; its busiest minute before had `usual`."""
-
-    since: datetime
-    spent: int
-    usual: int
+_PAUSE = "SELECT paused_at, paused_spent FROM budgets_keypace WHERE api_key_id = %s AND paused_at IS NOT NULL"
 
 
 def count_pace(book: Book, source: Source, spends: Sequence[Spend]) -> Iterator[Statement]:
@@ -96,12 +86,18 @@ def count_pace(book: Book, source: Source, spends: Sequence[Spend]) -> Iterator[
         )
 
 
-def paused_since(source: Source) -> Pause | None:
-    """Why requests with the key of `source` are refused, if they are."""
+def pause_of(source: Source) -> list[Statement]:
+    """What has to be read to know whether the key of `source` is paused: nothing for the operator's backend."""
     if source.api_key_id is None or not source.by_customer:
-        return None
-    (rows,) = read((_PAUSE, (str(source.api_key_id),)))
-    return Pause(*rows[0]) if rows else None
+        return []
+    return [(_PAUSE, (str(source.api_key_id),))]
+
+
+def refuse_paused(found: Sequence[Rows]) -> None:
+    """Raises KeyPaused if that is what `pause_of` found."""
+    for rows in found:
+        for since, spent in rows:
+            raise KeyPaused(since, spent, unit=site().credit_name_plural)
 
 
 def minute_of(at: datetime) -> datetime:

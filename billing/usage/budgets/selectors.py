@@ -4,7 +4,7 @@ from datetime import datetime
 
 from accounts.models import Workspace
 from billing.credits import clock
-from billing.usage.budgets.holding import standings
+from billing.usage.budgets.holding import named, standings
 from billing.usage.budgets.models import KeyPace
 from billing.usage.budgets.rules import read_rules
 from billing.usage.errors import Standing
@@ -14,8 +14,15 @@ def budgets_of(workspace: Workspace, now: datetime | None = None) -> list[Standi
     """A workspace's budgets as they stand: its own first, then those of projects, keys and members."""
     rules = read_rules(workspace.pk)
     order = ("workspace", "project", "key", "member")
-    found = standings(rules, rules.all, now or clock.now())
+    found = named(standings(rules, rules.all, now or clock.now()))
     return sorted(found, key=lambda each: (order.index(each.level), each.name, each.period, each.budget_id))
+
+
+def budget_of(workspace: Workspace, pk: int, now: datetime | None = None) -> Standing | None:
+    """One of them, or None."""
+    rules = read_rules(workspace.pk)
+    found = standings(rules, [rule for rule in rules.all if rule.id == pk], now or clock.now())
+    return named(found)[0] if found else None
 
 
 def paused_keys(workspace: Workspace) -> list[KeyPace]:

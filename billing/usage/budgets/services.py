@@ -12,8 +12,9 @@ from billing.credits.units import AmountOutOfRange, credits, in_range
 from billing.foundation.audit.services import record
 from billing.ledger.book import open_book
 from billing.usage.budgets.models import Budget, BudgetHold, BudgetPeriod, KeyPace
+from billing.usage.budgets.pace import monday_of
 from billing.usage.budgets.recount import count_anew, reached
-from billing.usage.budgets.rules import family, read_rules, rule_of, subject_name
+from billing.usage.budgets.rules import subject_name
 
 MOST = 200  # of a workspace
 
@@ -53,7 +54,7 @@ def budget_create(
             created_by=by,
             created_at=book.now,
         )
-        count_anew(book, budget)
+        count_anew(book, [budget])
         book.budgets_changed()
         _audit("budget.created", budget, by, request, after=_terms(budget))
     return budget
@@ -68,11 +69,12 @@ def budget_change(*, budget: Budget, amount: int, stops: bool, by: User, request
         current.amount, current.stops = amount, stops
         if before == _terms(current):
             return current
-        current.save(update_fields=["amount", "stops"])
-        running = read_rules(budget.workspace_id).span(rule_of(current), book.now)
-        for period in BudgetPeriod.objects.filter(budget=current, starts_at=running.starts_at):
-            period.told_percent, period.refused_at = reached(period.spent, amount), None
-            period.save(update_fields=["told_percent", "refused_at"])
+        current.changes += 1
+        current.save(update_fields=["amount", "stops", "changes"])
+        for period in BudgetPeriod.objects.filter(budget=current, ends_at__gt=book.now):
+            period.told_percent = reached(int(period.spent), amount)
+            period.refused_at, period.refusal_told = None, False
+            period.save(update_fields=["told_percent", "refused_at", "refusal_told"])
         book.budgets_changed()
         _audit("budget.changed", current, by, request, before=before, after=_terms(current))
     return current
@@ -92,39 +94,53 @@ def key_resume(*, key: ApiKey, by: User, request: HttpRequest | None = None) -> 
     """Let a paused key spend again; the pace that paused it counts as usual from now on. False if it was not paused."""
     if key.workspace_id is None:
         raise ValueError("a service key is never paused")
-    with open_book(key.workspace_id):
+    with open_book(key.workspace_id) as book:
         resumed = KeyPace.objects.filter(api_key=key, paused_at__isnull=False).update(
-            paused_at=None, told_at=None, busiest=Greatest(F("busiest"), F("paused_spent"))
+            paused_at=None,
+            told_at=None,
+            week=monday_of(book.now),
+            busiest=Greatest(F("busiest"), F("paused_spent"), F("spent")),
         )
         if resumed:
             record(action="api_key.resumed", actor=by, workspace=key.workspace, target=key.prefix, request=request)
     return bool(resumed)
 
 
-def key_was_rotated(old: ApiKey, _new: ApiKey) -> None:
-    """A budget of the old key goes on with the new one."""
-    if old.workspace_id is None or not Budget.objects.filter(api_key__in=family(old)).exists():
+def key_is_rotated(key: ApiKey) -> None:
+    """A budget of the old key goes on with the new one. Called before the key's row is locked, because usage that is
+    reported with it locks the wallet first.
+    """
+    if key.workspace_id is None:
         return
-    with open_book(old.workspace_id) as book:
-        book.budgets_changed()
+    with open_book(key.workspace_id) as book:
+        if book.budget_revision:
+            book.budgets_changed()
+
+
+def key_was_rotated(old: ApiKey, new: ApiKey) -> None:
+    """The new key is as busy as the old one, and paused if that is: who may rotate may not resume. Called under the
+    wallet lock.
+    """
+    pace = KeyPace.objects.filter(api_key=old).first()
+    if pace is not None:
+        pace.pk, pace.told_at = new.pk, pace.told_at or pace.paused_at
+        pace.save(force_insert=True)
 
 
 def budgets_recount(workspace: Workspace) -> int:
     """Count what is spent in the running periods, and held, from usage and holds; how many budgets there were. Days
     and months may begin at other hours now, or verify_ledger found a counter that someone had changed.
     """
-    if not Budget.objects.filter(workspace=workspace).exists():
-        return 0
     with open_book(workspace.pk) as book:
         budgets = list(Budget.objects.filter(workspace=workspace).order_by("pk"))
-        for budget in budgets:
-            count_anew(book, budget)
-        book.budgets_changed()
+        count_anew(book, budgets)
+        if budgets:
+            book.budgets_changed()
     return len(budgets)
 
 
 def _current(budget: Budget) -> Budget:
-    current = Budget.objects.filter(pk=budget.pk).first()
+    current = Budget.objects.select_for_update(of=("self",)).filter(pk=budget.pk).first()
     if current is None:
         raise Refused("This budget was removed by someone else.")
     return current

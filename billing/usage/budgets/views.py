@@ -1,5 +1,7 @@
 """The budgets of a workspace, and its keys that wait for a person."""
 
+from contextlib import suppress
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,11 +12,12 @@ from accounts.errors import Refused
 from accounts.models import ApiKey
 from accounts.roles import Permission
 from accounts.selectors.keys import keys_of
+from billing.credits.units import exact_nano
 from billing.foundation.site.selectors import site
 from billing.usage.budgets.forms import AmountForm, BudgetForm, shown
 from billing.usage.budgets.models import Budget
-from billing.usage.budgets.rows import rows_of
-from billing.usage.budgets.selectors import budgets_of, paused_keys
+from billing.usage.budgets.rows import Row, rows_of
+from billing.usage.budgets.selectors import budget_of, budgets_of, paused_keys
 from billing.usage.budgets.services import budget_change, budget_create, budget_remove, key_resume
 
 
@@ -25,6 +28,7 @@ def budgets(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "nav": "budgets",
         "rows": rows_of(budgets_of(request.workspace)),
         "paused": paused_keys(request.workspace),
+        "minimum": exact_nano(site().velocity_minimum),
     }
     return render(request, "budgets/list.html", context)
 
@@ -82,11 +86,12 @@ def change(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpRespons
 @workspace_page(Permission.MANAGE_BILLING)
 def remove(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse:
     budget = _budget(request, pk)
-    if request.method == "POST":
+    if request.method == "GET":
+        return _page(request, "budgets/remove.html", budget)
+    with suppress(Refused):  # somebody else removed it a moment ago
         budget_remove(budget=budget, by=request.user, request=request)
-        messages.success(request, "The budget was removed.")
-        return redirect("budgets:list", workspace_id)
-    return _page(request, "budgets/remove.html", budget)
+    messages.success(request, "The budget was removed.")
+    return redirect("budgets:list", workspace_id)
 
 
 @require_POST
@@ -105,6 +110,9 @@ def _budget(request: WorkspaceRequest, pk: int) -> Budget:
 
 
 def _page(request: WorkspaceRequest, template: str, budget: Budget, form: AmountForm | None = None) -> HttpResponse:
-    (row,) = (row for row in rows_of(budgets_of(request.workspace)) if row.standing.budget_id == budget.pk)
-    context = {"nav": "budgets", "row": row, "form": form}
+    standing = budget_of(request.workspace, budget.pk)
+    if standing is None:
+        messages.info(request, "This budget was removed by someone else.")
+        return redirect("budgets:list", request.workspace.public_id)
+    context = {"nav": "budgets", "row": Row(standing), "form": form}
     return render(request, template, context, status=422 if form is not None and form.errors else 200)

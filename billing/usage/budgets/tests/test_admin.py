@@ -17,7 +17,7 @@ def test_staff_see_budgets_and_resume_paused_keys(
     staff: Client, shop: Workspace, budget: Make, key: ApiKey, alice_client: Client
 ) -> None:
     budget(10, api_key=key)
-    site_update(changes={"velocity_minimum": 5}, actor="test")
+    site_update(changes={"velocity_factor": 1, "velocity_minimum": 5}, actor="test")
     spend(shop, 6, source_of(key))
     assert b"key laptop" in staff.get("/admin/budgets/budget/").content
     assert b"laptop" in staff.get("/admin/budgets/keypace/?paused_at__isempty=0").content
@@ -28,7 +28,7 @@ def test_staff_see_budgets_and_resume_paused_keys(
 
 
 def test_a_paused_key_is_marked_on_its_pages(shop: Workspace, key: ApiKey, alice_client: Client) -> None:
-    site_update(changes={"velocity_minimum": 5}, actor="test")
+    site_update(changes={"velocity_factor": 1, "velocity_minimum": 5}, actor="test")
     spend(shop, 6, source_of(key))
     for path in ("keys", f"keys/{key.pk}"):
         assert b"it spent far more than usual" in alice_client.get(f"/w/{shop.public_id}/{path}").content

@@ -30,14 +30,14 @@ def test_people_are_told_at_four_fifths_and_when_it_is_used_up(shop: Workspace, 
     assert told() == []
     spend(shop, 1)
     (message,) = told()
-    assert message.subject == "The monthly budget of this workspace is used to 80 %"
+    assert message.subject == "The monthly budget of Northwind AI is used to 80 %"
     assert message.to == ["alice@example.com"]
     assert "has spent 8 of 10 credits" in message.text
     assert f"/w/{shop.public_id}/budgets/" in message.text
     assert told() == []
     spend(shop, 2)
     (message,) = told()
-    assert message.subject == "The monthly budget of this workspace is used up: requests are refused"
+    assert message.subject == "The monthly budget of Northwind AI is used up: requests are refused"
     assert told() == []
 
 
@@ -45,19 +45,49 @@ def test_who_goes_past_both_at_once_is_told_once(shop: Workspace, budget: Make) 
     budget(10, stops=False)
     spend(shop, 30)
     (message,) = told()
-    assert message.subject == "The monthly budget of this workspace is used up"
+    assert message.subject == "The monthly budget of Northwind AI is used up"
     assert "It only tells you: requests go on." in message.text
     assert told() == []
 
 
-def test_a_budget_that_refused_a_request_is_used_up_for_its_people(shop: Workspace, budget: Make) -> None:
+def test_a_refusal_is_told_once_and_hides_nothing_of_what_comes(shop: Workspace, budget: Make) -> None:
+    budget(100)
+    for _ in range(2):
+        with pytest.raises(BudgetExceeded):
+            hold(shop, 101)
+    (message,) = told()
+    assert message.subject == "The monthly budget of Northwind AI has refused a request that needed more than is left"
+    assert "Smaller ones go on until it is used up" in message.text
+    assert told() == []
+    spend(shop, 80)
+    assert len(told()) == 1
+    spend(shop, 30)
+    assert len(told()) == 1
+
+
+def test_a_refusal_of_what_is_nearly_used_up_is_told_with_that(shop: Workspace, budget: Make) -> None:
     budget(10)
-    spend(shop, 5)
+    spend(shop, 9)
     with pytest.raises(BudgetExceeded):
         hold(shop, 6)
     (message,) = told()
-    assert "is used up: requests are refused" in message.subject
-    assert "and some were already" in message.text
+    assert message.subject == "The monthly budget of Northwind AI is used to 80 %"
+    assert "A request that needed more than is left was refused" in message.text
+    assert told() == []
+
+
+def test_after_a_change_people_are_told_anew(shop: Workspace, budget: Make, alice: User) -> None:
+    month = budget(10)
+    spend(shop, 5)
+    with pytest.raises(BudgetExceeded):
+        hold(shop, 6)
+    assert len(told()) == 1
+    budget_change(budget=month, amount=10 * NANO, stops=False, by=alice)
+    spend(shop, 5)
+    assert [message.subject for message in told()] == ["The monthly budget of Northwind AI is used up"]
+    for credits in (20, 10):
+        budget_change(budget=month, amount=credits * NANO, stops=False, by=alice)
+        assert told() == []
 
 
 def test_a_refusal_before_anything_was_spent_is_told_too(shop: Workspace, budget: Make) -> None:
@@ -99,7 +129,7 @@ def test_the_member_is_told_of_their_own_budget(shop: Workspace, budget: Make, b
 def test_owners_and_the_maker_of_a_paused_key_are_told_once_per_pause(
     shop: Workspace, key: ApiKey, alice: User, bob: User
 ) -> None:
-    site_update(changes={"velocity_minimum": 5}, actor="test")
+    site_update(changes={"velocity_factor": 1, "velocity_minimum": 5}, actor="test")
     key.created_by = bob
     key.save()
     spend(shop, 6, source_of(key))

@@ -8,6 +8,7 @@ from accounts.roles import Role
 from accounts.tests.quartet import asks_to_sign_in, hides_from_strangers, page, refuses_other_methods, refuses_role
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
+from billing.usage.budgets import views
 from billing.usage.budgets.models import Budget
 from billing.usage.budgets.tests.conftest import Make, hold, spend
 
@@ -97,6 +98,22 @@ def test_things_of_another_workspace_are_no_choice(shop: Workspace, alice_client
     )
     assert alice_client.get(page(shop, f"budgets/{made.pk}")).status_code == 404
     assert alice_client.post(page(shop, f"budgets/{made.pk}/remove")).status_code == 404
+
+
+def test_who_comes_after_somebody_removed_it_is_told(
+    shop: Workspace, budget: Make, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path, body in (("", {"credits": "5", "kind": "stop"}), ("/remove", {})):
+        made = budget(10)
+
+        def gone(request: object, pk: int, made: Budget = made) -> Budget:
+            Budget.objects.filter(pk=made.pk).delete()
+            return made
+
+        monkeypatch.setattr(views, "_budget", gone)
+        response = alice_client.post(page(shop, f"budgets/{made.pk}{path}"), body, follow=True)
+        assert response.status_code == 200
+        assert b"removed" in response.content
 
 
 @pytest.fixture(params=["new", "{pk}", "{pk}/remove", "keys/{key}/resume"])

@@ -1,24 +1,35 @@
 """Real threads on real connections: siblings never overspend what they share."""
 
 import random
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts import hooks
 from accounts.models import ApiKey, Project, User, Workspace
+from accounts.services.key_changes import api_key_rotate
+from accounts.services.workspaces import workspace_update
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.hold_services import hold_release
+from billing.ledger.roundtrip import Statement
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_grant
 from billing.ledger.verify import verify
+from billing.metering import counting
 from billing.metering.events import Source
+from billing.metering.hooks import spend_counters
 from billing.metering.tests.test_races import together
 from billing.pricing.testing import import_demo_prices
 from billing.usage.budgets.models import Budget
+from billing.usage.budgets.rules import read_rules
 from billing.usage.budgets.services import budget_change, budget_create
-from billing.usage.budgets.tests.conftest import hold, key_made_by, settle, source_of
+from billing.usage.budgets.tests.conftest import hold, key_made_by, settle, source_of, spend
 from billing.usage.errors import BudgetExceeded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -138,3 +149,75 @@ def test_a_hold_that_expires_while_others_ask_is_counted_once(house: Workspace, 
     assert found.count(True) == 10
     made.refresh_from_db()
     assert made.held == 10 * NANO
+
+
+def test_rotating_a_key_while_it_reports_is_no_deadlock(
+    house: Workspace, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_made_by(alice, house)
+    Workspace.objects.filter(pk=house.pk).update(usage_write_allowed=True)
+    budget_create(workspace=house, period="day", amount=1_000 * NANO, stops=True, by=alice, api_key=key)
+    locked, rotating = threading.Event(), threading.Event()
+
+    def under_the_lock(*_: object) -> list[Statement]:
+        locked.set()
+        rotating.wait(1)
+        time.sleep(0.2)  # so that the other one waits for the wallet meanwhile
+        return []
+
+    before = hooks.key_rotating[:]
+
+    def told(rotated: ApiKey) -> None:
+        rotating.set()
+        for each in before:
+            each(rotated)
+
+    monkeypatch.setattr(hooks, "key_rotating", [told])
+    monkeypatch.setattr(counting, "spend_counters", [*spend_counters, under_the_lock])
+
+    def rotate() -> ApiKey:
+        locked.wait(10)
+        return api_key_rotate(key=key, grace=timedelta(hours=1), expires_at=None, by=alice)[0]
+
+    results = together(rotate, lambda: spend(house, 1, source_of(key), project="prod"))
+
+    assert not [each for each in results if isinstance(each, Exception)], results
+    assert Budget.objects.get().periods.get().spent == NANO
+
+
+def test_a_budget_that_is_made_while_the_time_zone_changes_counts(
+    house: Workspace, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing, before = threading.Event(), hooks.time_zone_changed[:]
+
+    def slow(workspace: Workspace) -> None:
+        for each in before:
+            each(workspace)
+        changing.set()
+        time.sleep(0.3)
+
+    monkeypatch.setattr(hooks, "time_zone_changed", [slow])
+
+    def make() -> Budget:
+        changing.wait(10)
+        return budget_create(workspace=house, period="day", amount=5 * NANO, stops=True, by=alice)
+
+    zone = "Pacific/Auckland"
+    results = together(lambda: workspace_update(workspace=house, name=house.name, time_zone=zone, by=alice), make)
+
+    assert not [each for each in results if isinstance(each, Exception)], results
+    rules = read_rules(house.pk)
+    assert Budget.objects.get().counts_from == rules.span(rules.all[0], clock.now()).starts_at
+
+
+def test_a_process_reads_the_rules_once_also_when_it_only_refuses(house: Workspace, alice: User) -> None:
+    made = budget_create(workspace=house, period="day", amount=NANO, stops=True, by=alice)
+
+    def refusal() -> int:
+        with CaptureQueriesContext(connection) as asked, pytest.raises(BudgetExceeded):
+            hold(house, 2)
+        return len([query for query in asked if 'FROM "accounts_workspace"' in query["sql"]])
+
+    assert [refusal() for _ in range(3)] == [1, 0, 0]
+    budget_change(budget=made, amount=NANO // 2, stops=True, by=alice)
+    assert [refusal() for _ in range(2)] == [1, 0]
