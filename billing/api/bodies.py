@@ -19,6 +19,8 @@ def read(request: HttpRequest, *, limits: Mapping[str, int]) -> bytes:
     if limit is None:
         taken = " or ".join(limits)
         raise Problem("invalid_request", f"Send the body as Content-Type: {taken}.", status=415)
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Problem("invalid_request", "Send the body as it is, without a Content-Encoding.", status=415)
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -28,6 +30,8 @@ def read(request: HttpRequest, *, limits: Mapping[str, int]) -> bytes:
         raise invalid("The body could not be read to its end.") from error
     if len(body) > limit:
         raise _too_large(limit)
+    if declared.isdigit() and len(body) < int(declared):  # the sender went away in the middle of it
+        raise invalid("The body ends before its Content-Length.")
     return bytes(body)
 
 

@@ -49,6 +49,13 @@ def test_a_body_that_is_not_declared_json_is_refused(api: Api, kind: str) -> Non
     assert (answer.status, answer.json["code"]) == (415, "invalid_request")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP", "identity, gzip"])
+def test_a_body_is_sent_as_it_is(api: Api, encoding: str) -> None:
+    answer = api.post(USAGE, usage_event(), **{"Content-Encoding": encoding})
+    assert (answer.status, answer.json["code"]) == (415, "invalid_request")
+    assert api.post(USAGE, usage_event(), **{"Content-Encoding": "identity"}).status == 201
+
+
 def test_large_bodies_are_refused(api: Api) -> None:
     event = json.dumps(usage_event(metadata={"x": "y" * 65_536})).encode()
     answer = api.post(USAGE, event)
@@ -82,6 +89,8 @@ BROKEN = [
     b'{"event_id": "x", "usage": {"input_tokens": 1}, "occurred_at": "9999-12-31T23:59:59-23:59"}',
     b'{"event_id": "x", "usage": {"input_tokens": 1}, "occurred_at": 12345678901234567890}',
     b'{"event_id": "x", "usage": {"input_tokens": true}}',
+    b'{"event_id": "x", "usage": {"input_tokens": 1, "input_tokens": 1000}}',
+    b'{"event_id": "x", "event_id": "x", "usage": {"input_tokens": 1}}',
 ]
 
 
