@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.admin.trialbalance import trial_balance_page
+from portal.admin.unrated import unrated_page
 from portal.favicon import favicon
 
 # Staff sign in through allauth as well, so the second factor covers the admin. Must come before admin.site.urls.
@@ -13,6 +14,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
+    path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("billing.foundation.urls")),

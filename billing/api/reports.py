@@ -46,6 +46,7 @@ def event(row: UsageEvent) -> dict[str, Any]:
         "cost_usd": row.cost_usd,
         "late": row.late,
         "unrated": row.problem,
+        "priced_at": row.priced_at,
         "hold": hold_id(row.hold_id) if row.hold_id is not None else None,
         **amount("reversed", reversal.amount if reversal else 0),
         "reversed_at": reversal.created_at if reversal else None,

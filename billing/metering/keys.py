@@ -21,6 +21,14 @@ def reversal_key(event: int) -> str:
     return f"reverse:{event}"
 
 
+PRICED = "price:"
+
+
+def pricing_key(event: int) -> str:
+    """The key of what charges an event that waited for a price: it happens once."""
+    return f"{PRICED}{event}"
+
+
 def batch_key(origin: str, items: bytes) -> str:
     """An event is accepted once, so the accepted ones of a batch name it."""
     return "batch:" + sha256(origin.encode() + b"\0" + items).hexdigest()[:40]

@@ -47,6 +47,10 @@ class UsageEvent(models.Model):
     offset = models.BigIntegerField(default=0)  # where this event's amount begins in the operation's ordered takes
     hold = models.ForeignKey(Hold, models.PROTECT, null=True, related_name="+", db_index=False)  # what it settled
     told = models.JSONField(null=True)  # the balance that a single post was answered with, for its replays
+    # Of an event that waited for a price: when it got one and was charged, and the problem it was recorded with. Null
+    # for all others, which costs a row nothing.
+    priced_at = models.DateTimeField(null=True)
+    unrated_as = models.CharField(max_length=20, null=True)  # noqa: DJ001
 
     class Meta:
         constraints = [
@@ -58,6 +62,11 @@ class UsageEvent(models.Model):
             ),
             models.CheckConstraint(condition=Q(problem="") | Q(amount=0), name="usage_event_unrated_costs_nothing"),
             models.UniqueConstraint(fields=["hold"], condition=Q(hold__isnull=False), name="usage_event_one_per_hold"),
+            models.CheckConstraint(
+                condition=Q(priced_at=None, unrated_as=None)
+                | Q(priced_at__isnull=False, unrated_as__isnull=False, problem="") & ~Q(unrated_as=""),
+                name="usage_event_priced_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-occurred_at", "-id"], name="usage_event_recent"),
@@ -66,7 +75,9 @@ class UsageEvent(models.Model):
                 condition=~Q(end_user=""),
                 name="usage_event_of_end_user",
             ),
-            models.Index(fields=["recorded_at"], condition=~Q(problem=""), name="usage_event_unrated"),
+            # Few: those that count in another hour than the one they occurred in.
+            models.Index(fields=["workspace", "booked_at"], condition=Q(late=True), name="usage_event_late"),
+            models.Index(fields=["workspace", "recorded_at"], condition=~Q(problem=""), name="usage_event_waiting"),
             # The unique index begins with the origin, and sources of CloudEvents are not known beforehand.
             models.Index(
                 fields=["workspace", "event_id"],

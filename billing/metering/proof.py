@@ -8,7 +8,7 @@ from django.db import connection
 from billing.ledger.hooks import Items
 from billing.ledger.roundtrip import Rows
 from billing.ledger.session import read
-from billing.metering.keys import NAMESPACE
+from billing.metering.keys import NAMESPACE, PRICED
 
 # The key of a single event's operation names it (keys.operation_key): one look into a unique index, at any time.
 # LIMIT keeps the planner from reading all events of the workspace and comparing each with all operations.
@@ -19,6 +19,12 @@ SELECT o.id, e."offset", e.id, e.event_id, e.amount FROM ledger_operation o CROS
         AND event_id = substr(o.key, strpos(o.key, ':') + 1) AND operation_id = o.id LIMIT 1
 ) e WHERE o.id = ANY(%s::bigint[]) AND o.namespace = %s
 """
+# So does the key of one that waited for a price (keys.pricing_key). CASE: other keys are no numbers.
+_PRICED = f"""
+SELECT o.id, e."offset", e.id, e.event_id, e.amount FROM ledger_operation o JOIN metering_usageevent e
+    ON e.id = CASE WHEN o.key ~ '^{PRICED}[0-9]+$' THEN substr(o.key, {len(PRICED) + 1})::bigint END
+WHERE o.id = ANY(%s::bigint[]) AND o.namespace = %s AND e.workspace_id = %s AND e.operation_id = o.id
+"""  # noqa: S608
 # The others are batches. Events lie on disk in the order of their operations, those of a busy workspace close together:
 # one range of the table then costs a single look into the summarising index, not one per operation.
 _IN_RANGE = """
@@ -38,7 +44,9 @@ def charged_items(workspace_id: int, operations: Sequence[int], most: int | None
     if not operations:
         return {}
     limit = most + 1 if most is not None else None
-    (rows,) = read((_SINGLE, (str(workspace_id), [str(operation) for operation in operations], NAMESPACE)))
+    ids = [str(operation) for operation in operations]
+    rows, priced = read((_SINGLE, (str(workspace_id), ids, NAMESPACE)), (_PRICED, (ids, NAMESPACE, str(workspace_id))))
+    rows += priced
     single = {row[0] for row in rows}
     batches = [operation for operation in operations if operation not in single]
     if batches:

@@ -98,13 +98,39 @@ def rate_event(
     occurred_at = event.occurred_at or now
     late = occurred_at < now - timedelta(hours=site.late_after_hours)
     booked_at = now if late or occurred_at > now else occurred_at
+    return rate_at(
+        event,
+        hash=hash,
+        at=min(occurred_at, now),  # a price that is still to come is not every process's yet
+        occurred_at=occurred_at,
+        booked_at=booked_at,
+        late=late,
+        project_id=project_id,
+        allowances=allowances,
+        site=site,
+    )
+
+
+def rate_at(
+    event: EventInput,
+    *,
+    hash: bytes,
+    at: datetime,
+    occurred_at: datetime,
+    booked_at: datetime,
+    late: bool,
+    project_id: int | None,
+    allowances: Allowances,
+    site: SiteSettings,
+) -> RatedEvent:
+    """Price `event` as of `at`, with what is included where it is booked. Raises as `rate_event` does."""
     prices = prices_for(event.model)
     try:
         rating = rate(
             prices,
             usage=event.usage,
             variant=event.variant,
-            at=min(occurred_at, now),  # a price that is still to come is not every process's yet
+            at=at,
             allowances=allowances.left(booked_at, own=event.hold),
             usd_per_credit=site.usd_per_credit,
         )

@@ -171,16 +171,17 @@ def _replayed(stored: tuple[int, bytes], digest: bytes, event: EventInput, state
     told = {name: row.told.get(name, 0) for name in TOLD} if row.told is not None else {}
     if told:
         told["granted_any"] = bool(told["granted_any"])
+    unrated = row.unrated_as  # one that was charged later is answered as the first time, too
     return Receipt(
         event_id=row.event_id,
-        nano=row.amount,
-        cost_usd=row.cost_usd,
+        nano=0 if unrated else row.amount,
+        cost_usd=Decimal(0) if unrated else row.cost_usd,
         usage=UsageTotals.of(row.usage),
-        lines=tuple(ReceiptLine.stored(line) for line in row.lines),
+        lines=() if unrated else tuple(ReceiptLine.stored(line) for line in row.lines),
         balance=replace(state, **told),
         replay=True,
         late=row.late,
-        problem=row.problem,
+        problem=unrated or row.problem,
         occurred_at=row.occurred_at,
         hold_status=stored_hold_status(row.hold_id),
     )

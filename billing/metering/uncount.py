@@ -40,11 +40,12 @@ def _by_series(event: UsageEvent, hour: datetime) -> Mapping[int, int]:
     lines = [(line["meter"], Decimal(line["quantity"]), line["nano"]) for line in event.lines]
     wanted = {_key(event, meter): amount for meter, _, amount in parts(usage, lines) if amount}
     rows = _counted(event.workspace_id, hour, [*wanted, *map(folded, wanted)])
+    counted_on = (event.priced_at or event.recorded_at).date()
     found: dict[int, int] = {}
     for key, amount in wanted.items():
         # A combination that was new after its day's limit went to "other", though it may have a series since.
         own, other = rows.get(key.digest()), rows.get(folded(key).digest())
-        if own is not None and (own[1] > event.recorded_at.date() or own[2] < amount):
+        if own is not None and (own[1] > counted_on or own[2] < amount):
             own, other = other, own
         if row := own or other:
             found[row[0]] = found.get(row[0], 0) + amount

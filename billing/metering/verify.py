@@ -30,7 +30,10 @@ SELECT (SELECT last_value FROM metering_usageevent_id_seq), (SELECT last_value F
 """
 
 _EVENTS = """
-SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'), amount, operation_id IS NULL, end_user <> ''
+SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'),
+    CASE WHEN priced_at IS NULL OR operation_id <= %s THEN amount ELSE 0 END,
+    operation_id IS NULL OR (priced_at IS NOT NULL AND operation_id > %s),
+    end_user <> ''
 FROM metering_usageevent
 WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY occurred_at DESC, id DESC LIMIT %s
 """
@@ -73,7 +76,7 @@ def verify_usage(workspace_id: int) -> list[Problem]:
         ((last_id, last_operation),) = _rows(_LAST_IDS)
     if wallet is None:
         return []
-    counted, of_end_users = _count_events(check, last_id)
+    counted, of_end_users = _count_events(check, last_id, last_operation)
     taken = taken_back(workspace_id, last_operation)
     for net, back in ((counted, taken.hours), (of_end_users, taken.of_end_users)):
         for hour, amount in back.items():
@@ -112,14 +115,14 @@ def _hours(query: str, workspace_id: int) -> Hours:
     return {hour: (int(amount), int(requests)) for hour, amount, requests in _rows(query, workspace_id)}
 
 
-def _count_events(check: _Check, last_id: int) -> tuple[Hours, Hours]:
+def _count_events(check: _Check, last_id: int, last_operation: int) -> tuple[Hours, Hours]:
     """Of all events, and of those that name an end user."""
     counted: Hours = {}
     of_end_users: Hours = {}
     at: Any = "infinity"
     pk = 0
     while True:
-        rows = _rows(_EVENTS, check.workspace_id, at, pk, last_id, CHUNK)
+        rows = _rows(_EVENTS, last_operation, last_operation, check.workspace_id, at, pk, last_id, CHUNK)
         for _, pk, hour, amount, unpaid, named in rows:
             for hours in (counted, of_end_users) if named else (counted,):
                 before = hours.get(hour, (0, 0))

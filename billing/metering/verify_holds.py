@@ -14,7 +14,7 @@ CHUNK = 2_000
 # One statement sees a hold, its end and its event as one transaction left them.
 _HOLDS = """
 SELECT h.operation_id, h.origin, coalesce(r.kind, ''), r.operation_id, o.key,
-    e.workspace_id, e.origin, e.event_id, e.amount, e.operation_id
+    e.workspace_id, e.origin, e.event_id, e.amount, e.operation_id, e.priced_at IS NOT NULL
 FROM ledger_hold h
 LEFT JOIN ledger_holdresolution r ON r.hold_id = h.operation_id
 LEFT JOIN ledger_operation o ON o.id = r.operation_id
@@ -57,6 +57,7 @@ def _wrong(
     event_id: str | None,
     amount: int | None,
     charged_by: int | None,
+    priced_later: bool,
 ) -> str:
     """What does not fit, or nothing."""
     if origin is None or event_id is None:
@@ -67,8 +68,9 @@ def _wrong(
         return ""
     if resolution != "settle":
         return f"is named by event {event_id}, which did not settle it"
-    # An event that cost nothing has no operation; the one that settled its hold has its key all the same.
-    settled = resolved_by == charged_by if amount else key == operation_key(origin, event_id)
+    # An event that cost nothing then has no operation; the one that settled its hold has its key all the same.
+    cost_then = amount and not priced_later
+    settled = resolved_by == charged_by if cost_then else key == operation_key(origin, event_id)
     return "" if settled else f"was settled by another operation than event {event_id}"
 
 

@@ -40,6 +40,9 @@ class _Kept(TimedCache[str, _Book]):
 
     latest: _Book | None = None
 
+    def look_again(self) -> None:
+        super().clear()
+
     def clear(self) -> None:
         super().clear()
         self.latest = None
@@ -91,6 +94,11 @@ def invalidate() -> None:
     """Forget everything in this process, now and once more when the running transaction is committed."""
     _kept.clear()
     transaction.on_commit(_kept.clear)
+
+
+def look_again() -> None:
+    """Make the next look at prices ask whether they have changed, without waiting for its 30 seconds."""
+    _kept.look_again()
 
 
 def _load(revision: int) -> _Book:

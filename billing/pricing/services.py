@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from billing.credits import clock
-from billing.pricing import book, models_sync
+from billing.pricing import book, hooks, models_sync
 from billing.pricing.diff import VANISH, Held, Plan, plan
 from billing.pricing.models import PriceImport, PriceLine, PriceRevision
 from billing.pricing.sources import SOURCES, read
@@ -108,6 +108,7 @@ def changed() -> None:
     if not PriceRevision.objects.filter(pk=1).update(number=F("number") + 1):
         PriceRevision.objects.create(pk=1, number=1)
     book.invalidate()
+    hooks.tell()
 
 
 def _only_one(source: str) -> None:

@@ -21,7 +21,8 @@ from billing.foundation.outbox.transport import Transport, transport
 from billing.foundation.site.selectors import site
 from billing.ledger.alarm import standing_alarm
 from billing.ledger.models import Wallet
-from billing.metering.models import HourTotal, UsageEvent
+from billing.metering.models import HourTotal
+from billing.metering.unrated.waiting import how_many
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _money(now: datetime) -> list[Tile]:
 
 
 def _work(late: list[str]) -> list[Tile]:
-    unrated = UsageEvent.objects.exclude(problem="").count()
+    unrated = how_many()
     queued = OutboxMessage.objects.filter(status=OutboxMessage.Status.QUEUED).count()
     stuck = OutboxMessage.objects.filter(needs_a_person()).count()
     return [
@@ -79,7 +80,7 @@ def _work(late: list[str]) -> list[Tile]:
             "Events without a price",
             f"{unrated:,}",
             "recorded, not charged" if unrated else "everything is priced",
-            f"{_changelist('metering_usageevent')}",
+            reverse("unrated"),
             alarm=unrated > 0,
         ),
         Tile(

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import trialbalance
+from portal.admin import trialbalance, unrated
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -38,6 +38,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Usage",
         (
             ("Events", "bolt", "metering.UsageEvent"),
+            ("Without a price", "money_off", "unrated"),
             ("Allowances", "hourglass", "metering.Allowance"),
         ),
     ),
@@ -66,7 +67,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 # Pages that are no list of a model: name of their URL → who may read them.
-PAGES = {"trial-balance": trialbalance.PERMISSION}
+PAGES = {"trial-balance": trialbalance.PERMISSION, "unrated": unrated.PERMISSION}
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -79,6 +79,7 @@ class Event(Described):
     cost_usd: Number
     late: bool
     unrated: Literal["", "unknown_model", "unknown_meter"]
+    priced_at: Instant | None = Field(description="When it got a price and was charged, if it waited for one.")
     hold: str | None = Field(description="The hold it settled.")
     reversed: Credits = Field(description="Given back by a correction; `credits` is what was charged before.")
     reversed_nano: Nano

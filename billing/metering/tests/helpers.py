@@ -1,18 +1,40 @@
 """Holding for characters, as an authorisation does."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from io import BytesIO
+
+from django.db import connection
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.ledger.book import open_book
+from billing.ledger.proof.export import export
+from billing.ledger.proof.verifier import Proof
 from billing.ledger.records import OperationDraft
 from billing.metering.allowances import Allowances, open_at
 
 EACH = 8_000_000  # nano-credits of a character
 METER = "input_characters"
 _keys = itertools.count()
+
+
+@contextmanager
+def rewriting() -> Iterator[None]:
+    """Events can be changed here, as only who owns the tables could. What raises is rolled back with the setting."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET purser.ledger_rewrite = 'on'")
+        yield
+        cursor.execute("RESET purser.ledger_rewrite")
+
+
+def proved(workspace: Workspace) -> None:
+    """The workspace's proof of balance verifies; raises verifier.Refused else."""
+    content = b"".join(export(workspace))
+    Proof(BytesIO(content), BytesIO(content), []).verify()
 
 
 def reserve(workspace: Workspace, count: int, *, minutes: int = 15) -> tuple[int, Decimal]:

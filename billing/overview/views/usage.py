@@ -16,6 +16,7 @@ from billing.foundation.site.selectors import site
 from billing.metering.selectors import days
 from billing.metering.selectors.breakdown import BreakdownRow
 from billing.metering.selectors.grouping import names
+from billing.metering.unrated.waiting import how_many
 from billing.overview.labels import DIMENSIONS, value_name
 from billing.overview.numbers import plain_text
 from billing.overview.page import page
@@ -88,6 +89,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "metrics": [(key, text, asked.link(metric=key)) for key, text in _metrics(asked)],
         "chips": chips_of(asked),
         "csv_query": asked.link(),
+        "unpriced": how_many(request.workspace.pk),
         "usd_per_credit": site().usd_per_credit,
     }
     template = "overview/usage.html#report" if request.htmx.target == "report" else "overview/usage.html"

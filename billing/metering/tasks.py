@@ -1,0 +1,42 @@
+"""What metering does by the clock."""
+
+import logging
+from datetime import datetime, timedelta
+
+from billing.foundation.due.registry import due_job
+from billing.foundation.due.tasks import run_due_task
+from billing.metering.unrated.alarm import tell_of_waiting
+from billing.metering.unrated.charging import charge_waiting
+from billing.metering.unrated.waiting import chargeable
+from billing.pricing.book import look_again
+
+log = logging.getLogger(__name__)
+
+CHARGING = "usage_waiting"
+
+
+@due_job(CHARGING, every=timedelta(minutes=1))
+def charge_what_waited(*, now: datetime, limit: int) -> int:
+    """Charge events that were recorded without a price and have one by now, and tell staff of those that go on
+    waiting. A workspace that fails is told about at the end, and keeps no other waiting.
+    """
+    look_again()
+    done, failures = 0, []
+    for workspace_id, pks in chargeable():
+        try:
+            done += charge_waiting(workspace_id=workspace_id, pks=pks)
+        except Exception as failure:
+            log.exception("events of workspace %s that have a price now could not be charged", workspace_id)
+            failures.append(failure)
+    tell_of_waiting(now)
+    if failures:
+        raise ExceptionGroup(f"{done} events were charged, {len(failures)} portions could not be", failures)
+    return min(done, limit - 1)  # all of them were looked at
+
+
+def ask_to_charge() -> None:
+    """Prices have changed: have a worker look at once. When none hears it, the job does within a minute."""
+    try:
+        run_due_task.apply_async((CHARGING,), retry=False, expires=60)
+    except Exception as error:  # whatever is wrong with the broker, the job is the truth
+        log.warning("no worker could be told to charge what waited for a price: %s", error)

@@ -1,0 +1,44 @@
+"""Telling staff by e-mail that events wait for a price: once a day at most, and only of further ones."""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db.models import Max
+from django.template.loader import render_to_string
+
+from billing.foundation.outbox.models import OutboxMessage
+from billing.foundation.outbox.services import send
+from billing.foundation.site.selectors import site
+from billing.ledger.alarm import operators
+from billing.metering.models import UsageEvent
+from billing.metering.unrated.waiting import groups, how_many
+
+KIND = "usage.unrated"
+SHOWN = 20  # kinds of events in an e-mail; the page has all
+
+
+def tell_of_waiting(now: datetime) -> bool:
+    """Write the e-mail if events were recorded without a price since the last one; whether it did."""
+    latest = UsageEvent.objects.exclude(problem="").aggregate(at=Max("recorded_at"))["at"]
+    if latest is None:
+        return False
+    told = OutboxMessage.objects.filter(kind=KIND).aggregate(at=Max("created_at"))["at"]
+    to = operators()
+    if (told is not None and latest <= told) or not to:
+        return False
+    found = groups()
+    context = {
+        "product": site().product_name,
+        "events": how_many(),
+        "groups": found[:SHOWN],
+        "left_out": max(len(found) - SHOWN, 0),
+        "link": f"{settings.SITE_URL}/admin/unrated/",
+    }
+    message = send(
+        to=to,
+        subject=f"{site().product_name}: usage without a price waits to be charged",
+        text=render_to_string("metering/email/unrated.txt", context),
+        kind=KIND,
+        key=f"unrated:{now.astimezone(UTC):%Y-%m-%d}",
+    )
+    return message is not None

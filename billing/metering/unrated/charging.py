@@ -1,0 +1,162 @@
+"""Charging events that waited for a price: at the prices in force when they occurred, once, in the hour they count in.
+
+Each has an operation of its own, under a key made of the event. What was reported, and what its reporter was told,
+stays; the row says when it was priced and what was wrong before.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import DataError
+from django.db.models import Min
+from psycopg.errors import NumericValueOutOfRange
+
+from billing.credits import clock
+from billing.credits.units import MAX_NANO, AmountOutOfRange
+from billing.foundation.site.models import SiteSettings
+from billing.ledger.book import Book, open_book
+from billing.ledger.records import OperationDraft
+from billing.ledger.roundtrip import Statement
+from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
+from billing.metering.errors import EventRejected
+from billing.metering.events import EventInput
+from billing.metering.facevalue import charging_site
+from billing.metering.keys import NAMESPACE, items_digest, pricing_key
+from billing.metering.known import forget_everything
+from billing.metering.models import UsageEvent
+from billing.metering.rated import RatedEvent, cost_usd, rate_at, take_included
+from billing.metering.unrated.recount import Recount
+
+log = logging.getLogger(__name__)
+
+# The row is changed only here and only so: a trigger (migrations, events_kept_as_recorded) refuses everything else.
+_PRICED = """
+UPDATE metering_usageevent SET unrated_as = problem, problem = '', priced_at = %s::timestamptz,
+    provider = p.provider, model = p.model, lines = p.lines, amount = p.amount, cost_usd = p.cost,
+    operation_id = p.operation
+FROM jsonb_to_recordset(%s::jsonb) AS p(id bigint, provider text, model text, lines jsonb, amount bigint, cost numeric,
+    operation bigint)
+WHERE metering_usageevent.id = p.id AND problem <> ''
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A waiting event, what it costs, and the operation that charged it (None: it was free, or included)."""
+
+    row: UsageEvent
+    rated: RatedEvent
+    operation_id: int | None
+
+
+def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | None = None) -> int:
+    """Charge those of these events that still wait and have a price; how many did. Again charges nothing.
+
+    One whose charge the ledger cannot hold goes on waiting, and keeps no other from being charged. Give a few hundred
+    at most: the workspace's other usage waits for so long.
+    """
+    if not pks:
+        return 0
+
+    def charge(due: Due) -> int:
+        return _charge(workspace_id, pks, now, due)
+
+    try:
+        return with_what_is_due(workspace_id, charge)
+    except (AmountOutOfRange, DataError) as error:
+        if isinstance(error, DataError) and not isinstance(error.__cause__, NumericValueOutOfRange):
+            raise
+        forget_everything()  # series that were rolled back
+        if len(pks) == 1:
+            log.warning("event %s costs more than the ledger can hold, and was not charged: %s", pks[0], error)
+            return 0
+        return sum(charge_waiting(workspace_id=workspace_id, pks=[pk], now=now) for pk in pks)
+
+
+def stored_input(row: UsageEvent) -> EventInput:
+    """What was reported, as far as its price depends on it. Its hold ended when it was recorded."""
+    return EventInput(
+        event_id=row.event_id,
+        model=f"{row.provider}/{row.model}" if row.provider and row.model else row.model,
+        usage={meter: Decimal(quantity) for meter, quantity in row.usage.items()},
+        variant=row.variant,
+        occurred_at=row.occurred_at,
+        agent=row.agent,
+        app=row.app,
+        task=row.task,
+        end_user=row.end_user,
+    )
+
+
+def priced_as_of(row: UsageEvent) -> datetime:
+    """The instant whose prices count: when it occurred, or was recorded where the reporter's clock was ahead."""
+    return min(row.occurred_at, row.recorded_at)
+
+
+def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Due) -> int:
+    waiting = UsageEvent.objects.filter(workspace_id=workspace_id, pk__in=pks).exclude(problem="").order_by("pk")
+    earliest = waiting.aggregate(at=Min("booked_at"))["at"]
+    if earliest is None:
+        return 0
+    with open_book(workspace_id, now=now, also=[open_at(workspace_id, earliest, now=now or clock.now())]) as book:
+        allowances = Allowances(book.extra[0], workspace_id=workspace_id, now=book.now, due=due)
+        settings = charging_site()
+        found = (_priced(book, row, allowances, settings) for row in waiting.all())  # asked again, under the lock
+        charged = [each for each in found if each is not None]
+        if charged:
+            book.also(*_rows(charged, book.now, settings))
+            recount = Recount(workspace_id, [(each.row, each.rated) for each in charged])
+            for statement in (*recount.statements(book.now), *allowances.writes()):
+                book.also(*statement)
+        return len(charged)
+
+
+def _priced(book: Book, row: UsageEvent, allowances: Allowances, settings: SiteSettings) -> Priced | None:
+    """Charge one event under the lock; None: it goes on waiting. Raises NotOpened, AmountOutOfRange."""
+    try:
+        rated = rate_at(
+            stored_input(row),
+            hash=bytes(row.request_hash),
+            at=priced_as_of(row),
+            occurred_at=row.occurred_at,
+            booked_at=row.booked_at,
+            late=row.late,
+            project_id=row.project_id,
+            allowances=allowances,
+            site=settings,
+        )
+    except EventRejected as error:
+        log.warning("event %s cannot be charged: %s", row.pk, error)
+        return None
+    if rated.problem:
+        return None
+    if rated.nano - book.available + book.debt > MAX_NANO:
+        log.warning("event %s would make more debt than the ledger can hold, and was not charged", row.pk)
+        return None
+    take_included(rated, allowances)
+    operation = OperationDraft(NAMESPACE, pricing_key(row.pk), rated.hash, "usage.spend")
+    items = items_digest([(row.event_id, rated.nano)])
+    book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)
+    return Priced(row, rated, operation.id)
+
+
+def _rows(charged: Sequence[Priced], now: datetime, settings: SiteSettings) -> Statement:
+    return _PRICED, (now.isoformat(), json.dumps([_row(each, settings) for each in charged]))
+
+
+def _row(priced: Priced, settings: SiteSettings) -> Mapping[str, Any]:
+    rated = priced.rated
+    return {
+        "id": priced.row.pk,
+        "provider": rated.provider,
+        "model": rated.model,
+        "lines": json.loads(rated.lines_json),
+        "amount": rated.nano,
+        "cost": format(cost_usd(rated.nano, settings.usd_per_credit), "f"),
+        "operation": priced.operation_id,
+    }

@@ -1,0 +1,114 @@
+"""Which events wait for a price: for the job that charges them, and for staff, by what they wait for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+from django.db import connection
+from django.db.models import Q
+
+from billing.credits.units import AmountOutOfRange
+from billing.foundation.site.selectors import site
+from billing.metering.models import UsageEvent
+from billing.metering.unrated.charging import priced_as_of, stored_input
+from billing.pricing.book import prices_for
+from billing.pricing.rating import rate
+
+CHUNK = 2_000  # events read at once
+PORTION = 200  # of one workspace, charged at once
+MOST_GROUPS = 100
+
+_GROUPS = """
+SELECT provider, model, problem, meters, variant::text, count(*), count(DISTINCT workspace_id), min(occurred_at),
+    max(recorded_at), min(id)
+FROM (
+    SELECT provider, model, problem, variant, workspace_id, occurred_at, recorded_at, id,
+        ARRAY(SELECT jsonb_object_keys(usage) ORDER BY 1) AS meters
+    FROM metering_usageevent WHERE problem <> ''
+) waiting GROUP BY provider, model, problem, meters, variant::text ORDER BY count(*) DESC, min(id) LIMIT %s
+"""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Events that wait for the same: a model, or meters of one. `detail` says what is missing at today's prices; empty
+    when nothing is, so that they are about to be charged.
+    """
+
+    model: str  # as usage names it; empty for the platform's own meters
+    problem: str
+    meters: tuple[str, ...]
+    events: int
+    workspaces: int
+    since: datetime  # when the first of them occurred
+    latest: datetime  # when the last of them was recorded
+    detail: str
+
+
+def how_many(workspace_id: int | None = None) -> int:
+    """Events that wait for a price: of one workspace, or of all."""
+    waiting = UsageEvent.objects.exclude(problem="")
+    return (waiting if workspace_id is None else waiting.filter(workspace_id=workspace_id)).count()
+
+
+def groups(limit: int = MOST_GROUPS) -> list[Waiting]:
+    """What events wait for, the most wanted first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUPS, [limit])
+        rows = cursor.fetchall()
+    samples = UsageEvent.objects.in_bulk([row[-1] for row in rows])
+    return [
+        Waiting(
+            model=stored_input(samples[pk]).model,
+            problem=problem,
+            meters=tuple(meters),
+            events=events,
+            workspaces=workspaces,
+            since=since,
+            latest=latest,
+            detail=_missing(samples[pk]),
+        )
+        for _, _, problem, meters, _, events, workspaces, since, latest, pk in rows
+        if pk in samples  # else it was charged in between
+    ]
+
+
+def chargeable() -> Iterator[tuple[int, list[int]]]:
+    """(workspace, events) that the prices of now cover, portion by portion in the order in which they were recorded."""
+    waiting = UsageEvent.objects.exclude(problem="")
+    models = waiting.values_list("provider", "model").distinct().order_by()
+    known = {pair for pair in models if prices_for(_ref(*pair)) is not None}
+    if not known:
+        return
+    candidates = waiting.filter(model__in={model for _, model in known}).order_by("workspace_id", "recorded_at", "pk")
+    after = Q()
+    while rows := list(candidates.filter(after)[:CHUNK]):
+        covered = [row for row in rows if (row.provider, row.model) in known and not _missing(row)]
+        for workspace_id, found in groupby(covered, key=lambda row: row.workspace_id):
+            pks = [row.pk for row in found]
+            yield from ((workspace_id, pks[start : start + PORTION]) for start in range(0, len(pks), PORTION))
+        last = rows[-1]
+        later = Q(recorded_at__gt=last.recorded_at) | Q(recorded_at=last.recorded_at, pk__gt=last.pk)
+        after = Q(workspace_id__gt=last.workspace_id) | Q(later, workspace_id=last.workspace_id)
+
+
+def _ref(provider: str, model: str) -> str:
+    return f"{provider}/{model}" if provider and model else model
+
+
+def _missing(row: UsageEvent) -> str:
+    """What keeps the event from being charged; empty when nothing does."""
+    event = stored_input(row)
+    try:
+        rating = rate(
+            prices_for(event.model),
+            usage=event.usage,
+            variant=event.variant,
+            at=priced_as_of(row),
+            usd_per_credit=Decimal(site().usd_per_credit),
+        )
+    except AmountOutOfRange:
+        return "This usage would cost more than the ledger can hold."
+    return rating.detail
