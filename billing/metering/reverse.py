@@ -10,8 +10,7 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.errors import NotReversible
 from billing.ledger.records import OperationDraft, WalletState
 from billing.ledger.services import cut, request_hash
-from billing.metering.counting import counted_spends
-from billing.metering.events import Source
+from billing.metering.counting import counted_spends, source_of
 from billing.metering.hooks import Spend
 from billing.metering.keys import NAMESPACE, reversal_key
 from billing.metering.models import EventReversal, UsageEvent
@@ -99,11 +98,8 @@ def _reversed(book: Book, event: UsageEvent, reason: str, actor: str) -> EventRe
 
 
 def _give_back_spend(book: Book, event: UsageEvent) -> None:
-    key = event.api_key
-    member = None if key is None or key.workspace_id is None else key.created_by_id
-    source = Source(event.origin, event.api_key_id, member_id=member)
     spend = Spend(event.project_id, event.occurred_at, event.booked_at, -event.amount)
-    for statement in counted_spends(book, source, [spend] if event.amount else []):
+    for statement in counted_spends(book, source_of(event), [spend] if event.amount else []):
         book.also(*statement)
 
 

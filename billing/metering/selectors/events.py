@@ -2,13 +2,16 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import merge
+from itertools import islice
 
 from django.db.models import Q, QuerySet
 
 from billing.metering.models import UsageEvent
+from billing.metering.rated import CLOCK_SKEW
 
 MOST = 500
 
@@ -37,20 +40,47 @@ def events(
     `where` may name model ("openai/gpt-4o-mini" or without provider), provider, project (slug or id), agent, app,
     task, key (id or prefix), end_user, problem. Raises BadCursor.
     """
-    found = UsageEvent.objects.filter(workspace_id=workspace_id).select_related("project", "api_key", "reversal")
+    found = _of(workspace_id)
     if since:
         found = found.filter(occurred_at__gte=since)
     if until:
         found = found.filter(occurred_at__lt=until)
     for name, value in (where or {}).items():
         found = _narrowed(found, name, value)
+    return _page([found], cursor, limit)
+
+
+def booked_events(
+    workspace_id: int, *, since: datetime, until: datetime, cursor: str | None = None, limit: int = 50
+) -> EventPage:
+    """Events that count in [since, until): those whose amounts and requests the hourly totals have there. Sorted and
+    loaded as `events`. Raises BadCursor.
+    """
+    booked = _of(workspace_id).filter(booked_at__gte=since, booked_at__lt=until)
+    # Along an index each: one that is not late is booked when it occurred, or less than CLOCK_SKEW before.
+    in_time = booked.filter(late=False, occurred_at__gte=since, occurred_at__lt=until + CLOCK_SKEW)
+    return _page([in_time, booked.filter(late=True)], cursor, limit)
+
+
+def _of(workspace_id: int) -> QuerySet[UsageEvent]:
+    return UsageEvent.objects.filter(workspace_id=workspace_id).select_related("project", "api_key", "reversal")
+
+
+def _page(sources: Iterable[QuerySet[UsageEvent]], cursor: str | None, limit: int) -> EventPage:
+    """The newest of all sources after the cursor."""
+    after: tuple[Q, ...] = ()
     if cursor:
         at, pk = _decoded(cursor)
-        found = found.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=pk), occurred_at__lte=at)
+        after = Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=pk), Q(occurred_at__lte=at)
     limit = max(1, min(limit, MOST))
-    page = list(found.order_by("-occurred_at", "-pk")[: limit + 1])
+    found = [list(rows.filter(*after).order_by("-occurred_at", "-pk")[: limit + 1]) for rows in sources]
+    page = list(islice(merge(*found, key=_place, reverse=True), limit + 1))
     last = page[limit - 1] if len(page) > limit else None
     return EventPage(page[:limit], _encoded(last) if last else None)
+
+
+def _place(event: UsageEvent) -> tuple[datetime, int]:
+    return event.occurred_at, event.pk
 
 
 def _narrowed(found: QuerySet[UsageEvent], name: str, value: str) -> QuerySet[UsageEvent]:

@@ -15,6 +15,7 @@ from billing.foundation.site.services import site_update
 from billing.ledger.models import Operation, Transfer, Wallet
 from billing.ledger.tests.helpers import place
 from billing.ledger.verify import verify
+from billing.metering import counting
 from billing.metering.allowances import allowance_open
 from billing.metering.errors import EventConflict
 from billing.metering.events import Source
@@ -302,6 +303,24 @@ def test_events_of_several_keys_and_origins_go_to_their_own_series(
     rows = breakdown(workspace, by="key", since=NOW - HOUR, until=NOW + HOUR)
     assert sorted((row.key, row.nano, row.requests) for row in rows) == [("", 2 * COST, 2), (str(key.pk), COST, 1)]
     assert verify().problems == []
+
+
+def test_packages_above_count_it_as_what_its_reporter_spent(
+    record: Record, workspace: Workspace, workspace_key: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Any] = []
+
+    def count(_book: Any, source: Source, spends: Any) -> list[Any]:
+        counted.append((source.origin, source.api_key_id, [(spend.booked_at, spend.amount) for spend in spends]))
+        return []
+
+    key, _ = workspace_key()
+    for index in range(2):
+        record(brain(f"odd{index}"), Source("workspace", api_key_id=key.pk))
+    monkeypatch.setattr(counting, "spend_counters", [count])
+    price_appears()
+    charge()
+    assert counted == [("workspace", key.pk, [(NOW, COST)] * 2)]
 
 
 def test_an_event_is_changed_in_no_other_way(record: Record, workspace: Workspace) -> None:

@@ -6,7 +6,7 @@ stays; the row says when it was priced and what was wrong before.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,9 +23,11 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.records import OperationDraft
 from billing.ledger.roundtrip import Statement
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
+from billing.metering.counting import counted_spends, source_of
 from billing.metering.errors import EventRejected
-from billing.metering.events import EventInput
+from billing.metering.events import EventInput, Source
 from billing.metering.facevalue import charging_site
+from billing.metering.hooks import Spend
 from billing.metering.keys import NAMESPACE, items_digest, pricing_key
 from billing.metering.known import forget_everything
 from billing.metering.models import UsageEvent
@@ -106,12 +108,13 @@ def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Du
     with open_book(workspace_id, now=now, also=[open_at(workspace_id, earliest, now=now or clock.now())]) as book:
         allowances = Allowances(book.extra[0], workspace_id=workspace_id, now=book.now, due=due)
         settings = charging_site()
-        found = (_priced(book, row, allowances, settings) for row in waiting.all())  # asked again, under the lock
+        # Asked again, under the lock: another worker may have charged some of them.
+        found = (_priced(book, row, allowances, settings) for row in waiting.select_related("api_key"))
         charged = [each for each in found if each is not None]
         if charged:
             book.also(*_rows(charged, book.now, settings))
             recount = Recount(workspace_id, [(each.row, each.rated) for each in charged])
-            for statement in (*recount.statements(book.now), *allowances.writes()):
+            for statement in (*recount.statements(book.now), *allowances.writes(), *_counted(book, charged)):
                 book.also(*statement)
         return len(charged)
 
@@ -143,6 +146,16 @@ def _priced(book: Book, row: UsageEvent, allowances: Allowances, settings: SiteS
     items = items_digest([(row.event_id, rated.nano)])
     book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)
     return Priced(row, rated, operation.id)
+
+
+def _counted(book: Book, charged: Sequence[Priced]) -> Iterator[Statement]:
+    """What packages above write for these charges (counting.py), those of one reporter together."""
+    spends: dict[Source, list[Spend]] = {}
+    for row, nano in ((each.row, each.rated.nano) for each in charged if each.rated.nano):
+        spend = Spend(row.project_id, row.occurred_at, row.booked_at, nano)
+        spends.setdefault(source_of(row), []).append(spend)
+    for source, of_source in spends.items():
+        yield from counted_spends(book, source, of_source)
 
 
 def _rows(charged: Sequence[Priced], now: datetime, settings: SiteSettings) -> Statement:

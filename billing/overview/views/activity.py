@@ -10,7 +10,7 @@ from billing.foundation.site.selectors import site
 from billing.ledger.selectors import transfers
 from billing.metering.models import HourTotal, UsageEvent
 from billing.metering.selectors.breakdown import breakdown
-from billing.metering.selectors.events import BadCursor, events
+from billing.metering.selectors.events import BadCursor, booked_events
 from billing.metering.selectors.totals import spent
 from billing.overview import statement
 from billing.overview.activity import HOUR_FORMAT, feed
@@ -68,7 +68,7 @@ def hour(request: WorkspaceRequest, workspace_id: str, hour: str) -> HttpRespons
     """What an hour of usage consists of: by model, and request by request."""
     try:
         since = datetime.strptime(hour, HOUR_FORMAT).replace(tzinfo=UTC)
-        found = events(
+        found = booked_events(
             request.workspace.pk,
             since=since,
             until=since + timedelta(hours=1),
