@@ -51,12 +51,20 @@ def events(
 
 
 def booked_events(
-    workspace_id: int, *, since: datetime, until: datetime, cursor: str | None = None, limit: int = 50
+    workspace_id: int,
+    *,
+    since: datetime,
+    until: datetime,
+    where: Mapping[str, str] | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> EventPage:
-    """Events that count in [since, until): those whose amounts and requests the hourly totals have there. Sorted and
-    loaded as `events`. Raises BadCursor.
+    """Events that count in [since, until): those whose amounts and requests the hourly totals have there. Sorted,
+    loaded and narrowed as `events`. Raises BadCursor.
     """
     booked = _of(workspace_id).filter(booked_at__gte=since, booked_at__lt=until)
+    for name, value in (where or {}).items():
+        booked = _narrowed(booked, name, value)
     # Along an index each: one that is not late is booked when it occurred, or less than CLOCK_SKEW before.
     in_time = booked.filter(late=False, occurred_at__gte=since, occurred_at__lt=until + CLOCK_SKEW)
     return _page([in_time, booked.filter(late=True)], cursor, limit)

@@ -124,6 +124,23 @@ def test_overlapping_shuffled_batches_against_single_posts(workspace: Workspace)
     consistent(workspace, UsageEvent.objects.count(), granted=3)
 
 
+def test_an_id_in_several_batches_at_once_counts_in_one_of_them(workspace: Workspace) -> None:
+    fund(workspace)
+    old = clock.now() - timedelta(days=9)
+
+    def post(seed: int) -> Any:
+        shared = [event(f"same{index}", occurred_at=old + timedelta(seconds=index)) for index in range(20)]
+        own = [event(f"{seed}-{index}") for index in range(5)]
+        events = random.Random(seed).sample([*shared, *own], 25)
+        return usage_record_batch(workspace_id=workspace.pk, source=SERVICE, events=events)
+
+    results = together(*(lambda seed=seed: post(seed) for seed in range(6)))
+    assert sum(result.accepted for result in results) == 20 + 6 * 5
+    assert sum(result.duplicates for result in results) == 5 * 20
+    assert UsageEvent.objects.filter(late=True).count() == 20
+    consistent(workspace, 50, granted=100)
+
+
 def test_two_workspaces_do_not_wait_for_each_other_in_circles(workspace: Workspace) -> None:
     other = Workspace.objects.create(name="Southwind")
     fund(workspace), fund(other)

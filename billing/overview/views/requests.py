@@ -4,7 +4,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from accounts.access import WorkspaceRequest
-from billing.metering.selectors.events import BadCursor, events
+from billing.metering.selectors.events import BadCursor, booked_events
 from billing.overview.page import page
 from billing.overview.spending import bounds
 from billing.overview.views.usage import asked_of, chips_of, listed
@@ -19,7 +19,7 @@ def requests(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     since, until = bounds(request.workspace, asked.span)
     where = {name: value for name, value in asked.where.items() if listed(name, value)}
     try:
-        found = events(
+        found = booked_events(
             request.workspace.pk,
             since=since,
             until=until,
