@@ -47,6 +47,7 @@ def event(row: UsageEvent) -> dict[str, Any]:
         "late": row.late,
         "unrated": row.problem,
         "priced_at": row.priced_at,
+        "archived_at": row.archive.created_at if row.archive else None,
         "hold": hold_id(row.hold_id) if row.hold_id is not None else None,
         **amount("reversed", reversal.amount if reversal else 0),
         "reversed_at": reversal.created_at if reversal else None,

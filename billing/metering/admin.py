@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 
 from billing.credits.units import credits
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.metering.models import Allowance, UsageEvent
+from billing.metering.models import Allowance, EventArchive, UsageEvent
 
 MOST_COUNTED = 10_000
 
@@ -59,6 +59,17 @@ class UsageEventAdmin(ReadOnlyAdmin):
     @admin.display(description="Given back")
     def given_back(self, event: UsageEvent) -> str:
         return f"{credits(event.reversed.amount):f}" if event.reversed else ""
+
+
+@admin.register(EventArchive)
+class EventArchiveAdmin(ReadOnlyAdmin):
+    """Files with details of old events; `manage.py event_archive` verifies and prints them."""
+
+    list_display = ("file", "workspace", "month", "events", "created_at", "thinned_at")
+    search_fields = ("=workspace__public_id", "=workspace__external_id")
+    list_select_related = ("workspace",)
+    ordering = ("-month", "workspace", "part")
+    exclude = ("sha256",)
 
 
 @admin.register(Allowance)

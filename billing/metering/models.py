@@ -8,6 +8,29 @@ from accounts.models import ApiKey, Project, Workspace
 from billing.ledger.models import Hold, Operation
 
 
+class EventArchive(models.Model):
+    """A file with the details of events, up to 50,000 of a workspace that count in one month (UTC)."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    month = models.DateField()  # its first day
+    part = models.PositiveIntegerField()
+    file = models.CharField(max_length=200)  # relative to ARCHIVE_DIR
+    sha256 = models.BinaryField(max_length=32)  # of the file
+    events = models.PositiveIntegerField()
+    created_at = models.DateTimeField()  # the file is on the disk since then
+    thinned_at = models.DateTimeField(null=True)  # since then no row has what the file has
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "month", "part"], name="event_archive_part_once"),
+            models.CheckConstraint(condition=Q(month__day=1), name="event_archive_of_a_month"),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(thinned_at=None), name="event_archive_unfinished")]
+
+    def __str__(self) -> str:
+        return self.file
+
+
 class UsageEvent(models.Model):
     """One completed request as it was reported, with how it was priced and paid.
 
@@ -51,6 +74,11 @@ class UsageEvent(models.Model):
     # for all others, which costs a row nothing.
     priced_at = models.DateTimeField(null=True)
     unrated_as = models.CharField(max_length=20, null=True)  # noqa: DJ001
+    # Where its details are once they are no longer here: variant, metadata, told, and the prices in `lines`. Checked by
+    # the trigger that lets it be set.
+    archive = models.ForeignKey(
+        EventArchive, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = [

@@ -177,7 +177,7 @@ def _replayed(stored: tuple[int, bytes], digest: bytes, event: EventInput, state
         nano=0 if unrated else row.amount,
         cost_usd=Decimal(0) if unrated else row.cost_usd,
         usage=UsageTotals.of(row.usage),
-        lines=() if unrated else tuple(ReceiptLine.stored(line) for line in row.lines),
+        lines=() if unrated or row.archive_id else tuple(ReceiptLine.stored(line) for line in row.lines),
         balance=replace(state, **told),
         replay=True,
         late=row.late,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from billing.foundation.due.registry import due_job
 from billing.foundation.due.tasks import run_due_task
+from billing.metering.archive.services import archive_old_events
 from billing.metering.unrated.alarm import tell_of_waiting
 from billing.metering.unrated.charging import charge_waiting
 from billing.metering.unrated.waiting import chargeable
@@ -13,6 +14,7 @@ from billing.pricing.book import look_again
 log = logging.getLogger(__name__)
 
 CHARGING = "usage_waiting"
+AT_MOST = 900  # seconds that archiving takes in one run; the worker ends a task after half an hour
 
 
 @due_job(CHARGING, every=timedelta(minutes=1))
@@ -32,6 +34,12 @@ def charge_what_waited(*, now: datetime, limit: int) -> int:
     if failures:
         raise ExceptionGroup(f"{done} events were charged, {len(failures)} portions could not be", failures)
     return min(done, limit - 1)  # all of them were looked at
+
+
+@due_job("event_archive", every=timedelta(hours=24))
+def archive_details(*, now: datetime, limit: int) -> int:
+    """Archive the details of events that are older than the operator wants to keep; whole months, so once a month."""
+    return min(archive_old_events(now=now, seconds=AT_MOST), limit - 1)
 
 
 def ask_to_charge() -> None:

@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Events", "bolt", "metering.UsageEvent"),
             ("Without a price", "money_off", "unrated"),
             ("Allowances", "hourglass", "metering.Allowance"),
+            ("Archived events", "inventory_2", "metering.EventArchive"),
         ),
     ),
     (

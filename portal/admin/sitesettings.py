@@ -36,6 +36,9 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "max_end_users",
             "velocity_factor",
             "velocity_minimum",
+            "event_detail_months",
+            "outbox_text_days",
+            "maintenance_hour",
         )
         labels: ClassVar = {
             "support_email": "Support e-mail",
@@ -49,6 +52,9 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "max_end_users": "New end users a day",
             "velocity_factor": "Times the usual",
             "velocity_minimum": "And more than so many credits a minute",
+            "event_detail_months": "Months until details of events are archived",
+            "outbox_text_days": "Days until texts of sent e-mails are deleted",
+            "maintenance_hour": "Hour of the monthly maintenance (UTC)",
         }
         help_texts: ClassVar = {
             "support_email": "Shown where customers are told how to get credits.",
@@ -62,6 +68,9 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "velocity_factor": "A customer's key is paused when it spends more in a minute than so many times its"
             " busiest minute of this week and the last one. 0 switches it off.",
             "velocity_minimum": "A key that spent nothing in that time may spend so many times this in a minute.",
+            "event_detail_months": "To files in ARCHIVE_DIR, month by month. Empty: kept in the database for ever.",
+            "outbox_text_days": "What was sent to whom and when stays. Empty: kept for ever.",
+            "maintenance_hour": "0 to 23: when few requests come in.",
         }
 
     def clean_usd_per_credit(self) -> Any:
@@ -103,6 +112,7 @@ class SiteSettingsAdmin(ModelAdmin):
             },
         ),
         ("Velocity stop", {"fields": ("velocity_factor", "velocity_minimum")}),
+        ("Keeping", {"fields": ("event_detail_months", "outbox_text_days", "maintenance_hour")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SiteSettings | None = None) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 from portal.settings.env import BASE_DIR, HOME, env, secret
 from portal.settings.security import SITE_URL
 
+# Where details of old usage events go; on a shared volume when there are several workers.
+ARCHIVE_DIR = env.str("ARCHIVE_DIR", "") or str(HOME / "archive")
+
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", None) or secret("django-secret-key")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", urlsplit(SITE_URL).hostname])

@@ -80,6 +80,9 @@ class Event(Described):
     late: bool
     unrated: Literal["", "unknown_model", "unknown_meter"]
     priced_at: Instant | None = Field(description="When it got a price and was charged, if it waited for one.")
+    archived_at: Instant | None = Field(
+        description="Since when `variant`, `metadata` and the receipt's `lines` are in the operator's archive only."
+    )
     hold: str | None = Field(description="The hold it settled.")
     reversed: Credits = Field(description="Given back by a correction; `credits` is what was charged before.")
     reversed_nano: Nano

@@ -28,6 +28,11 @@ class SiteSettings(models.Model):
     max_breakdown_values = models.PositiveIntegerField(default=500)
     # End users that a workspace may get in a day; further ones are summed as "other" that day.
     max_end_users = models.PositiveIntegerField(default=10_000)
+    # Details of usage events are archived to files after so many whole months; empty or 0: never.
+    event_detail_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    # Texts of e-mails that were sent are emptied after so many days; empty or 0: never.
+    outbox_text_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)
+    maintenance_hour = models.PositiveSmallIntegerField(default=3)  # of the day (UTC), when few requests come in
 
     class Meta:
         verbose_name = verbose_name_plural = "site settings"
@@ -37,6 +42,7 @@ class SiteSettings(models.Model):
             models.CheckConstraint(
                 condition=models.Q(velocity_minimum__gte=0), name="site_velocity_minimum_not_negative"
             ),
+            models.CheckConstraint(condition=models.Q(maintenance_hour__lt=24), name="site_maintenance_hour_of_a_day"),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,8 @@ BEGIN
             RETURN NEW;
         END IF;
         IF OLD.problem <> '' AND NEW.unrated_as = OLD.problem AND NEW.priced_at IS NOT NULL AND changed <@ ARRAY[
-            'problem', 'unrated_as', 'priced_at', 'provider', 'model', 'lines', 'amount', 'cost_usd', 'operation_id'
+            'problem', 'unrated_as', 'priced_at', 'provider', 'model', 'lines', 'amount', 'cost_usd', 'operation_id',
+            'offset'
         ] THEN
             RETURN NEW;
         END IF;

@@ -35,7 +35,7 @@ def events(
     cursor: str | None = None,
     limit: int = 50,
 ) -> EventPage:
-    """Events that occurred in [since, until), newest first, with their project, key and reversal loaded.
+    """Events that occurred in [since, until), newest first, with their project, key, reversal and archive loaded.
 
     `where` may name model ("openai/gpt-4o-mini" or without provider), provider, project (slug or id), agent, app,
     task, key (id or prefix), end_user, problem. Raises BadCursor.
@@ -71,7 +71,8 @@ def booked_events(
 
 
 def _of(workspace_id: int) -> QuerySet[UsageEvent]:
-    return UsageEvent.objects.filter(workspace_id=workspace_id).select_related("project", "api_key", "reversal")
+    found = UsageEvent.objects.filter(workspace_id=workspace_id)
+    return found.select_related("project", "api_key", "reversal", "archive")
 
 
 def _page(sources: Iterable[QuerySet[UsageEvent]], cursor: str | None, limit: int) -> EventPage:

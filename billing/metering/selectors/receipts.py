@@ -27,7 +27,8 @@ class PaidFrom:
 class EventReceipt:
     """`debt` is what no lot covered. `seq` and `head` name the last transfer that charged it; the chain from there
     vouches for the event. Both are None and empty when nothing was charged. `hold_status` is empty for an event
-    that names no hold, else "settled", or "expired": the balance was charged.
+    that names no hold, else "settled", or "expired": the balance was charged. `lines` are empty once the details are in
+    a file: `event.archive`.
     """
 
     event: UsageEvent
@@ -50,7 +51,7 @@ def receipt(workspace_id: int, *, event_id: str, prefer: str = "", source: str |
         parts = [of_id.filter(origin__in=kinds), of_id.exclude(origin__in=kinds)]
     else:
         parts = [of_id.filter(origin__in=[cloud_origin(kind, source) for kind in KeyKind.values])]
-    rows = [row for part in parts for row in part.select_related("project", "api_key", "reversal")]
+    rows = [row for part in parts for row in part.select_related("project", "api_key", "reversal", "archive")]
     if not rows:
         return None
     return receipt_of(
@@ -60,7 +61,7 @@ def receipt(workspace_id: int, *, event_id: str, prefer: str = "", source: str |
 
 def receipt_of(event: UsageEvent) -> EventReceipt:
     """The receipt of a stored event."""
-    lines = tuple(ReceiptLine.stored(line) for line in event.lines)
+    lines = () if event.archive_id else tuple(ReceiptLine.stored(line) for line in event.lines)
     status = stored_hold_status(event.hold_id)
     if event.operation_id is None:
         return EventReceipt(event, lines, (), 0, None, b"", status)

@@ -243,6 +243,24 @@ def test_a_batch_counts_it_as_a_duplicate(batch: Record, workspace: Workspace) -
     assert verify().problems == []
 
 
+def test_one_of_a_batch_has_an_operation_of_its_own(batch: Record, workspace: Workspace) -> None:
+    """It stood after others in the batch; in its own charge it is the first."""
+    lots = [fund(workspace, 1, key="first"), fund(workspace, 1, key="second")]
+    batch([event(f"rated{index}", usage={"input_tokens": 12_000, "output_tokens": 3_000}) for index in range(1)])
+    batch([event("rated"), brain(), event("after")])
+    assert stored().offset == 72_000_000
+    price_appears()
+    charge()
+    assert (stored().offset, stored().amount) == (0, COST)
+    found = receipt(workspace.pk, event_id="odd")
+    assert found is not None
+    assert [(paid.lot_id, paid.nano) for paid in found.paid] == [(lots[0], 136_000_000), (lots[1], 224_000_000)]
+    assert verify().problems == []
+    for event_id in ("odd", "after", "rated"):
+        usage_reverse(workspace_id=workspace.pk, pk=stored(event_id).pk, reason="Test", actor="staff")
+    assert verify().problems == []
+
+
 def test_the_receipt_shows_what_paid_for_it(record: Record, workspace: Workspace) -> None:
     lot = fund(workspace)
     record(brain())

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 _PRICED = """
 UPDATE metering_usageevent SET unrated_as = problem, problem = '', priced_at = %s::timestamptz,
     provider = p.provider, model = p.model, lines = p.lines, amount = p.amount, cost_usd = p.cost,
-    operation_id = p.operation
+    operation_id = p.operation, "offset" = 0
 FROM jsonb_to_recordset(%s::jsonb) AS p(id bigint, provider text, model text, lines jsonb, amount bigint, cost numeric,
     operation bigint)
 WHERE metering_usageevent.id = p.id AND problem <> ''

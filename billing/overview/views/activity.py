@@ -114,7 +114,9 @@ def event(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse
     if pk >= MOST_SEQ:
         raise Http404("no such request")
     found = get_object_or_404(
-        UsageEvent.objects.select_related("project", "api_key", "reversal"), pk=pk, workspace_id=request.workspace.pk
+        UsageEvent.objects.select_related("project", "api_key", "reversal", "archive"),
+        pk=pk,
+        workspace_id=request.workspace.pk,
     )
     context = {
         "nav": "activity",

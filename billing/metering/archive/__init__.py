@@ -1,0 +1,1 @@
+"""Details of old events: written to files, and then no longer kept in the database."""
