@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -13,6 +14,8 @@ from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.models import DueJob
 from billing.foundation.due.registry import overdue
+from billing.foundation.maintenance.models import MaintenanceRun
+from billing.foundation.maintenance.run import in_words
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import message_send_again, needs_a_person
 
@@ -91,6 +94,25 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
             messages.warning(
                 request, f"{len(ids) - again} are sent, waiting for their time, or being sent now, and were left alone."
             )
+
+
+@admin.register(MaintenanceRun)
+class MaintenanceRunAdmin(ReadOnlyAdmin):
+    """What the monthly maintenance did; the page of a run has its steps."""
+
+    list_display = ("started_at", "finished_at", "count", "failed")
+    fields = ("started_at", "finished_at", "failed", "steps_done")
+    readonly_fields = ("steps_done",)
+
+    @display(description="Steps")
+    def count(self, run: MaintenanceRun) -> int:
+        return len(run.steps)
+
+    @display(description="Steps")
+    def steps_done(self, run: MaintenanceRun) -> str:
+        return format_html(
+            "<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((in_words(step),) for step in run.steps))
+        )
 
 
 @admin.register(DueJob)

@@ -63,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Audit log", "policy", "foundation.AuditEntry"),
             ("Outbox", "outbox", "foundation.OutboxMessage"),
             ("Due jobs", "schedule", "foundation.DueJob"),
+            ("Maintenance", "build", "foundation.MaintenanceRun"),
         ),
     ),
 )

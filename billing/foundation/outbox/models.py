@@ -30,11 +30,15 @@ class OutboxMessage(models.Model):
     last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     sent_at = models.DateTimeField(null=True, blank=True)
+    emptied_at = models.DateTimeField(null=True, blank=True)  # when its text was deleted, long after it was sent
 
     class Meta:
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(status="queued"), name="outbox_due"),
+            models.Index(
+                fields=["sent_at"], condition=models.Q(status="sent", emptied_at=None), name="outbox_text_kept"
+            ),
         ]
 
     def __str__(self) -> str:
