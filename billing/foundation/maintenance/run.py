@@ -98,7 +98,10 @@ def _execute(need: Need, end: float | None) -> str:
     left = 0 if end is None else max(int(1000 * (end - time.monotonic())), 1)
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = {left}")
-        cursor.execute(need.sql)
+        try:
+            cursor.execute(need.sql)
+        finally:
+            cursor.execute("RESET statement_timeout")
     return ""
 
 
@@ -111,4 +114,3 @@ def _session() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("RESET lock_timeout")
-            cursor.execute("RESET statement_timeout")

@@ -132,7 +132,7 @@ def test_fresh_sending_message_is_left_alone(staff: Client) -> None:
 def settings_form(**changes: str) -> dict[str, str]:
     row = site()
     values = {field.name: getattr(row, field.name) for field in SiteSettings._meta.fields if field.name != "id"}
-    texts = {name: "" if value is False else str(value) for name, value in values.items()}
+    texts = {name: "" if value in (False, None) else str(value) for name, value in values.items()}
     return {name: text for name, text in {**texts, **changes}.items() if text or name == "support_email"}
 
 
