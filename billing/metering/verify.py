@@ -1,39 +1,29 @@
 """Does usage add up? Recomputed from the events alone, in chunks; a check of verify_ledger.
 
-Under the wallet lock, for milliseconds, the hourly totals are read together with the last event and operation ids given
-out. What an event was charged, or was given back of it, never changes: so both may be streamed afterwards, in short
-statements, while new ones come in.
+The hourly totals are read under the wallet lock, a month at a time (verify_hours). What an event was charged, or given
+back of it, never changes: so both may be streamed afterwards, in short statements, while new ones come in. An event
+that waited for a price is charged once; where that came after its month was read, its operation is later than that
+moment, and it counts as not charged yet.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
-from billing.ledger.models import Wallet
 from billing.ledger.records import Problem
 from billing.metering.keys import CHARGES, items_digest
 from billing.metering.verify_holds import hold_problems
+from billing.metering.verify_hours import Hours, Totals, read_totals
 from billing.metering.verify_reversals import taken_back
 
 CHUNK = 2_000
 MOST_PROBLEMS = 20
 
-_TOTALS = "SELECT hour, amount, requests FROM metering_hourtotal WHERE workspace_id = %s"
-_REVERSED = "SELECT hour, reversed, 0 FROM metering_hourtotal WHERE workspace_id = %s AND reversed <> 0"
-_USAGE = "SELECT hour, sum(amount), sum(requests) FROM metering_hourusage WHERE workspace_id = %s GROUP BY hour"
-_END_USERS = "SELECT hour, sum(amount), sum(requests) FROM metering_enduserhour WHERE workspace_id = %s GROUP BY hour"
-_LAST_IDS = """
-SELECT (SELECT last_value FROM metering_usageevent_id_seq), (SELECT last_value FROM ledger_operation_id_seq)
-"""
-
 _EVENTS = """
 SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'),
-    CASE WHEN priced_at IS NULL OR operation_id <= %s THEN amount ELSE 0 END,
-    operation_id IS NULL OR (priced_at IS NOT NULL AND operation_id > %s),
-    end_user <> ''
+    amount, operation_id, priced_at IS NOT NULL, end_user <> ''
 FROM metering_usageevent
 WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY occurred_at DESC, id DESC LIMIT %s
 """
@@ -51,8 +41,6 @@ SELECT operation_id, event_id, amount, "offset" FROM metering_usageevent WHERE o
 ORDER BY operation_id, "offset", id
 """
 
-Hours = dict[datetime, tuple[int, int]]  # hour → (nano-credits, requests)
-
 
 @dataclass
 class _Check:
@@ -67,34 +55,29 @@ class _Check:
 def verify_usage(workspace_id: int) -> list[Problem]:
     """What does not add up between events, their charges in the ledger, and the hourly totals of a workspace."""
     check = _Check(workspace_id)
-    with transaction.atomic():
-        wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
-        totals = _hours(_TOTALS, workspace_id)
-        usage = _hours(_USAGE, workspace_id)
-        end_users = _hours(_END_USERS, workspace_id)
-        reversed_ = _hours(_REVERSED, workspace_id)
-        ((last_id, last_operation),) = _rows(_LAST_IDS)
-    if wallet is None:
+    totals = read_totals(workspace_id)
+    if totals is None:
         return []
-    counted, of_end_users = _count_events(check, last_id, last_operation)
-    taken = taken_back(workspace_id, last_operation)
+    counted, of_end_users = _count_events(check, totals)
+    taken = taken_back(workspace_id, totals)
     for net, back in ((counted, taken.hours), (of_end_users, taken.of_end_users)):
         for hour, amount in back.items():
             charged, requests = net.get(hour, (0, 0))
             net[hour] = charged - amount, requests
     given = {hour: (amount, 0) for hour, amount in taken.hours.items() if amount}
-    for code, name, hours, events in (
-        ("hour_total", "the total", totals, counted),
-        ("hour_usage", "the breakdown", usage, counted),
-        ("end_user_hour", "the sum of end users", end_users, of_end_users),
-        ("hour_reversed", "what was given back", reversed_, given),
+    for code, name, events in (
+        ("hour_total", "the total", counted),
+        ("hour_usage", "the breakdown", counted),
+        ("end_user_hour", "the sum of end users", of_end_users),
+        ("hour_reversed", "what was given back", given),
     ):
+        hours = totals.sums[code]
         for hour in sorted(events.keys() | hours.keys()):
             found, expected = hours.get(hour, (0, 0)), events.get(hour, (0, 0))
             if found != expected:
                 detail = f"{name} of {hour:%Y-%m-%d %H:00} says {_said(found)}, its events say {_said(expected)}"
                 check.add(code, detail)
-    _check_charges(check, wallet.seq)
+    _check_charges(check, totals.last.seq)
     for code, detail in (*taken.problems, *hold_problems(workspace_id)):
         check.add(code, detail)
     return check.problems
@@ -111,24 +94,24 @@ def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _hours(query: str, workspace_id: int) -> Hours:
-    return {hour: (int(amount), int(requests)) for hour, amount, requests in _rows(query, workspace_id)}
-
-
-def _count_events(check: _Check, last_id: int, last_operation: int) -> tuple[Hours, Hours]:
-    """Of all events, and of those that name an end user."""
+def _count_events(check: _Check, totals: Totals) -> tuple[Hours, Hours]:
+    """Of all events, and of those that name an end user; each as it was when the totals of its hour were read."""
     counted: Hours = {}
     of_end_users: Hours = {}
     at: Any = "infinity"
     pk = 0
     while True:
-        rows = _rows(_EVENTS, last_operation, last_operation, check.workspace_id, at, pk, last_id, CHUNK)
-        for _, pk, hour, amount, unpaid, named in rows:
+        rows = _rows(_EVENTS, check.workspace_id, at, pk, totals.last.last_event, CHUNK)
+        for _, pk, hour, amount, operation, priced_later, named in rows:
+            if bool(amount) == (operation is None):
+                check.add("event_operation", f"event {pk} costs {amount} nano-credits; its operation does not fit that")
+            moment = totals.moment(hour)
+            if pk > moment.last_event:
+                continue
+            charged = 0 if priced_later and operation and operation > moment.last_operation else amount
             for hours in (counted, of_end_users) if named else (counted,):
                 before = hours.get(hour, (0, 0))
-                hours[hour] = (before[0] + amount, before[1] + 1)
-            if bool(amount) == unpaid:
-                check.add("event_operation", f"event {pk} costs {amount} nano-credits; its operation does not fit that")
+                hours[hour] = (before[0] + charged, before[1] + 1)
         if len(rows) < CHUNK:
             return counted, of_end_users
         at = rows[-1][0]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from billing.metering.keys import CHARGES
+from billing.metering.verify_hours import Totals
 
 CHUNK = 2_000
 
@@ -60,14 +61,17 @@ class Taken(NamedTuple):
     problems: Sequence[tuple[str, str]]
 
 
-def taken_back(workspace_id: int, last_operation: int) -> Taken:
-    """The reversals of a workspace up to an operation id that was read under its lock."""
+def taken_back(workspace_id: int, totals: Totals) -> Taken:
+    """The reversals of a workspace; in the sums those that had been made when the totals of their hour were read."""
+    last_operation = totals.last.last_operation
     hours: defaultdict[datetime, int] = defaultdict(int)
     of_end_users: defaultdict[datetime, int] = defaultdict(int)
     problems: list[tuple[str, str]] = []
     last = 0
     while rows := [_Reversal(*row) for row in _rows(_REVERSALS, workspace_id, last, last_operation, CHUNK)]:
         for row in rows:
+            if row.operation is not None and row.operation > totals.moment(row.hour).last_operation:
+                continue
             hours[row.hour] += row.amount
             if row.named:
                 of_end_users[row.hour] += row.amount
