@@ -63,13 +63,15 @@ class BearerKey:
 
 
 def refuse_unknown(request: HttpRequest, query: type[BaseModel] | None) -> None:
-    """Raises Problem 400 for a query parameter that would silently do nothing."""
+    """Raises Problem 400 for a query parameter, or a second value of one, that would silently do nothing."""
     if not request.META.get("QUERY_STRING"):
         return
     known = {field.alias or name for name, field in query.model_fields.items()} if query else set()
-    for name in request.GET:
+    for name, values in request.GET.lists():
         if name not in known:
             raise invalid(f"There is no parameter {name[:60]!r} here.", parameter=name[:60])
+        if len(values) > 1:
+            raise invalid(f"The parameter {name!r} is given more than once.", parameter=name)
 
 
 def authenticate(request: HttpRequest) -> ApiKey:

@@ -11,6 +11,7 @@ from billing.api import idempotency
 from billing.api.access import WORKSPACE_HEADER
 from billing.api.calls import METERED_HEADERS
 from billing.api.problems import CODES, CONTENT_TYPE
+from billing.api.schemas.examples import BODIES
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
@@ -33,6 +34,21 @@ TITLES = {
     429: "Rate limit reached",
     500: "A fault of the portal",
     503: "Temporarily unavailable",
+}
+# What can be done with an id that was answered: operation, its parameter, where the id stands in the answer.
+_HOLD = [
+    (name, "hold_id", "$response.body#/hold")
+    for name in ("usage_hold", "usage_hold_settle", "usage_hold_release", "usage_hold_extend")
+]
+_WORKSPACE = [
+    (name, "workspace", "$response.body#/id")
+    for name in ("workspaces_get", "workspaces_grant", "workspaces_portal_session")
+]
+LINKS = {
+    "usage_record": {"201": [("usage_receipt", "event_id", "$response.body#/event_id")]},
+    "usage_hold_settle": {"201": [("usage_receipt", "event_id", "$response.body#/event_id")]},
+    "usage_authorize": {"201": _HOLD},
+    "workspaces_create": {"201": _WORKSPACE},
 }
 
 
@@ -65,13 +81,20 @@ def _complete(operation: dict[str, Any], models: list[type[BaseModel]]) -> dict[
     ]
     if declared["bodies"]:
         models += declared["bodies"].values()
-        content = {
+        content: dict[str, Any] = {
             kind: {"schema": {"$ref": REF.format(model=model.__name__)}} for kind, model in declared["bodies"].items()
         }
+        if operation["operationId"] in BODIES:
+            first = next(iter(content.values()))
+            first["examples"] = {"example": {"value": BODIES[operation["operationId"]]}}
         operation["requestBody"] = {"required": not declared["body_optional"], "content": content}
     operation["responses"] = {
         str(status): _response(status, dict(response), declared) for status, response in operation["responses"].items()
     }
+    for status, links in LINKS.get(operation["operationId"], {}).items():
+        operation["responses"][status]["links"] = {
+            name: {"operationId": name, "parameters": {parameter: value}} for name, parameter, value in links
+        }
     text = operation.get("description", "")
     whose = ", which service keys alone can have" if declared["for_operator"] else ""
     operation["description"] = f"{text}\n\nScope: `{declared['scope']}`{whose}.".strip()

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from billing.metering.errors import EventRejected
 from billing.metering.validate import instant
 
 Q = TypeVar("Q", bound=BaseModel)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def query(request: HttpRequest, model: type[Q]) -> Q:
@@ -33,7 +35,7 @@ def moment(text: str | None, *, name: str, zone: str, end: bool = False) -> date
     if text is None:
         return None
     try:
-        if len(text) == 10:
+        if _DATE.fullmatch(text):
             day = datetime.combine(datetime.fromisoformat(text).date(), time(), ZoneInfo(zone))
             return instant(day + timedelta(days=1 if end else 0), "")
         return instant(text, "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -54,6 +55,7 @@ def made(*, key: ApiKey, raw: object, idempotency_key: str, request: HttpRequest
 def made_document(found: ProvisionAnswer) -> dict[str, Any]:
     result = dict(found.result)
     key = result.pop("key")
+    result["created_at"] = datetime.fromisoformat(result["created_at"])
     shown = "Keep it: it is shown only now."
     gone = "It was shown in the first answer only. If it is lost, revoke it and make another on the API-keys page."
     return {**result, "api_key": {"key": found.api_key, **key, "note": gone if found.replay else shown}}

@@ -8,7 +8,7 @@ from ninja.errors import ValidationError
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 
-from billing.api import bodies, jsontext
+from billing.api import bodies, jsontext, paths  # noqa: F401 - the routes name ids by its converter
 from billing.api.middleware import problem_of
 from billing.api.problems import Problem, pointer
 from billing.api.routes import credits, entitlements, holds, plans, pricing, proof, statement, usage, workspaces

@@ -1,14 +1,13 @@
 """Numbers as clients send them: JSON numbers or decimal strings. Pure; used for quantities everywhere in the API."""
 
-import re
 from decimal import Decimal
 
 from billing.metering.errors import EventRejected
 from billing.metering.events import plain
+from billing.pricing.normalise import DECIMAL, MOST_DIGITS
 
 LARGEST = 10**12
 DECIMALS = 9
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
 def quantity(value: object, pointer: str) -> Decimal:
@@ -19,8 +18,8 @@ def quantity(value: object, pointer: str) -> Decimal:
         number = value
     elif isinstance(value, float):  # from a parser that made floats of JSON numbers: what was written, not its bits
         number = Decimal(repr(value))
-    elif isinstance(value, str) and len(value) <= 40 and _DECIMAL.fullmatch(value):
-        number = Decimal(value)
+    elif isinstance(value, str) and len(value) <= MOST_DIGITS and DECIMAL.fullmatch(value):
+        number = Decimal(value) if value[0] != "-" else _out_of_range(pointer, negative=True)
     elif isinstance(value, str) and value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
         raise EventRejected("invalid_request", "A quantity must be a finite number.", pointer)
     else:

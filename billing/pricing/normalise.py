@@ -6,6 +6,7 @@ that nobody knows is kept as well: what might have to be billed is never dropped
 model's prices the object says it was served at.
 """
 
+import re
 from collections.abc import Callable, Container, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -50,6 +51,9 @@ OWN = {
     *("requests", "pages", "searches", "web_searches"),
 }
 
+# A number written as a text.
+DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+MOST_DIGITS = 40
 LARGEST = 10**12  # checked before anything is added up: 1e999999999 is a Decimal, but no sum can hold it
 
 
@@ -64,6 +68,8 @@ class UsageError(ValueError):
 def number(meter: str, value: object) -> Decimal:
     """`value` as an exact Decimal from 0 to 10^12; raises UsageError."""
     if isinstance(value, bool) or not isinstance(value, int | str | float | Decimal):
+        raise UsageError(meter, "is not a number")
+    if isinstance(value, str) and not (len(value) <= MOST_DIGITS and DECIMAL.fullmatch(value)):
         raise UsageError(meter, "is not a number")
     try:
         quantity = value if isinstance(value, Decimal) else Decimal(str(value))
@@ -133,6 +139,8 @@ class _Found:
         """Numbers beside the provider's: our own meters (images next to prompt_tokens), and what is not known."""
         for name, value in self.usage.items():
             meter = ALIASES.get(name, name)
+            if name in OWN and value is not None:
+                number(name, value)  # also where the provider's own names count
             if name in self.read or meter in self.quantities or name in TOTALS or name in BOOKKEEPING:
                 continue
             if meter in OWN or _counts(value):

@@ -120,7 +120,7 @@ def events(request: HttpRequest) -> HttpResponseBase:
 
 
 @router.get(
-    "/events/{path:event_id}",
+    "/events/{any:event_id}",
     **declared(Scope.USAGE_READ, {200: ReceiptDocument}, query=ReceiptQuery),
     operation_id="usage_receipt",
     summary="The receipt of one request",

@@ -63,7 +63,7 @@ def workspaces(request: HttpRequest) -> HttpResponse:
 
 
 @router.post(
-    "/{path:workspace}/grants",
+    "/{any:workspace}/grants",
     **declared(
         Scope.WORKSPACES_WRITE,
         {201: Granted},
@@ -91,7 +91,7 @@ def grant(request: HttpRequest, workspace: str) -> HttpResponse:
 
 
 @router.post(
-    "/{path:workspace}/portal-session",
+    "/{any:workspace}/portal-session",
     **declared(
         Scope.WORKSPACES_WRITE,
         {201: PortalSession},
@@ -115,7 +115,7 @@ def portal_session(request: HttpRequest, workspace: str) -> HttpResponse:
 
 
 @router.get(
-    "/{path:workspace}",
+    "/{any:workspace}",
     **declared(Scope.WORKSPACES_READ, {200: WorkspaceDocument}, for_operator=True),
     operation_id="workspaces_get",
     summary="One workspace, by its id or your external id",

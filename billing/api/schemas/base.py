@@ -18,19 +18,17 @@ Nano = Annotated[
     str, WithJsonSchema({"type": "string", "pattern": "^-?[0-9]+$", "description": "The same in nano-credits (10⁻⁹)."})
 ]
 Instant = Annotated[datetime, WithJsonSchema({"type": "string", "format": "date-time"})]
-# A number as JSON number or decimal string.
-Quantity = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 10**12},
-                {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
-            ],
-            "description": "Finite, 0 to 10¹², at most 9 decimals.",
-        }
-    ),
-]
+# A number written as a text, in every place that takes a number.
+DECIMAL_TEXT = {
+    "type": "string",
+    "pattern": r"^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,9})?$",
+    "maxLength": 40,
+}
+QUANTITY: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 10**12}, DECIMAL_TEXT],
+    "description": "A number or a decimal string: finite, 0 to 10¹², at most 9 decimals.",
+}
+Quantity = Annotated[Any, WithJsonSchema(QUANTITY)]
 
 
 def _whole(value: Any) -> Any:

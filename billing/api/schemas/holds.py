@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from billing.api.schemas.base import Credits, Described, Instant, Nano, Number, PageQuery, Quantity
+from billing.api.schemas.base import DECIMAL_TEXT, Credits, Described, Instant, Nano, Number, PageQuery, Quantity
 from billing.api.schemas.lists import Moment
 from billing.api.schemas.usage import EstimateBody, HoldStatus, Line, State, UsageEvent, UsageRecorded
 
@@ -21,7 +21,7 @@ Seconds = Annotated[
         json_schema_extra={
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": 86_400},
-                {"type": "string", "pattern": r"^[0-9]{1,5}$"},
+                DECIMAL_TEXT,
             ]
         },
         description="Seconds from now until the hold expires, 1 to 86,400.",

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, RootModel
 
-from billing.api.schemas.base import BudgetStanding, Credits, Described, Instant, Nano, Number, Quantity
+from billing.api.schemas.base import QUANTITY, BudgetStanding, Credits, Described, Instant, Nano, Number, Quantity
+from billing.pricing.normalise import OWN
 
 State = Literal["healthy", "low", "stopped"]
 IssueCode = Literal[
@@ -19,6 +20,20 @@ IssueCode = Literal[
 HoldStatus = Literal["open", "settled", "released", "expired"]
 
 
+class Usage(RootModel[dict[str, Any]]):
+    """Quantities by meter: those named in the pattern, and those that the operator added. Or a provider's usage object
+    as it is.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "minProperties": 1,
+            "maxProperties": 200,
+            "patternProperties": {f"^({'|'.join(sorted(OWN))})$": {"anyOf": [*QUANTITY["anyOf"], {"type": "null"}]}},
+        }
+    )
+
+
 class UsageEvent(Described):
     """One completed request. Refused only when malformed, or when its id was used with another body."""
 
@@ -26,8 +41,9 @@ class UsageEvent(Described):
     model: str | None = Field(
         None, max_length=200, description="`provider/model` or an alias; leave it out for the platform's own meters."
     )
-    usage: dict[str, Any] = Field(
-        min_length=1, description="Quantities by meter, or with `usage_format` a provider's usage object as it is."
+    usage: Usage = Field(
+        description="Quantities by meter, such as `input_tokens`, `output_tokens`, `images`; or a provider's usage"
+        " object as it is, best with `usage_format`."
     )
     usage_format: Literal["openai", "anthropic", "gemini"] | None = None
     variant: dict[str, str | bool | int | None] | None = Field(
@@ -57,7 +73,7 @@ class EstimateBody(Described):
     """What is about to be asked: quantities, or a text and the longest answer wanted."""
 
     model: str | None = Field(None, max_length=200)
-    usage: dict[str, Any] | None = None
+    usage: Usage | None = None
     usage_format: Literal["openai", "anthropic", "gemini"] | None = None
     variant: dict[str, str | bool | int | None] | None = Field(None, max_length=10)
     text: str | None = None

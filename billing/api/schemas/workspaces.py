@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from billing.api.schemas.base import Credits, Described, Instant, Nano, PageQuery
+from billing.api.schemas.base import DECIMAL_TEXT, Credits, Described, Instant, Nano, PageQuery
 
 
 def _storable(value: str) -> str:
@@ -29,7 +29,7 @@ SomeCredits = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 10**12},
-                {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,9})?$"},
+                DECIMAL_TEXT,
             ],
             "description": "Above 0, at most 9 decimals.",
         }

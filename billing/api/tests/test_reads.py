@@ -243,3 +243,13 @@ def test_a_stranger_sees_nothing_of_another_workspace(used: Api, funded: Workspa
     assert (summary["balance"], summary["state"], summary["runway_days"]) == (0, "stopped", None)
     assert stranger.get("/api/v1/credits/lots").json == {"data": [], "next_cursor": None}
     assert stranger.get("/api/v1/credits/ledger").json == {"data": [], "next_cursor": None}
+
+
+def test_an_event_id_may_have_a_line_break(api: Api) -> None:
+    assert api.post("/api/v1/usage", usage_event("two\nlines")).status == 201
+    assert api.get("/api/v1/usage/events/two%0Alines").json["event_id"] == "two\nlines"
+
+
+def test_a_parameter_is_given_once(api: Api) -> None:
+    answer = api.get("/api/v1/usage/events?limit=5&limit=500")
+    assert (answer.status, answer.json["errors"][0]["parameter"]) == (400, "limit")

@@ -48,6 +48,7 @@ def test_a_whole_event_is_understood() -> None:
     [
         (-1, "negative"),
         ("-0.5", "negative"),
+        ("-0", "negative"),
         (float("nan"), "finite"),
         (math.inf, "finite"),
         (-math.inf, "finite"),

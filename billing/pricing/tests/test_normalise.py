@@ -197,3 +197,11 @@ def test_turns_that_say_nothing_are_left_alone(turns: object) -> None:
 
 def test_floats_mean_what_they_print() -> None:
     assert normalise({"audio_input_seconds": 0.1})["audio_input_seconds"] == Decimal("0.1")
+
+
+@pytest.mark.parametrize("fmt", ["openai", "anthropic", "gemini"])
+@pytest.mark.parametrize("value", ["twelve", " 12", "1_200", "", True, [1], {}])
+def test_our_own_meter_beside_a_providers_numbers_must_be_a_number(fmt: str, value: object) -> None:
+    usage = {"prompt_tokens": 10, "promptTokenCount": 10, "input_tokens": value}
+    with pytest.raises(UsageError, match="input_tokens is not a number"):
+        normalise(usage, fmt)

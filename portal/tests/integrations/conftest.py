@@ -1,4 +1,4 @@
-"""A portal over HTTP for the clients of docs/integrations: a real web server on a database of its own."""
+"""A portal over HTTP for clients: those of docs/integrations, and one that knows the served document only."""
 
 import json
 import subprocess
