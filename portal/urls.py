@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("billing.foundation.urls")),
     path("", include("billing.api.urls")),
+    path("", include("billing.api.guide.urls")),
     path("", include("accounts.urls")),
     path("", include("billing.usage.budgets.urls")),
     path("", include("billing.overview.urls")),

@@ -41,15 +41,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def dumps(value: Any) -> str:
-    """`value` as JSON text. Raises TypeError for a type that has no exact form here."""
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """`value` as JSON text, in one line without `indent`. Raises TypeError for a type that has no exact form here."""
     text: str = simplejson.dumps(
         value,
         default=_default,
         use_decimal=False,
         allow_nan=False,
         ensure_ascii=True,  # so that what a client sent in half a surrogate pair can be told back to it
-        separators=(",", ":"),
+        indent=indent,
+        separators=(",", ":") if indent is None else (",", ": "),
     )
     return text
 

@@ -1,0 +1,1 @@
+"""The page on which a customer learns to use the API, with their own keys, model and figures."""
