@@ -128,7 +128,9 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 
 
 def _example(method: str, path: str, name: str, content_type: str) -> str:
-    lines = [f"curl {settings.SITE_URL}{path}{QUERIES.get(name, '')}", '-H "Authorization: Bearer $PURSER_KEY"']
+    url = f"{settings.SITE_URL}{path}"
+    url = f"'{url}{QUERIES[name]}'" if name in QUERIES else url  # a shell ends a command at &
+    lines = [f"curl {url}", '-H "Authorization: Bearer $PURSER_KEY"']
     for argument, example in ARGUMENTS.items():
         lines[0] = lines[0].replace(argument, example)
     if name in ALWAYS_NAMED:

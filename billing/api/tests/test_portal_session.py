@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
-from accounts.models import PortalLink, User, Workspace
+from accounts.models import Membership, PortalLink, User, Workspace
+from accounts.roles import Role
 from billing.api.tests.conftest import Answer, Api, key_of
 from billing.foundation.audit.models import AuditEntry
 
@@ -36,6 +38,19 @@ def test_the_link_opens_that_workspace_once_for_a_minute(operator: Api, workspac
     assert client.post(path_of(answer))["Location"] == f"/w/{workspace.public_id}/"
     assert client.get(f"/w/{workspace.public_id}/").status_code == 200
     assert Client().post(path_of(answer)).status_code == 410
+
+
+def test_the_link_opens_nothing_else_and_not_after_its_minute(operator: Api, workspace: Workspace, alice: User) -> None:
+    other = Workspace.objects.create(name="Also hers")
+    Membership.objects.create(workspace=other, user=alice, role=Role.OWNER)
+    client = Client()
+    client.post(path_of(operator.post(URL, {})))
+    assert [client.get(path).status_code for path in (f"/w/{other.public_id}/", "/profile", "/workspaces")] == [403] * 3
+    late = operator.post(URL, {})
+    PortalLink.objects.update(
+        created_at=F("created_at") - timedelta(seconds=60), expires_at=F("expires_at") - timedelta(seconds=60)
+    )
+    assert [Client().get(path_of(late)).status_code, Client().post(path_of(late)).status_code] == [410, 410]
 
 
 def test_a_new_owner_needs_no_password(operator: Api) -> None:

@@ -64,8 +64,8 @@ def run(place: Path, url: str, headers: Mapping[str, str], ids: Mapping[str, lis
             *("--checks", ",".join(CHECKS), "--seed", "1", "--max-examples", str(examples)),
             *("--continue-on-failure", "--warnings", "off", "--no-color"),
         ],
-        cwd=BASE_DIR,
-        env={"SEEN": str(seen), "PATH": ""},
+        cwd=place,  # where it keeps what it found
+        env={"SEEN": str(seen), "PYTHONPATH": str(BASE_DIR)},
         capture_output=True,
         text=True,
         timeout=1_500,
