@@ -1,11 +1,12 @@
 """What is reported, and its fingerprint. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import simplejson
 
@@ -13,21 +14,23 @@ from billing.ledger.records import hold_id
 from billing.metering.origins import key_class
 
 
-@dataclass(frozen=True, slots=True)
-class EventInput:
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class EventInput(NamedTuple):
     """One completed request. Quantities are finite, 0 to 10^12, at most 9 decimals (see validate.py)."""
 
     event_id: str
     model: str
     usage: Mapping[str, Decimal]
-    variant: Mapping[str, str] = field(default_factory=dict)
+    variant: Mapping[str, str] = NOTHING
     occurred_at: datetime | None = None  # None: when it is recorded
     project: str = ""
     agent: str = ""
     app: str = ""
     task: str = ""
     end_user: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = NOTHING
     hold: int | None = None  # primary key of the hold that it settles
 
 
@@ -76,7 +79,7 @@ def request_hash(event: EventInput) -> bytes:
     parts = [
         event.event_id,
         event.model,
-        "" if event.occurred_at is None else event.occurred_at.astimezone(UTC).isoformat(),
+        "" if (at := event.occurred_at) is None else (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(),
         event.project,
         event.agent,
         event.app,

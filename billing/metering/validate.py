@@ -50,31 +50,35 @@ def _parse(raw: Mapping[str, Any]) -> EventInput:
         name = min((str(key) for key in raw.keys() - FIELDS), key=str)
         raise EventRejected("invalid_request", f"Unknown field “{_shown(name)}”.", _pointer("", name))
     get = raw.get
-
-    def named(field: str, longest: int = 120) -> str:
-        value = get(field)
-        return "" if value is None else text(value, f"/{field}", longest)
-
-    event_id = named("event_id", 200)
+    event_id = _named("event_id", get("event_id"), 200)
     if not event_id:
         raise EventRejected("invalid_request", "event_id is required: your own id of this request.", "/event_id")
-    at = get("occurred_at")
-    variant, metadata, usage = get("variant"), get("metadata"), get("usage")
+    at, hold, variant, metadata = get("occurred_at"), get("hold"), get("variant"), get("metadata")
+    usage, usage_format = get("usage"), get("usage_format")
     spoken = parse_variant(variant) if variant else _empty(variant, "/variant")
     return EventInput(
         event_id=event_id,
-        model=named("model", 200),
-        usage=parse_usage(usage, get("usage_format")),
-        variant=served(spoken, usage, get("usage_format")),
+        model=_named("model", get("model"), 200),
+        usage=parse_usage(usage, usage_format),
+        variant=served(spoken, usage, usage_format),
         occurred_at=None if at is None else instant(at, "/occurred_at"),
-        project=named("project"),
-        agent=named("agent"),
-        app=named("app"),
-        task=named("task"),
-        end_user=named("end_user", 200),
+        project=_named("project", get("project")),
+        agent=_named("agent", get("agent")),
+        app=_named("app", get("app")),
+        task=_named("task", get("task")),
+        end_user=_named("end_user", get("end_user"), 200),
         metadata=_metadata(metadata) if metadata else _empty(metadata, "/metadata"),
-        hold=None if (hold := get("hold")) is None else _hold(hold),
+        hold=None if hold is None else _hold(hold),
     )
+
+
+def _named(field: str, value: object, longest: int = 120) -> str:
+    """`text` of a field, with a short way for what nearly every text is."""
+    if value is None:
+        return ""
+    if type(value) is str and len(value) <= longest and value.isascii() and "\0" not in value:
+        return value
+    return text(value, f"/{field}", longest)
 
 
 def text(value: object, pointer: str, longest: int) -> str:
@@ -155,10 +159,12 @@ def served(variant: dict[str, str], usage: Any, usage_format: Any) -> dict[str, 
 def instant(value: object, pointer: str) -> datetime:
     """An RFC 3339 time with its offset, or an aware datetime, in UTC and not before 2000."""
     try:
-        if isinstance(value, str) and _RFC3339.fullmatch(value.upper()):
-            value = datetime.fromisoformat(value.upper())
-        if isinstance(value, datetime) and value.tzinfo is not None and value.astimezone(UTC) >= _EARLIEST:
-            return value.astimezone(UTC)
+        if isinstance(value, str) and _RFC3339.fullmatch(spelled := value.upper()):
+            value = datetime.fromisoformat(spelled)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            at = value.astimezone(UTC)
+            if at >= _EARLIEST:
+                return at
     except (ValueError, OverflowError):
         pass
     detail = "A time is RFC 3339 with an offset, such as 2026-03-01T09:30:00Z, and not before the year 2000."
