@@ -154,15 +154,14 @@ class _Run:
         pooled = self._spend() if self.pooled else None
         book, rollups = self.book, self.rollups
         series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
+        rows = store.Rows(
+            workspace_id=book.workspace_id,
+            source=self.source,
+            now=book.now,
+            usd_per_credit=self.site.usd_per_credit,
+        )
         store.copy_events(
-            store.event_values(
-                rated,
-                workspace_id=book.workspace_id,
-                source=self.source,
-                now=book.now,
-                operation_id=charged.get(id(rated), pooled),
-                usd_per_credit=self.site.usd_per_credit,
-            )
+            rows.row(rated, operation_id=charged.get(id(rated), pooled) if charged else pooled)
             for rated in self.accepted
         )
         end_users = end_user_ids(book.workspace_id, rollups.end_users, now=book.now)

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from billing.credits.units import NANO, AmountOutOfRange
 from billing.foundation.site.models import SiteSettings
@@ -19,6 +20,7 @@ from billing.pricing.book import prices_for
 from billing.pricing.meters import ANCESTORS, STANDS_FOR
 from billing.pricing.rating import Line, rate
 
+HOUR = timedelta(hours=1)
 CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
 
 
@@ -96,7 +98,7 @@ def rate_event(
     Raises EventRejected when the ledger could not hold the charge, NotOpened when what is included is not open yet.
     """
     occurred_at = event.occurred_at or now
-    late = occurred_at < now - timedelta(hours=site.late_after_hours)
+    late = occurred_at is not now and occurred_at < now - timedelta(hours=site.late_after_hours)
     booked_at = now if late or occurred_at > now else occurred_at
     return rate_at(
         event,
@@ -213,45 +215,64 @@ class Rollups:
         self.usage: dict[tuple[datetime, SeriesKey], Count] = {}
         self.end_users: dict[tuple[datetime, str], EndUserCount] = {}
         self.rated: set[SeriesKey] = set()  # whose model and meter are the catalogue's
+        # Events that differ in nothing but their quantities add to the same counts, which are looked up once.
+        self._alike: dict[tuple[Any, ...], list[Count]] = {}
+        self._hour = datetime.min.replace(tzinfo=UTC)
+        self._next_hour = self._hour
 
     def add(self, rated: RatedEvent) -> None:
-        hour = rated.booked_at.replace(minute=0, second=0, microsecond=0)
+        hour = self._hour_of(rated.booked_at)
         total = self.totals.get(hour)
         if total is None:
             self.totals[hour] = HourCount(rated.nano, 1)
         else:
             total.amount += rated.nano
             total.requests += 1
+        event = rated.event
+        lines = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
+        found = parts(event.usage, lines)
+        alike = (
+            hour, rated.provider, rated.model, rated.project_id, event.task, event.agent, event.app, rated.problem,
+            *[meter for meter, _, _ in found],
+        )  # fmt: skip
+        counts = self._alike.get(alike)
+        if counts is None:
+            counts = self._alike[alike] = [self._count(hour, rated, meter) for meter, _, _ in found]
         requests = 1  # counted in the series of the event's first meter only
-        shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        counted = parts(rated.event.usage, shares)
-        if rated.event.end_user:
-            self._add_end_user(hour, rated, counted)
-        for meter, quantity, amount in counted:
-            event = rated.event
-            key = SeriesKey(
-                self.workspace_id, rated.provider, rated.model, meter, rated.project_id,
-                event.task, event.agent, event.app, self.source.api_key_id,
-            )  # fmt: skip
-            count = self.usage.get((hour, key))
-            if count is None:
-                self.usage[hour, key] = Count(quantity, amount, requests)
-            else:
-                count.quantity += quantity
-                count.amount += amount
-                count.requests += requests
-            if not rated.problem:
-                self.rated.add(key)
+        for count, (_, quantity, amount) in zip(counts, found, strict=True):
+            count.quantity += quantity
+            count.amount += amount
+            count.requests += requests
             requests = 0
+        if event.end_user:
+            self._add_end_user(hour, rated, found)
 
     def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: list[tuple[str, Decimal, int]]) -> None:
-        count = self.end_users.setdefault((hour, rated.event.end_user), EndUserCount())
+        count = self.end_users.get((hour, rated.event.end_user))
+        if count is None:
+            count = self.end_users[hour, rated.event.end_user] = EndUserCount()
         count.amount += rated.nano
         count.requests += 1
         for meter, quantity, _ in counted:
             count.quantity += quantity
             if meter in TOKEN_METERS:
                 count.tokens += quantity
+
+    def _hour_of(self, at: datetime) -> datetime:
+        if not self._hour <= at < self._next_hour:
+            self._hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+            self._next_hour = self._hour + HOUR
+        return self._hour
+
+    def _count(self, hour: datetime, rated: RatedEvent, meter: str) -> Count:
+        event = rated.event
+        key = SeriesKey(
+            self.workspace_id, rated.provider, rated.model, meter, rated.project_id,
+            event.task, event.agent, event.app, self.source.api_key_id,
+        )  # fmt: skip
+        if not rated.problem:
+            self.rated.add(key)
+        return self.usage.setdefault((hour, key), Count(Decimal(0), 0, 0))
 
 
 def parts(usage: Mapping[str, Decimal], lines: Iterable[tuple[str, Decimal, int]]) -> list[tuple[str, Decimal, int]]:
@@ -269,8 +290,13 @@ def parts(usage: Mapping[str, Decimal], lines: Iterable[tuple[str, Decimal, int]
                 extra[meter] = extra.get(meter, Decimal(0)) + quantity
         amounts[meter] = amounts.get(meter, 0) + share
     quantities = {**usage, **extra} if extra else usage
-    meters = sorted(quantities, key=_order) if len(quantities) > 1 else quantities
+    meters = _ordered(tuple(quantities)) if len(quantities) > 1 else quantities
     return [(meter, quantities[meter], amounts.get(meter, 0)) for meter in meters]
+
+
+@lru_cache(maxsize=1_024)
+def _ordered(meters: tuple[str, ...]) -> list[str]:
+    return sorted(meters, key=_order)
 
 
 def _order(meter: str) -> tuple[bool, str]:

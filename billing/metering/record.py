@@ -83,15 +83,10 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         rollups = Rollups(workspace_id, source)
         rollups.add(rated)
         state = book.state
-        values = store.event_values(
-            rated,
-            workspace_id=workspace_id,
-            source=source,
-            now=book.now,
-            operation_id=operation_id,
-            usd_per_credit=settings.usd_per_credit,
-            told=_told(state),
+        rows = store.Rows(
+            workspace_id=workspace_id, source=source, now=book.now, usd_per_credit=settings.usd_per_credit
         )
+        values = rows.row(rated, operation_id=operation_id, told=_told(state))
         series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
         end_users = end_user_ids(workspace_id, rollups.end_users, now=book.now)
         book.also(*store.write_one(values, rollups, series, end_users))

@@ -4,9 +4,9 @@ Numbers travel as text: psycopg types an integer by its size, and each mix of si
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -146,68 +146,75 @@ def _array(values: Iterable[Any]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def event_values(
-    rated: RatedEvent,
-    *,
-    workspace_id: int,
-    source: Source,
-    now: datetime,
-    operation_id: int | None,
-    usd_per_credit: Any,
-    told: str | None = None,
-) -> tuple[Any, ...]:
-    """The values of COLUMNS, each a text, bytes or None, dates as ISO."""
-    event = rated.event
-    recorded = now.isoformat()
-    return (
-        str(workspace_id),
-        source.origin,
-        event.event_id,
-        rated.hash,
-        None if source.api_key_id is None else str(source.api_key_id),
-        None if rated.project_id is None else str(rated.project_id),
-        rated.provider,
-        rated.model,
-        rated.usage_json,
-        json.dumps(event.variant) if event.variant else "{}",
-        event.agent,
-        event.app,
-        event.task,
-        event.end_user,
-        metadata_json(event.metadata),
-        recorded if rated.occurred_at is now else rated.occurred_at.isoformat(),
-        recorded if rated.booked_at is now else rated.booked_at.isoformat(),
-        recorded,
-        "t" if rated.late else "f",
-        rated.problem,
-        rated.lines_json,
-        str(rated.nano),
-        format(cost_usd(rated.nano, usd_per_credit), "f"),
-        None if operation_id is None or not rated.nano else str(operation_id),
-        str(rated.offset),
-        None if event.hold is None else str(event.hold),
-        told,
-    )
+class Rows:
+    """Makes rows of COLUMNS, each value a text, bytes or None, dates as ISO. What all events of a call have in common
+    is made once.
+    """
 
+    def __init__(self, *, workspace_id: int, source: Source, now: datetime, usd_per_credit: Decimal) -> None:
+        self._whose = str(workspace_id), source.origin
+        self._api_key = None if source.api_key_id is None else str(source.api_key_id)
+        self._now, self._recorded = now, now.isoformat()
+        self._usd_per_credit = usd_per_credit
 
-_HASH = COLUMNS.split(", ").index("request_hash")
-_SPECIAL = re.compile(r"[\\\n\r\t]")
-_ESCAPES = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+    def row(self, rated: RatedEvent, *, operation_id: int | None, told: str | None = None) -> tuple[Any, ...]:
+        event = rated.event
+        occurred, booked = rated.occurred_at, rated.booked_at
+        occurred_text = self._recorded if occurred is self._now else occurred.isoformat()
+        return (
+            *self._whose,
+            event.event_id,
+            rated.hash,
+            self._api_key,
+            None if rated.project_id is None else str(rated.project_id),
+            rated.provider,
+            rated.model,
+            rated.usage_json,
+            json.dumps(event.variant) if event.variant else "{}",
+            event.agent,
+            event.app,
+            event.task,
+            event.end_user,
+            metadata_json(event.metadata),
+            occurred_text,
+            occurred_text if booked is occurred else self._recorded if booked is self._now else booked.isoformat(),
+            self._recorded,
+            "t" if rated.late else "f",
+            rated.problem,
+            rated.lines_json,
+            str(rated.nano),
+            format(cost_usd(rated.nano, self._usd_per_credit), "f"),
+            None if operation_id is None or not rated.nano else str(operation_id),
+            str(rated.offset),
+            None if event.hold is None else str(event.hold),
+            told,
+        )
 
 
 def copy_events(rows: Iterable[Sequence[Any]]) -> None:
-    """COPY rows of `event_values` into the table, inside the open transaction."""
-    text = "".join(map(_copied, rows))
+    """COPY `rows` into the table, inside the open transaction."""
+    text = copied(rows)
     cursor = psycopg.Cursor(connection.connection)
     with connection.wrap_database_errors, cursor.copy(f"COPY metering_usageevent ({COLUMNS}) FROM STDIN") as copy:
         copy.write(text)
 
 
-def _copied(row: Sequence[Any]) -> str:
-    """A row in COPY's text format."""
-    cells = ["\\N" if value is None else value for value in row]
-    cells[_HASH] = "\\\\x" + row[_HASH].hex()
-    if _SPECIAL.search("".join([value for value in row if value.__class__ is str])):
-        texts = enumerate(row)
-        cells = [value.translate(_ESCAPES) if isinstance(value, str) else cells[index] for index, value in texts]
-    return "\t".join(cells) + "\n"
+_SPECIAL = "\\\n\r\t"
+_ESCAPES = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
+
+
+def copied(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows in COPY's text format; column by column, because next to none holds anything that must be escaped."""
+    columns = [
+        [r"\\x" + value.hex() for value in column] if name == "request_hash" else _escaped(column)
+        for name, column in zip(COLUMNS.split(", "), zip(*rows, strict=True), strict=True)
+    ]
+    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+
+
+def _escaped(column: Sequence[str | None]) -> Sequence[str]:
+    texts = [text for text in column if text is not None]
+    together = "".join(texts)
+    if len(texts) == len(column) and not any(special in together for special in _SPECIAL):
+        return texts
+    return [r"\N" if text is None else text.translate(_ESCAPES) for text in column]
