@@ -13,7 +13,6 @@ import simplejson
 from billing.ledger.records import hold_id
 from billing.metering.origins import key_class
 
-
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
