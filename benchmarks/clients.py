@@ -11,6 +11,7 @@ from typing import Any
 from load import loop, stretches
 
 BLOCK = 1 << 16
+EVENT_ID = "floor-event-id"  # stands for the id in a prepared body
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ def post(plan: Plan, number: int, pipe: Any) -> None:
     connection = Connection(plan.port)
     names = _names(plan, number)
     path, expected = ("/api/v1/usage/batch", b"200") if plan.batch else ("/api/v1/usage", b"201")
+    template = _bytes({"events": batch(EVENT_ID, plan.batch)} if plan.batch else event(EVENT_ID))
 
     def step() -> tuple[int, str]:
         workspace, name = next(names)
-        body = {"events": [event(f"{name}-{place}") for place in range(plan.batch)]} if plan.batch else event(name)
+        body = template.replace(EVENT_ID.encode(), name.encode())
         status, _ = connection.exchange(_request(plan, path, workspace, body))
         return plan.batch or 1, _failure(status, expected)
 
@@ -49,12 +51,12 @@ def pair(plan: Plan, number: int, pipe: Any) -> None:
         nonlocal count
         count += 1
         workspace, _ = next(names)
-        status, answer = connection.exchange(_request(plan, "/api/v1/usage/authorize", workspace, ASKED))
+        status, answer = connection.exchange(_request(plan, "/api/v1/usage/authorize", workspace, _bytes(ASKED)))
         if status != b"201":
             return 0, "authorize: " + _failure(status, b"201")
         path = f"/api/v1/usage/holds/{json.loads(answer)['hold']}/settle"
         used = {"input_tokens": 1200, "output_tokens": 100 + count * 37 % 400}  # answers differ in length
-        status, _ = connection.exchange(_request(plan, path, workspace, {"usage": used, "end_user": "u_123"}))
+        status, _ = connection.exchange(_request(plan, path, workspace, _bytes({"usage": used, "end_user": "u_123"})))
         return 1, "settle: " + _failure(status, b"201") if status != b"201" else ""
 
     loop(pipe, step, first=connection.renew)
@@ -99,6 +101,18 @@ def event(event_id: str) -> dict[str, Any]:
     return {"event_id": event_id, "usage": {"input_tokens": 1200, "output_tokens": 300}, **WHO, "end_user": "u_123"}
 
 
+def batch(event_id: str, size: int) -> list[dict[str, Any]]:
+    """Such requests one after the other, each with its own number of tokens and its own user."""
+    return [
+        {
+            **event(f"{event_id}-{place}"),
+            "usage": {"input_tokens": 200 + place * 37 % 4001, "output_tokens": 20 + place * 13 % 701},
+            "end_user": f"u_{place % 211}",
+        }
+        for place in range(size)
+    ]
+
+
 WHO = {"model": "openai/gpt-4o-mini", "agent": "support-bot", "app": "web", "task": "chat"}
 ASKED = {**WHO, "usage": {"input_tokens": 1200}, "max_output_tokens": 1000}  # the same request before it is made
 
@@ -111,8 +125,11 @@ def _names(plan: Plan, number: int) -> Iterator[tuple[str, str]]:
         yield plan.workspaces[count % len(plan.workspaces)], f"{plan.run}-{number}-{count}"
 
 
-def _request(plan: Plan, path: str, workspace: str, content: Any) -> bytes:
-    body = json.dumps(content).encode()
+def _bytes(content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+def _request(plan: Plan, path: str, workspace: str, body: bytes) -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\nAuthorization: Bearer {plan.key}\r\n"
         f"Purser-Workspace: {workspace}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import psycopg
-from clients import event
+from clients import EVENT_ID, batch, event
 from load import loop
 
 from billing.ledger import roundtrip  # knows psycopg, not Django: the sender of the floor is that of the post
@@ -16,7 +16,6 @@ from billing.ledger.store import WALLET_COLUMNS
 
 FIRST_SEQ = 8_300_000_000
 FIRST_OPERATION = 8_400_000_000
-EVENT_ID = "floor-event-id"
 LOCK = "FOR NO KEY UPDATE"
 SEQ, OPERATION = WALLET_COLUMNS.index("seq"), -2  # in the row that the lock gives
 
@@ -163,7 +162,7 @@ def record_copy(*, key: str, workspace: tuple[int, str], size: int) -> tuple[str
             writer.write = lambda data: (kept.append((statement, data)), write(data))[1]
             yield writer
 
-    body = json.dumps({"events": [event(f"{EVENT_ID}-{place}") for place in range(size)]})
+    body = json.dumps({"events": batch(EVENT_ID, size)})
     headers = {"Authorization": f"Bearer {key}", "Purser-Workspace": workspace[1]}
     with mock.patch.object(psycopg.Cursor, "copy", kept_copy):
         answer = Client().post("/api/v1/usage/batch", body, content_type="application/json", headers=headers)

@@ -29,7 +29,7 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
         except EventRejected as error:
             error.pointer = envelope.place(error.pointer)
             raise
-    count(call, [receipt.usage])
+    count(call, receipt.usage)
     return receipt
 
 

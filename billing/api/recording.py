@@ -27,7 +27,7 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
     with problems():
         event = parse_event(raw)
         receipt = usage_record(workspace_id=call.workspace.pk, source=source_of(key), event=event)
-    count(call, [receipt.usage])
+    count(call, receipt.usage)
     return receipt
 
 
@@ -119,14 +119,12 @@ def record_shares(call: Call, outcome: Outcome) -> None:
         share.result = usage_record_batch(workspace_id=share.workspace.pk, source=share.source, events=share.events)
         outcome.rejected += _at(share, share.result.rejected)
         refused = {issue.index for issue in share.result.rejected}
-        count(
-            call,
-            (
-                UsageTotals.of(event.usage)
-                for index, event in enumerate(share.events)
-                if isinstance(event, EventInput) and index not in refused
-            ),
+        counted = (
+            event.usage
+            for index, event in enumerate(share.events)
+            if isinstance(event, EventInput) and index not in refused
         )
+        count(call, UsageTotals.over(counted))
 
 
 def _turn(share: Share) -> tuple[int, str]:
@@ -174,7 +172,9 @@ def _shares(call: Call, key: ApiKey, raws: Sequence[Any]) -> Outcome:
         except EventRejected as error:
             outcome.rejected.append(Issue(index, error.event_id, error.code, error.detail, error.pointer))
             continue
-        share = shares.setdefault(workspace.pk, Share(workspace, source))
+        share = shares.get(workspace.pk)
+        if share is None:
+            share = shares[workspace.pk] = Share(workspace, source)
         share.places.append(index)
         share.events.append(parsed(body))
     outcome.shares = list(shares.values())
@@ -250,8 +250,5 @@ def _by_workspace(results: Sequence[tuple[Share, BatchResult]]) -> list[dict[str
     ]
 
 
-def count(call: Call, totals: Iterable[UsageTotals]) -> None:
-    for one in totals:
-        call.count(
-            input_tokens=one.input_tokens, output_seconds=one.output_audio_seconds, total_tokens=one.total_tokens
-        )
+def count(call: Call, used: UsageTotals) -> None:
+    call.count(input_tokens=used.input_tokens, output_seconds=used.output_audio_seconds, total_tokens=used.total_tokens)

@@ -1,6 +1,6 @@
 """What the reporter of usage is told. Amounts are nano-credits, quantities Decimal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -67,6 +67,15 @@ class UsageTotals:
     def of(cls, usage: Mapping[str, Any]) -> "UsageTotals":
         tokens = [Decimal(usage.get(meter, 0)) for meter in TOKEN_METERS]
         return cls(tokens[0], Decimal(usage.get("audio_output_seconds", 0)), sum(tokens, Decimal(0)))
+
+    @classmethod
+    def over(cls, usages: Iterable[Mapping[str, Decimal]]) -> "UsageTotals":
+        """Of many events together."""
+        together: dict[str, Decimal] = {}
+        for usage in usages:
+            for meter, quantity in usage.items():
+                together[meter] = together.get(meter, 0) + quantity
+        return cls.of(together)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Small workspaces that show the other states: low, stopped, new."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -93,4 +92,4 @@ def _some_events(at: datetime, count: int, rng: Random, prefix: str) -> list[Eve
 
 
 def _at(event: EventInput, moment: datetime) -> EventInput:
-    return replace(event, occurred_at=moment - timedelta(seconds=5))
+    return event._replace(occurred_at=moment - timedelta(seconds=5))
