@@ -107,9 +107,7 @@ def seed(name: str, shape: Shape, *, now: datetime | None = None) -> Workspace:
     now = now or clock.now()
     workspace = Workspace.objects.create(name=name)
     begin = now - shape.days * DAY
-    credits_grant(
-        workspace_id=workspace.pk, key="seeded", amount=1_000_000_000 * NANO, label="Seeded", now=begin
-    )
+    credits_grant(workspace_id=workspace.pk, key="seeded", amount=1_000_000_000 * NANO, label="Seeded", now=begin)
     first = 0
     for day in range(shape.days):
         last = shape.events * (day + 1) // shape.days - 1

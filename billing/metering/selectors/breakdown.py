@@ -1,15 +1,18 @@
 """Usage by model, provider, meter, task, project, agent, app, key, end_user, day or month."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain, islice
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.metering.selectors import days
 from billing.metering.selectors.group import METRICS, Group
-from billing.metering.selectors.grouping import COLUMNS, groups, names
+from billing.metering.selectors.grouping import COLUMNS, names
+from billing.metering.selectors.kept import by_day, counted, ranking
+from billing.metering.selectors.totals import floor_hour
 
 BY = (*COLUMNS, "end_user", "day", "month")
 TOP = 4  # a chart shows the largest four and "Other"
@@ -76,7 +79,9 @@ def breakdown(
         raise ValueError(f"by is one of {BY}, metric one of {METRICS}")
     if by in ("day", "month"):
         return _by_time(workspace, by, since, until, metric, where)
-    found = groups(workspace.pk, by=by, since=since, until=until, where=where)
+    if until <= since:
+        return []
+    found = _together(by_day(workspace.pk, by=by, starts=_days(workspace, since, until), until=until, where=where))
     found.sort(key=lambda group: (-group.measure(metric), group.key))
     return _rows(found, names(by, [group.key for group in found]), metric)
 
@@ -89,20 +94,29 @@ def _by_time(
     tz = days.zone(workspace.time_zone)
     first, last = days.local_day(since, tz), days.local_day(until - timedelta(microseconds=1), tz)
     calendar = days.days(first, last) if by == "day" else days.months(first, last)
-    starts = [days.starts(day, tz) for day in calendar]
-    found = {
-        group.bucket: group
-        for group in groups(workspace.pk, by=None, since=since, until=until, starts=starts, where=where)
-    }
+    starts = [floor_hour(since), *(days.starts(day, tz) for day in calendar[1:])]
+    found = by_day(workspace.pk, by=None, starts=starts, until=until, where=where)
     shown = {str(index): day.isoformat() if by == "day" else f"{day:%Y-%m}" for index, day in enumerate(calendar)}
-    nothing = Decimal(0)
-    rows = [
-        Group(str(index), index, group.nano, group.requests, group.tokens, group.quantity)
-        if (group := found.get(index))
-        else Group(str(index), index, 0, 0, nothing, nothing)
-        for index in range(len(calendar))
-    ]
+    nothing = Group("", 0, 0, 0, Decimal(0), Decimal(0))
+    rows = [replace(day[0] if day else nothing, key=str(index)) for index, day in enumerate(found)]
     return [BreakdownRow(**vars(row) | {"key": row.name}) for row in _rows(rows, shown, metric)]
+
+
+def _days(workspace: Workspace, since: datetime, until: datetime) -> list[datetime]:
+    """[since, until) cut at the local midnights in it."""
+    tz = days.zone(workspace.time_zone)
+    first, last = days.local_day(since, tz), days.local_day(until - timedelta(microseconds=1), tz)
+    return [floor_hour(since), *(days.starts(day, tz) for day in days.days(first, last)[1:])]
+
+
+def _together(found: Sequence[Sequence[Group]]) -> list[Group]:
+    """The groups of several days, added up by key."""
+    sums: dict[str, Group] = {}
+    for day in found:
+        for group in day:
+            before = sums.get(group.key)
+            sums[group.key] = group if before is None else before.plus(group)
+    return list(sums.values())
 
 
 def _rows(found: Sequence[Group], shown: Mapping[str, str], metric: str) -> list[BreakdownRow]:
@@ -136,18 +150,19 @@ def daily(
     calendar = days.days(first, last)
     starts = [days.starts(day, tz) for day in calendar]
     until = days.starts(last + timedelta(days=1), tz)
-    found = groups(workspace.pk, by=by, since=starts[0], until=until, starts=starts, where=where)
+    found = by_day(workspace.pk, by=by, starts=starts, until=until, where=where)
     totals: dict[str, Decimal] = {}
-    for group in found:
+    for group in chain.from_iterable(found):
         totals[group.key] = totals.get(group.key, Decimal(0)) + group.measure(metric)
     ranked = sorted((key for key in totals if totals[key]), key=lambda key: (-totals[key], key))
     leading = ranked if len(ranked) <= top + 1 else ranked[:top]
     shown = names(by, leading)
     lines = {key: DailyLine(key, shown[key], [Decimal(0)] * len(calendar), totals[key]) for key in leading}
     rest = [Decimal(0)] * len(calendar)
-    for group in found:
-        values = lines[group.key].values if group.key in lines else rest
-        values[group.bucket] += group.measure(metric)
+    for place, day in enumerate(found):
+        for group in day:
+            values = lines[group.key].values if group.key in lines else rest
+            values[place] += group.measure(metric)
     other = [DailyLine("", "Other", rest, sum(rest, Decimal(0)))] if len(leading) < len(ranked) else []
     return Daily(calendar, [*lines.values(), *other])
 
@@ -157,13 +172,17 @@ def named(workspace: Workspace, by: str, *, now: datetime | None = None, limit: 
     now = now or clock.now()
     tz = days.zone(workspace.time_zone)
     today = days.local_day(now, tz)
-    starts = [days.starts(days.month_of(today), tz), days.starts(today, tz)]
+    starts = [days.starts(day, tz) for day in days.days(days.month_of(today), today)]
     until = days.starts(today + timedelta(days=1), tz)
-    found: dict[str, list[int]] = {}
-    for group in groups(workspace.pk, by=by, since=starts[0], until=until, starts=starts):
-        if group.key:
-            spend = found.setdefault(group.key, [0, 0])
-            spend[1] += group.nano
-            spend[0] += group.nano if group.bucket == 1 else 0
-    rows = [Named(name, *spend) for name, spend in found.items()]
+    counters = counted(workspace.pk, starts, until)
+    (of_today,) = by_day(workspace.pk, by=by, starts=starts[-1:], until=until, counters=counters[-1:])
+    before = ranking(workspace.pk, by=by, starts=starts[:-1], until=starts[-1], counters=counters[:-1])
+    spent_today = {group.key: group.nano for group in of_today}
+    # Of those that did nothing today, only the first can be among the largest: not all of them are looked at.
+    others = islice((name for name in before.order if name not in spent_today), limit + 1)
+    rows = [
+        Named(name, spent_today.get(name, 0), before.nano.get(name, 0) + spent_today.get(name, 0))
+        for name in chain(spent_today, others)
+        if name
+    ]
     return sorted(rows, key=lambda row: (-row.month, row.name))[:limit]

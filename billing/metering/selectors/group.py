@@ -20,3 +20,14 @@ class Group:
     def measure(self, metric: str) -> Decimal:
         """Its size in one of METRICS; credits are nano-credits."""
         return Decimal(self.nano if metric == "credits" else getattr(self, metric))
+
+    def plus(self, other: "Group") -> "Group":
+        """Both together, in the bucket of the first."""
+        return Group(
+            self.key,
+            self.bucket,
+            self.nano + other.nano,
+            self.requests + other.requests,
+            self.tokens + other.tokens,
+            self.quantity + other.quantity,
+        )
