@@ -12,7 +12,10 @@ from measures import HOT, MANY, PARTS, Load, Ready, figures, floor_of, loads, ra
 from report import Figure, Ratio, show
 from rich.console import Console
 
+from benchmarks.readings import Read, show_reading
+
 say = Console(stderr=True)
+READING = "reading"  # only where it is asked for: ten million events take ten minutes to make
 
 
 def main() -> int:
@@ -21,12 +24,15 @@ def main() -> int:
         os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"}
         os.environ.setdefault("PURSER_HOME", str(scratch.ROOT / "var" / "bench"))
         (Path(os.environ["PURSER_HOME"]) / "static").mkdir(parents=True, exist_ok=True)  # the web server looks for it
-        rates, quotients = _measure(url, options)
+        rates, quotients = _measure(url, options) if options.only != [READING] else ([], [])
+        reads = _read(options) if READING in options.only else []
     if options.json:
-        found = {"figures": [each.as_dict() for each in rates], "ratios": [each.as_dict() for each in quotients]}
-        print(json.dumps(found, indent=2))
+        found = {"figures": rates, "ratios": quotients, "reading": reads}
+        print(json.dumps({name: [each.as_dict() for each in several] for name, several in found.items()}, indent=2))
     else:
-        show(rates, quotients, say)
+        if rates:
+            show(rates, quotients, say)
+        show_reading(reads)
     return 1 if any(rate.as_dict()["failures"] for rate in rates) else 0
 
 
@@ -36,6 +42,22 @@ def _measure(url: str, options: argparse.Namespace) -> tuple[list[Figure], list[
         chosen = loads(ready, options)
         found = run(chosen, options, say.print)
     return figures(chosen, found), ratios(found)
+
+
+def _read(options: argparse.Namespace) -> list[Read]:
+    import django
+
+    django.setup()
+    from benchmarks.reading import measure
+
+    return measure(
+        few=options.few,
+        many=options.many,
+        agents=options.agents,
+        days=options.days,
+        rounds=options.reads,
+        tell=say.print,
+    )
 
 
 def _prepare(url: str, options: argparse.Namespace) -> Ready:
@@ -76,7 +98,9 @@ def _floor(part: str, name: str, work: Callable[..., None], plan: object) -> Loa
 def _options() -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts of it (default: all)")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*PARTS, READING), default=PARTS, help="parts of it (default: all but reading)"
+    )
     parser.add_argument("--seconds", type=float, default=6.0, help="measured per figure, in all (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns in which they are (default: %(default)s)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="before each turn (default: %(default)s)")
@@ -84,6 +108,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workspaces", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--history", type=int, default=200_000, help="transfers to export (default: %(default)s)")
+    parser.add_argument("--few", type=int, default=10_000, help="events to read among (default: %(default)s)")
+    parser.add_argument("--many", type=int, default=10_000_000, help="… and to compare with (default: %(default)s)")
+    parser.add_argument("--agents", type=int, default=1_000_000, help="… each of its own agent (default: %(default)s)")
+    parser.add_argument(
+        "--days", type=int, default=400, help="over which all of them are spread (default: %(default)s)"
+    )
+    parser.add_argument("--reads", type=int, default=20, help="turns of every request (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=min(cores, 8), help="web processes (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=4, help="threads per web process (default: %(default)s)")
     parser.add_argument("--json", action="store_true")

@@ -1,6 +1,6 @@
 """Workspaces with as many events as you like: made by SQL, day by day, in the shape that the services give them.
 
-The ledger's part and the series are made by the product's own services (one operation per hour), events and hourly
+The ledger's part and the series are made by the product's own services (an operation per hour), events and hourly
 totals by set-based SQL beside them in the same transaction. verify_ledger finds nothing to say about any of it. Runs
 inside Django.
 """
@@ -34,12 +34,13 @@ DAY = timedelta(days=1)
 @dataclass(frozen=True)
 class Shape:
     """So many events, spread evenly over the last `days` days. `agents`: how many of them take turns; 0: each event
-    comes from an agent of its own.
+    comes from an agent of its own. `operations`: how many charge the events of an hour.
     """
 
     events: int
     days: int
     agents: int = 5
+    operations: int = 1
     models: tuple[str, ...] = ("openai/gpt-4o-mini", "openai/gpt-4o", "anthropic/claude-sonnet-4-5")
 
 
@@ -49,7 +50,8 @@ CREATE TEMP TABLE IF NOT EXISTS seeded_model
 """
 _MADE = """
 CREATE TEMP TABLE seeded_event ON COMMIT DROP AS
-SELECT n, %(prefix)s || n AS event_id, made.at, date_trunc('hour', made.at, 'UTC') AS hour, used.quantities,
+SELECT n, %(prefix)s || n AS event_id, made.at, date_trunc('hour', made.at, 'UTC') AS hour, n %% %(parts)s AS part,
+    used.quantities,
     model.provider, model.model, model.terms, ARRAY[
         used.quantities[1] * model.nano[1], used.quantities[2] * model.nano[2]
     ] AS nano,
@@ -63,10 +65,10 @@ CROSS JOIN LATERAL (SELECT ARRAY[200 + n * 37 %% 4001, 20 + n * 13 %% 701] AS qu
 JOIN seeded_model model ON model.place = n / greatest(%(agents)s, 1) %% %(models)s
 """
 _OPERATIONS = r"""
-SELECT hour, sum(amount)::bigint, sha256(string_agg(
+SELECT hour, part, sum(amount)::bigint, sha256(string_agg(
     convert_to(event_id, 'UTF8') || '\x00'::bytea || convert_to(amount::text, 'UTF8') || '\x0a'::bytea, ''::bytea
     ORDER BY n))
-FROM seeded_event GROUP BY hour ORDER BY hour
+FROM seeded_event GROUP BY hour, part ORDER BY hour, part
 """
 _EVENTS = """
 INSERT INTO metering_usageevent (workspace_id, origin, event_id, request_hash, provider, model, usage, variant, agent,
@@ -79,8 +81,9 @@ SELECT %(workspace)s, %(origin)s, event_id, sha256(convert_to(event_id, 'UTF8'))
            '{%%s, "quantity": "%%s", "from_allowance": "0", "nano": %%s}]',
         terms[1], quantities[1], nano[1], terms[2], quantities[2], nano[2])::jsonb,
     amount, amount * %(usd)s::numeric / 1000000000, paid.operation,
-    (sum(amount) OVER (PARTITION BY hour ORDER BY n) - amount)::bigint
-FROM seeded_event JOIN unnest(%(hours)s::timestamptz[], %(operations)s::bigint[]) paid(hour, operation) USING (hour)
+    (sum(amount) OVER (PARTITION BY hour, part ORDER BY n) - amount)::bigint
+FROM seeded_event JOIN unnest(%(hours)s::timestamptz[], %(parts)s::int[], %(operations)s::bigint[])
+    paid(hour, part, operation) USING (hour, part)
 ORDER BY n
 """
 _COMBINATIONS = "SELECT DISTINCT provider, model, agent FROM seeded_event"
@@ -127,12 +130,13 @@ def _day(workspace_id: int, shape: Shape, start: datetime, first: int, last: int
             {
                 "prefix": f"seeded-{workspace_id}-", "agents": shape.agents, "models": len(shape.models),
                 "first": first, "last": last, "count": last - first + 1, "day": start, "until": until,
+                "parts": shape.operations,
             },
         )  # fmt: skip
-        hours = dict(_charged(cursor, book))
+        hours, places, operations = zip(*_charged(cursor, book), strict=True)
         values: dict[str, Any] = {
             "workspace": workspace_id, "origin": ORIGIN, "app": APP, "task": TASK, "now": until,
-            "usd": site().usd_per_credit, "hours": list(hours), "operations": list(hours.values()),
+            "usd": site().usd_per_credit, "hours": list(hours), "parts": list(places), "operations": list(operations),
         }  # fmt: skip
         book.flush()  # events name the operations
         cursor.execute(_EVENTS, values)
@@ -162,16 +166,16 @@ def _models(cursor: Any, shape: Shape, at: datetime) -> None:
         )
 
 
-def _charged(cursor: Any, book: Book) -> Iterator[tuple[datetime, int]]:
-    """Each hour, charged by an operation of its own."""
+def _charged(cursor: Any, book: Book) -> Iterator[tuple[datetime, int, int]]:
+    """Each hour, or each part of it, charged by an operation of its own."""
     cursor.execute(_OPERATIONS)
-    for hour, amount, digest in cursor.fetchall():
+    for hour, part, amount, digest in cursor.fetchall():
         items = bytes(digest)
         operation = OperationDraft(NAMESPACE, batch_key(ORIGIN, items), items, "usage.spend")
         book.spend(operation=operation, amount=amount, occurred_at=hour, items_digest=items)
         if operation.id is None:
             raise ValueError("an hour without a charge")
-        yield hour, operation.id
+        yield hour, part, operation.id
 
 
 def _series(cursor: Any, workspace_id: int, now: datetime) -> dict[str, list[Any]]:

@@ -79,6 +79,13 @@ class Operation(models.Model):
         return f"{self.kind} {self.namespace}:{self.key}"
 
 
+# Kinds of transfers that come with requests: holds, and what is charged.
+OF_REQUESTS = (
+    *("hold.place", "hold.extend", "hold.settle", "hold.release", "hold.expire"),
+    *("hold.overdraft", "hold.overdraft_end", "usage.spend", "usage.debt"),
+)
+
+
 class Transfer(models.Model):
     """`amount` from account `debit` to account `credit`: balanced by construction."""
 
@@ -114,6 +121,10 @@ class Transfer(models.Model):
             models.Index(fields=["workspace", "-seq"], condition=Q(kind="debt.repay"), name="transfer_repayment"),
             # Pages tell a lot that expired from one that was used up.
             models.Index(fields=["workspace", "-seq"], condition=Q(kind="lot.expire"), name="transfer_expiry"),
+            # What the statement lists one by one, among millions that requests made.
+            models.Index(
+                fields=["workspace", "-seq"], condition=~Q(kind__in=OF_REQUESTS), name="transfer_not_of_request"
+            ),
         ]
 
     def __str__(self) -> str:

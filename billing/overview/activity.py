@@ -9,11 +9,12 @@ from django.urls import reverse
 from accounts.models import Workspace
 from billing.ledger.models import Lot, Transfer
 from billing.metering.models import EventReversal
-from billing.metering.selectors.grouping import groups
+from billing.metering.selectors.kept import by_stretch
 from billing.overview import statement
 from billing.overview.labels import short_model
 from billing.overview.words import kind_words
 
+HOUR = timedelta(hours=1)
 HOUR_FORMAT = "%Y-%m-%dT%H"  # UTC, in the address of an hour's page
 
 
@@ -58,7 +59,7 @@ def _usage(workspace: Workspace, row: statement.Row, models: Sequence[str]) -> E
         title=_models_title(models),
         detail=requests,
         at=hour,
-        until=hour + timedelta(hours=1),
+        until=hour + HOUR,
         icon="bolt",
         tone="",
         delta=row.delta,
@@ -96,14 +97,12 @@ def _models_by_hour(workspace_id: int, hours: Sequence[datetime]) -> dict[dateti
     """Models used in each of `hours`, the dearest first."""
     if not hours:
         return {}
-    starts = sorted(hours)
-    found = groups(workspace_id, by="model", since=starts[0], until=starts[-1] + timedelta(hours=1), starts=starts)
-    found.sort(key=lambda group: (-group.nano, group.key))
-    models: dict[datetime | None, list[str]] = {}
-    for group in found:
-        if group.key:
-            models.setdefault(starts[group.bucket], []).append(group.key)
-    return models
+    edges = sorted({edge for hour in hours for edge in (hour, hour + HOUR)})
+    found = by_stretch(workspace_id, by="model", starts=edges[:-1], until=edges[-1])
+    return {
+        start: [group.key for group in sorted(of_hour, key=lambda group: (-group.nano, group.key)) if group.key]
+        for start, of_hour in zip(edges, found, strict=False)
+    }
 
 
 def _lot_labels(transfers: Sequence[Transfer]) -> dict[int, str]:

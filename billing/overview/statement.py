@@ -13,8 +13,7 @@ from typing import Any
 from django.db.models import Case, F, Q, Sum, When
 
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD
-from billing.ledger.models import Transfer, Wallet
-from billing.metering.keys import CHARGES
+from billing.ledger.models import OF_REQUESTS, Transfer, Wallet
 from billing.metering.models import HourTotal
 
 OWN = (AVAILABLE, HELD, DEBT)  # accounts whose sum is what a workspace has
@@ -128,7 +127,7 @@ def _others(workspace_id: int, before: tuple[datetime, int] | None) -> Any:
 
 def _movements(workspace_id: int) -> Any:
     """Everything but usage that changes what is there. Putting credits on hold, or letting them go, changes nothing."""
-    return Transfer.objects.filter(CAME_IN | WENT_OUT, workspace_id=workspace_id).exclude(kind__in=CHARGES)
+    return Transfer.objects.filter(CAME_IN | WENT_OUT, ~Q(kind__in=OF_REQUESTS), workspace_id=workspace_id)
 
 
 def _hour_row(total: HourTotal) -> Row:

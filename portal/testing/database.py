@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from billing.foundation.cache import clear_all
+from billing.metering.selectors.kept import forget_days
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,5 +32,6 @@ def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def fresh_caches() -> None:
-    """What a process keeps for seconds must not travel from test to test."""
+    """What a process keeps must not travel from test to test."""
     clear_all()
+    forget_days()

@@ -19,7 +19,7 @@ def test_a_seeded_history_adds_up(db: None, agents: int) -> None:
     import_demo_prices()
     SiteSettings.objects.update_or_create(pk=1, defaults={"max_breakdown_values": 20})
     with clock.at(NOW):
-        workspace = seed("Seeded", Shape(events=200, days=3, agents=agents), now=NOW)
+        workspace = seed("Seeded", Shape(events=200, days=3, agents=agents, operations=2), now=NOW)
         assert UsageEvent.objects.filter(workspace=workspace).count() == 200
         assert HourTotal.objects.filter(workspace=workspace).count() == 73
         assert Series.objects.filter(workspace=workspace, agent="other").exists() == (agents == 0)

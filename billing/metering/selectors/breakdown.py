@@ -11,7 +11,7 @@ from billing.credits import clock
 from billing.metering.selectors import days
 from billing.metering.selectors.group import METRICS, Group
 from billing.metering.selectors.grouping import COLUMNS, names
-from billing.metering.selectors.kept import by_day, counted, ranking
+from billing.metering.selectors.kept import by_stretch, counted, ranking
 from billing.metering.selectors.totals import floor_hour
 
 BY = (*COLUMNS, "end_user", "day", "month")
@@ -81,7 +81,7 @@ def breakdown(
         return _by_time(workspace, by, since, until, metric, where)
     if until <= since:
         return []
-    found = _together(by_day(workspace.pk, by=by, starts=_days(workspace, since, until), until=until, where=where))
+    found = _together(by_stretch(workspace.pk, by=by, starts=_days(workspace, since, until), until=until, where=where))
     found.sort(key=lambda group: (-group.measure(metric), group.key))
     return _rows(found, names(by, [group.key for group in found]), metric)
 
@@ -95,7 +95,7 @@ def _by_time(
     first, last = days.local_day(since, tz), days.local_day(until - timedelta(microseconds=1), tz)
     calendar = days.days(first, last) if by == "day" else days.months(first, last)
     starts = [floor_hour(since), *(days.starts(day, tz) for day in calendar[1:])]
-    found = by_day(workspace.pk, by=None, starts=starts, until=until, where=where)
+    found = by_stretch(workspace.pk, by=None, starts=starts, until=until, where=where)
     shown = {str(index): day.isoformat() if by == "day" else f"{day:%Y-%m}" for index, day in enumerate(calendar)}
     nothing = Group("", 0, 0, 0, Decimal(0), Decimal(0))
     rows = [replace(day[0] if day else nothing, key=str(index)) for index, day in enumerate(found)]
@@ -150,7 +150,7 @@ def daily(
     calendar = days.days(first, last)
     starts = [days.starts(day, tz) for day in calendar]
     until = days.starts(last + timedelta(days=1), tz)
-    found = by_day(workspace.pk, by=by, starts=starts, until=until, where=where)
+    found = by_stretch(workspace.pk, by=by, starts=starts, until=until, where=where)
     totals: dict[str, Decimal] = {}
     for group in chain.from_iterable(found):
         totals[group.key] = totals.get(group.key, Decimal(0)) + group.measure(metric)
@@ -175,7 +175,7 @@ def named(workspace: Workspace, by: str, *, now: datetime | None = None, limit: 
     starts = [days.starts(day, tz) for day in days.days(days.month_of(today), today)]
     until = days.starts(today + timedelta(days=1), tz)
     counters = counted(workspace.pk, starts, until)
-    (of_today,) = by_day(workspace.pk, by=by, starts=starts[-1:], until=until, counters=counters[-1:])
+    (of_today,) = by_stretch(workspace.pk, by=by, starts=starts[-1:], until=until, counters=counters[-1:])
     before = ranking(workspace.pk, by=by, starts=starts[:-1], until=starts[-1], counters=counters[:-1])
     spent_today = {group.key: group.nano for group in of_today}
     # Of those that did nothing today, only the first can be among the largest: not all of them are looked at.

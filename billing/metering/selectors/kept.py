@@ -1,4 +1,4 @@
-"""Usage by day, kept in the process for as long as nothing was counted in the day.
+"""Usage by stretch of time, kept in the process for as long as nothing was counted in it.
 
 Every page asks for the same past days, which hardly ever change. What is counted in an hour, or given back of it, moves
 the narrow totals of that hour, and these only ever move: so a day whose totals read as before is as it was, exactly.
@@ -84,7 +84,7 @@ def forget_days() -> None:
     rankings.clear()
 
 
-def by_day(
+def by_stretch(
     workspace_id: int,
     *,
     by: str | None,
@@ -137,7 +137,7 @@ def ranking(
     kept = rankings.get(key, moved)
     if kept is None:
         nano: dict[str, int] = {}
-        for day in by_day(workspace_id, by=by, starts=starts, until=until, counters=counters):
+        for day in by_stretch(workspace_id, by=by, starts=starts, until=until, counters=counters):
             for group in day:
                 nano[group.key] = nano.get(group.key, 0) + group.nano
         kept = Ranking(nano, sorted(nano, key=lambda value: (-nano[value], value)))
