@@ -146,6 +146,7 @@ class Allowances:
         """`rows` are those of `open_at`; `now` is the book's: a hold whose time is over then reserves nothing."""
         self._workspace_id = workspace_id
         self._due = due
+        self._nothing_due: datetime | None = None  # events without an instant of their own share one
         self._open = [_open(row, now) for row in rows]
         self._open.sort(key=lambda allowance: (allowance.ends_at, allowance.id))  # what ends first is used first
 
@@ -160,8 +161,10 @@ class Allowances:
                 covered = True
                 if free := allowance.free(own):
                     left[allowance.meter] = left.get(allowance.meter, Decimal(0)) + free
-        if not covered and (terms := self._due(self._workspace_id, at)):
-            raise NotOpened(at, terms)
+        if not covered and at is not self._nothing_due:
+            if terms := self._due(self._workspace_id, at):
+                raise NotOpened(at, terms)
+            self._nothing_due = at
         return left
 
     def take(self, meter: str, quantity: Decimal, at: datetime) -> None:

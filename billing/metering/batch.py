@@ -107,6 +107,7 @@ class _Run:
         self.duplicates = 0
         self.total = 0
         self.pooled = 0  # part of it that one operation charges
+        self.most = min(MAX_NANO, MAX_NANO + book.available - book.debt)  # what is not covered becomes debt
         self.rollups = Rollups(book.workspace_id, source)
 
     def add(self, item: Checked) -> None:
@@ -118,7 +119,7 @@ class _Run:
                 raise EventConflict(event.event_id)
             self.duplicates += 1
             return
-        hold = hold_named(self.book, self.source, event, self.holds)
+        hold = None if event.hold is None else hold_named(self.book, self.source, event, self.holds)
         rated = rate_event(
             event,
             hash=item.hash,
@@ -127,9 +128,7 @@ class _Run:
             allowances=self.allowances,
             site=self.site,
         )
-        if self.total + rated.nano - self.book.available + self.book.debt > MAX_NANO or (
-            self.total + rated.nano > MAX_NANO
-        ):
+        if self.total + rated.nano > self.most:
             raise does_not_fit(event.event_id)
         take_included(rated, self.allowances)
         if hold is None:
