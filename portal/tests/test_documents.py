@@ -12,7 +12,7 @@ CODE = [
     *(p for name in ("portal", "accounts", "billing") for p in (BASE_DIR / name).rglob("*.py")),
 ]
 READ = re.compile(r"""(?:environ(?:\.get)?[\[(]|env\.\w+\(|_number\()\s*"([A-Z][A-Z_]+)\"""")
-INTERNAL = {"DJANGO_SETTINGS_MODULE", "PURSER_DEMO_DAYS"}
+INTERNAL = {"PYTEST_XDIST_WORKER", "DJANGO_SETTINGS_MODULE", "PURSER_DEMO_DAYS"}
 
 
 def read_by_code() -> set[str]:
