@@ -64,6 +64,7 @@ def test_estimate(api: Api, path: str) -> None:
         "sufficient": True,
         "basis": "given",
         "note": "",
+        "budget": None,
         "lines": [line("input_tokens", 900, "0.15", "0.027"), line("output_tokens", 300, "0.6", "0.036")],
     }
 

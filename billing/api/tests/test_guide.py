@@ -10,9 +10,12 @@ from accounts.models import User, Workspace
 from accounts.tests.quartet import asks_to_sign_in, hides_from_strangers, refuses_other_methods
 from billing.api.guide.sample import sample
 from billing.api.tests.conftest import Api, key_of, usage_event
+from billing.credits.units import NANO
 from billing.ledger.models import Hold
 from billing.metering.models import UsageEvent
 from billing.overview.tests import scenarios
+from billing.usage.budgets.models import BudgetPeriod
+from billing.usage.budgets.services import budget_create
 
 
 def url(workspace: Workspace, rest: str = "") -> str:
@@ -83,6 +86,16 @@ def test_what_is_refused_is_told_in_words_and_whole(fresh: Workspace, alice_clie
     assert status == 200
     assert (answer["status"], answer["code"]) == (402, "insufficient_credits")
     assert "402 insufficient_credits</b>" in page
+
+
+def test_a_budget_that_stops_requests_is_told_and_looking_is_no_request(
+    funded: Workspace, alice: User, alice_client: Client
+) -> None:
+    budget_create(workspace=funded, period="month", amount=NANO // 20, stops=True, by=alice)
+    assert 'A budget does not cover it: <span class="num">0.05</span> of it are left.' in shown(alice_client, funded)
+    Api(key_of(None), **{"Purser-Workspace": funded.public_id}).post("/api/v1/usage", usage_event())
+    assert "402 budget_exceeded</b>" in shown(alice_client, funded)
+    assert not BudgetPeriod.objects.exclude(refused_at=None).exists()
 
 
 @pytest.mark.parametrize(
