@@ -29,6 +29,7 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),
     "idempotency_conflict": Code(409, "Idempotency conflict", "This id was used before with another body."),
     "hold_resolved": Code(409, "Hold resolved", "The hold was settled, released, or has expired before."),
+    "too_many_holds": Code(409, "Too many holds", "The workspace has as many open holds as it may have."),
     "payload_too_large": Code(413, "Payload too large", "The body is larger than this endpoint takes."),
     "unknown_model": Code(422, "Unknown model", "No price is known for this model."),
     "unknown_meter": Code(422, "Unknown meter", "No price is known for a meter of this usage."),

@@ -7,7 +7,7 @@ from typing import Any
 from billing.api.present import amount, budget
 from billing.api.problems import Problem
 from billing.credits.units import AmountOutOfRange
-from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, UnknownHold
+from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, TooManyHolds, UnknownHold
 from billing.metering.errors import EventConflict, EventRejected
 from billing.usage.errors import BudgetExceeded, KeyPaused, OutOfCredits, UsageRefused
 
@@ -30,6 +30,8 @@ def problems() -> Iterator[None]:
         raise Problem("not_found", "This workspace has no such hold that this class of key could change.") from error
     except HoldResolved as error:
         raise Problem("hold_resolved", str(error), members={"hold_status": _ENDED[error.resolution]}) from error
+    except TooManyHolds as error:
+        raise Problem("too_many_holds", str(error)) from error
     except HoldTooLong as error:
         raise refused(EventRejected("invalid_request", str(error), "/expires_in")) from error
     except AmountOutOfRange as error:

@@ -149,12 +149,14 @@ def open_book(
     now: datetime | None = None,
     also: Sequence[Statement] = (),
     holds: Sequence[int] = (),
+    most_due: int | None = None,
 ) -> Iterator[Book]:
     """The book of a workspace, in one transaction: locked, what is due posted; written and committed on exit.
 
     `holds` are the primary keys of those that `book.hold_of` will be asked for. `also` are the caller's own reading
     statements: they run after the lock in the same round trip, their rows are in `book.extra`. `now` is for history;
     the book's stamp is read after the lock, is at most a minute from the database's clock, and never goes backwards.
+    `most_due` is for `wallet_settle`, which posts nothing else: so many holds that are due, and the rest later.
     """
     busy: set[int] = _open.__dict__.setdefault("workspaces", set())
     if workspace_id in busy:
@@ -163,7 +165,7 @@ def open_book(
         busy.add(workspace_id)
         try:
             book = _load(tx, workspace_id, now, also, holds)
-            book.post_due()
+            book.post_due(most_due)
             yield book
             book.close()
         finally:

@@ -10,6 +10,7 @@ __all__ = [
     "InsufficientCredits",
     "LedgerError",
     "NotReversible",
+    "TooManyHolds",
     "UnknownHold",
 ]
 
@@ -52,6 +53,16 @@ class HoldResolved(LedgerError):
 
 class HoldTooLong(LedgerError):
     """A hold would live longer than 24 hours."""
+
+
+class TooManyHolds(LedgerError):
+    """The workspace has as many open holds as it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This workspace has {most:,} open holds, and no more are possible. Nothing was held. Settle or release"
+            " those whose requests are over, or give holds a shorter life."
+        )
 
 
 class NotReversible(LedgerError):

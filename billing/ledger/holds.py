@@ -11,6 +11,7 @@ from billing.ledger.lots import LotBook
 from billing.ledger.records import HoldState, OperationDraft, SpendResult
 
 LONGEST = timedelta(hours=24)
+MOST_OPEN = 10_000  # holds of a workspace at a time
 
 _PLACE = """
 INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at,

@@ -62,6 +62,7 @@ class Journal:
         self._holds: dict[int, HoldState] = {hold.id: hold for hold in map(store.hold_state, holds)}
         self._all_read = False  # every open lot, and every hold that is due
         self._next_expiry: datetime | None = None  # of the holds that were not read then
+        self.more_is_due = False  # `post_due` was asked to leave some for later, and did
         self._some_lots_unread = len(lots) == store.FIRST_LOTS
         self._pending = Pending()
         self._also: list[Statement] = []

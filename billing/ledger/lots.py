@@ -25,14 +25,20 @@ UPDATE ledger_hold SET open_until = NULL WHERE operation_id = %s::bigint
 class LotBook(Journal):
     """The parts of a book that the postings share."""
 
-    def post_due(self) -> None:
-        """Start and expire lots, and expire holds, whose instant has come, in the order of their instants."""
+    def post_due(self, most_holds: int | None = None) -> None:
+        """Start and expire lots, and expire holds, whose instant has come, in the order of their instants.
+
+        With `most_holds` only up to the last of the first so many holds: `next_due_at` then says that more is due.
+        """
         if self.next_due_at is None or self.next_due_at > self.now:
             return
-        self._read_all()
+        until = self._read_all(most_holds)
+        self.more_is_due = until is not None
         self._pending.wallet = True  # at least next_due_at moves
         queue = DueQueue(self._lots.values(), self._holds.values(), self.now)
         for due in queue:
+            if until is not None and isinstance(due, LotState) and due.due_at is not None and due.due_at >= until:
+                break  # holds that were not read come before it
             if isinstance(due, HoldState):
                 self._expire_hold(due)
                 queue.look_at(self._lots[pin.lot_id] for pin in due.pins)
@@ -128,21 +134,23 @@ class LotBook(Journal):
         kind = {"start": "lot.start", "expire": "lot.expire", "expire-hold": "hold.expire"}[what]
         return OperationDraft("ledger", key, hashlib.sha256(key.encode()).digest(), kind)
 
-    def _read_all(self) -> None:
+    def _read_all(self, most_holds: int | None = None) -> datetime | None:
         """Every open lot of the wallet, scheduled ones included, and every hold that is due; those read before keep
-        their state.
+        their state. With `most_holds` the first so many of them: the instant of the last where there may be more.
         """
         if self._all_read:
-            return
+            return None
         lots, holds, ((expiry,),) = self._session.run(
             store.all_lots(self.workspace_id),
-            store.due_holds(self.workspace_id, self.now),
+            store.due_holds(self.workspace_id, self.now, most_holds),
             store.next_expiry(self.workspace_id, self.now, self._holds),
         )
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)} | self._lots
         self._holds = {hold.id: hold for hold in map(store.hold_state, holds)} | self._holds
-        self._next_expiry = expiry
+        until = store.hold_state(holds[-1]).open_until if len(holds) == most_holds else None
+        self._next_expiry = until or expiry
         self._all_read, self._some_lots_unread = True, False
+        return until
 
     def _valid(self, amount: int) -> int:
         if amount < 0:

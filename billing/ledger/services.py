@@ -9,6 +9,8 @@ from typing import Any
 from billing.ledger.book import Book, open_book
 from billing.ledger.records import GrantResult, LotState, OperationDraft
 
+STEP = 1_000  # holds
+
 
 def request_hash(content: dict[str, Any]) -> bytes:
     """What tells the same request from another one under the same key."""
@@ -109,9 +111,13 @@ def low_bound_set(*, workspace_id: int, bound: int) -> None:
 
 
 def wallet_settle(*, workspace_id: int, now: datetime | None = None) -> None:
-    """Post what is due: lots that started or expired. Opening the book is all it takes."""
-    with open_book(workspace_id, now=now):
-        pass
+    """Post what is due: lots that started or expired, holds whose time is over. Thousands of holds that end at once
+    are posted in steps, between which others get the lock; whoever is among them posts the rest.
+    """
+    due = True
+    while due:
+        with open_book(workspace_id, now=now, most_due=STEP) as book:
+            due = book.more_is_due
 
 
 def _result(book: Book, operation: OperationDraft, *, lot: LotState | None, amount: int, repaid: int) -> GrantResult:

@@ -14,10 +14,11 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.site.selectors import site
+from billing.ledger import holds as ledger_holds
 from billing.ledger import selectors as ledger
 from billing.ledger import store as ledger_store
 from billing.ledger.book import Book, open_book
-from billing.ledger.errors import IdempotencyConflict, InsufficientCredits
+from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, TooManyHolds
 from billing.ledger.records import HoldState, OperationDraft, WalletState
 from billing.ledger.roundtrip import Rows
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
@@ -93,16 +94,20 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
 
 
 def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
+    at = now or clock.now()
     pause = pause_of(request.source)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
-    also = [open_at(named.workspace_id, None, now=now or clock.now()), *pause, *known]
+    open_holds = ledger_store.open_holds(named.workspace_id, at, ledger_holds.MOST_OPEN)
+    also = [open_at(named.workspace_id, None, now=at), open_holds, *pause, *known]
     with open_book(named.workspace_id, now=now, also=also) as book:
-        included, *found = book.extra
+        included, ((count,),), *found = book.extra
         paused, before = found[: len(pause)], found[len(pause) :]
         if before and before[0]:
             ((digest, result),) = before[0]
             return _repeated(named, bytes(digest), json.loads(result))
         refuse_paused(paused)
+        if count >= ledger_holds.MOST_OPEN:
+            raise TooManyHolds(ledger_holds.MOST_OPEN)
         return _new(request, named, book, included, due)
 
 

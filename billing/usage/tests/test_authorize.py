@@ -9,7 +9,8 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
 from billing.ledger import roundtrip
-from billing.ledger.errors import IdempotencyConflict
+from billing.ledger.errors import IdempotencyConflict, TooManyHolds
+from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Hold, Operation, Transfer
 from billing.ledger.selectors import balance, hold
 from billing.ledger.services import credits_grant, overdraft_set
@@ -219,3 +220,19 @@ def test_holding_takes_two_round_trips(workspace: Workspace, shop: None, key: st
     with connection.execute_wrapper(seen):
         hold_for(workspace, key=key, usage=GIVEN)
     assert len(sent) == 2
+
+
+def test_a_workspace_has_so_many_open_holds_and_no_more(funded: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing.ledger.holds.MOST_OPEN", 3)
+    first = hold_for(funded, key="a", usage=GIVEN)
+    for _ in range(2):
+        hold_for(funded, usage=GIVEN)
+    with pytest.raises(TooManyHolds, match="3 open holds"):
+        hold_for(funded, usage=GIVEN)
+    assert hold_for(funded, key="a", usage=GIVEN).replay  # what was answered stays answered
+    hold_release(workspace_id=funded.pk, hold_id=first.hold_id, origin="service")
+    hold_for(funded, usage=GIVEN)
+    with pytest.raises(TooManyHolds):
+        hold_for(funded, usage=GIVEN)
+    with clock.at(clock.now() + timedelta(minutes=16)):
+        hold_for(funded, usage=GIVEN)  # those three have expired
