@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from billing.credits import clock
-from billing.ledger.models import Hold, HoldExtension, LotTake
+from billing.ledger.models import Hold, HoldExtension, HoldResolution, LotTake
 from billing.ledger.records import hold_id
 
 HoldStatus = Literal["open", "settled", "released", "expired"]
@@ -64,16 +64,28 @@ def recent_holds(
 ) -> list[HoldRow]:
     """All holds, or those of one status, the latest first. For the next page pass the last `id` as `before`."""
     at = now or clock.now()
-    found = Hold.objects.filter(workspace_id=workspace_id).order_by("-pk")
+    of_workspace = Hold.objects.filter(workspace_id=workspace_id)
+    found = of_workspace if before is None else of_workspace.filter(pk__lt=before)
+    found = found.order_by("-pk")
     if status == "open":
         found = found.filter(open_until__gt=at)
-    elif status == "expired":
-        found = found.filter(Q(resolution__kind="expire") | Q(open_until__lte=at))
+    elif status == "settled":
+        found = found.filter(resolution__kind="settle")
     elif status is not None:
-        found = found.filter(resolution__kind="settle" if status == "settled" else "release")
-    if before is not None:
-        found = found.filter(pk__lt=before)
+        ids = _ended(workspace_id, "release" if status == "released" else "expire", before)[:limit]
+        ended = list(ids)
+        if status == "expired":  # those that nobody has posted yet, too
+            ended += found.filter(open_until__lte=at).values_list("pk", flat=True)[:limit]
+        found = of_workspace.filter(pk__in=sorted(ended, reverse=True)[:limit]).order_by("-pk")
     return _rows(found[:limit], at)
+
+
+def _ended(workspace_id: int, kind: str, before: int | None) -> QuerySet[HoldResolution, int]:
+    """Holds that were released, or expired: along an index of these alone, the latest first."""
+    found = HoldResolution.objects.filter(workspace_id=workspace_id, kind=kind)
+    if before is not None:
+        found = found.filter(hold_id__lt=before)
+    return found.order_by("-hold").values_list("hold_id", flat=True)
 
 
 def hold(workspace_id: int, pk: int, now: datetime | None = None) -> HoldRow | None:

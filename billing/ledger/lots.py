@@ -15,8 +15,8 @@ from billing.ledger.records import HoldState, LotState, OperationDraft, Resoluti
 
 _RESOLVE = """
 WITH resolution AS (
-    INSERT INTO ledger_holdresolution (hold_id, kind, operation_id, created_at)
-    VALUES (%s::bigint, %s, %s::bigint, %s::timestamptz)
+    INSERT INTO ledger_holdresolution (hold_id, workspace_id, kind, operation_id, created_at)
+    VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::timestamptz)
 )
 UPDATE ledger_hold SET open_until = NULL WHERE operation_id = %s::bigint
 """
@@ -112,7 +112,8 @@ class LotBook(Journal):
         self.record(operation)
         hold.resolution, hold.open_until = resolution, None
         self.ended.append(hold)
-        values = (str(hold.id), resolution, str(operation.id), self.now.isoformat(), str(hold.id))
+        hold_id, workspace = str(hold.id), str(self.workspace_id)
+        values = (hold_id, workspace, resolution, str(operation.id), self.now.isoformat(), hold_id)
         self._pending.holds.append((_RESOLVE, values))
         if any(pin.lot_id not in self._lots for pin in hold.pins):
             self._read_all()

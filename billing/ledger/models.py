@@ -266,6 +266,8 @@ class HoldResolution(models.Model):
         EXPIRE = "expire"
 
     hold = models.OneToOneField(Hold, models.PROTECT, primary_key=True, related_name="resolution")
+    # That of the hold (checked by verify_ledger), so that a workspace's released and expired ones are found.
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     operation = models.OneToOneField(Operation, models.PROTECT, related_name="resolves")
     created_at = models.DateTimeField()
@@ -273,6 +275,12 @@ class HoldResolution(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=["settle", "release", "expire"]), name="hold_resolution_kind"),
+        ]
+        indexes = [
+            # Nearly all are settled: those are found along the holds.
+            models.Index(
+                fields=["workspace", "kind", "-hold"], condition=~Q(kind="settle"), name="hold_resolution_not_settled"
+            ),
         ]
 
     def __str__(self) -> str:

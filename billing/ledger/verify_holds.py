@@ -36,6 +36,7 @@ WHERE l.workspace_id = %s AND l.held <> coalesce(p.pinned, 0)
 _RESOLVED = f"""
 SELECT h.operation_id, h.amount - h.overdraft, h.overdraft, r.kind,
     (r.kind = 'expire') = (r.created_at >= {_UNTIL}) AND r.created_at = o.created_at,
+    r.workspace_id = h.workspace_id,
     coalesce(sum(t.amount) FILTER (WHERE t.operation_id = h.operation_id AND t.credit = 'held'), 0),
     coalesce(sum(t.amount) FILTER (WHERE t.operation_id = r.operation_id AND t.debit = 'held'), 0),
     coalesce(sum(t.amount) FILTER (WHERE t.operation_id = h.operation_id AND t.credit = 'overdraft_held'), 0),
@@ -47,7 +48,9 @@ FROM (
 LEFT JOIN ledger_holdresolution r ON r.hold_id = h.operation_id
 LEFT JOIN ledger_operation o ON o.id = r.operation_id
 LEFT JOIN ledger_transfer t ON t.operation_id IN (h.operation_id, r.operation_id)
-GROUP BY h.operation_id, h.amount, h.overdraft, h.expires_at, r.kind, r.created_at, o.created_at ORDER BY h.operation_id
+GROUP BY h.operation_id, h.workspace_id, h.amount, h.overdraft, h.expires_at, r.workspace_id, r.kind, r.created_at,
+    o.created_at
+ORDER BY h.operation_id
 """  # noqa: S608
 _REVERSED = """
 SELECT reversed.seq, reversed.amount, sum(r.amount - (
@@ -88,9 +91,11 @@ def resolved_hold_problems(workspace_id: int) -> Iterator[Finding]:
     """Each hold that is over gave back, or charged, exactly what it had set aside, once."""
     last = 0
     while rows := _rows(_RESOLVED, workspace_id, last, CHUNK):
-        for pk, covered, overdraft, resolution, in_time, placed, resolved, placed_beyond, resolved_beyond in rows:
+        for pk, covered, overdraft, resolution, in_time, own, placed, resolved, placed_beyond, resolved_beyond in rows:
             if resolution is None:
                 yield "hold_resolution", f"hold {pk} is not open, but nothing resolved it"
+            elif not own:
+                yield "hold_resolution", f"hold {pk} was resolved, but as one of another workspace"
             elif not in_time:
                 yield "hold_until", f"hold {pk} ended ({resolution}) at another time than that can be"
             elif not covered == placed == resolved or not overdraft == placed_beyond == resolved_beyond:

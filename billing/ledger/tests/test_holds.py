@@ -278,7 +278,9 @@ def test_the_database_lets_a_hold_be_resolved_once(ws: int) -> None:
         book.spend(operation=other, amount=1, occurred_at=NOON)
     assert other.id is not None
     with pytest.raises(IntegrityError), transaction.atomic():
-        HoldResolution.objects.create(hold_id=pk, kind="release", operation_id=other.id, created_at=NOON)
+        HoldResolution.objects.create(
+            hold_id=pk, workspace_id=ws, kind="release", operation_id=other.id, created_at=NOON
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from billing.credits import clock
 from billing.foundation.due.registry import run_due
 from billing.ledger import services, store
 from billing.ledger.book import open_book
+from billing.ledger.held import recent_holds
 from billing.ledger.models import Hold, HoldResolution, Lot, Transfer, Wallet
 from billing.ledger.services import wallet_settle
-from billing.ledger.tests.helpers import DAY, NOON, assert_clean, draft, grant
+from billing.ledger.tests.helpers import DAY, NOON, assert_clean, draft, grant, release
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -79,6 +80,27 @@ def test_the_job_posts_a_wallet_to_its_end(held: int, monkeypatch: pytest.Monkey
     assert run.error == ""
     assert Hold.objects.filter(open_until__isnull=False).count() == 1
     assert_clean(held)
+
+
+def test_ended_holds_are_listed_along_an_index_page_by_page(held: int) -> None:
+    others = [hold for hold in Hold.objects.order_by("pk")[:12] if hold.pk % 2]
+    for hold in others:
+        release(held, hold.pk, now=NOON)
+    with open_book(held, now=LATER, most_due=20):
+        pass  # the rest has expired, and nobody has posted it yet
+    expected = [hold.pk for hold in Hold.objects.order_by("-pk") if hold not in others][1:]  # the latest lives longer
+    seen: list[int] = []
+    while rows := recent_holds(held, LATER, status="expired", before=seen[-1] if seen else None, limit=7):
+        assert {row.status for row in rows} == {"expired"}
+        seen += [row.id for row in rows]
+    assert seen == expected
+    assert [row.id for row in recent_holds(held, LATER, status="released")] == [hold.pk for hold in others[::-1]]
+    released = HoldResolution.objects.filter(workspace_id=held, kind="release").order_by("-hold")[:5]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE ledger_holdresolution")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "hold_resolution_not_settled" in released.explain()
+    assert "Sort" not in released.explain()
 
 
 def test_open_holds_are_counted_no_further_than_asked(held: int) -> None:

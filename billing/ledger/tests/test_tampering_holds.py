@@ -47,8 +47,9 @@ def story(ws: int) -> int:
         f"UPDATE ledger_hold SET workspace_id = -1 WHERE operation_id = {OPEN}",
         f"DELETE FROM ledger_hold WHERE operation_id = {OPEN}",
         f"DELETE FROM ledger_holdresolution WHERE hold_id = {OVER}",
-        f"INSERT INTO ledger_holdresolution (hold_id, kind, operation_id, created_at)"
-        f" SELECT {OPEN}, 'release', min(id), now() FROM ledger_operation",
+        f"INSERT INTO ledger_holdresolution (hold_id, workspace_id, kind, operation_id, created_at)"
+        f" SELECT {OPEN}, min(workspace_id), 'release', min(id), now() FROM ledger_operation",
+        f"UPDATE ledger_holdresolution SET workspace_id = -1 WHERE hold_id = {OVER}",
         "UPDATE ledger_holdextension SET expires_at = expires_at - interval '1 minute'",
         "DELETE FROM ledger_holdextension",
         "UPDATE ledger_holdresolution SET created_at = created_at - interval '1 minute' WHERE kind = 'expire'",
