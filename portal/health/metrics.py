@@ -17,6 +17,7 @@ from billing.foundation.due.registry import jobs
 from billing.foundation.outbox.models import OutboxMessage
 from billing.ledger.models import Wallet
 from billing.metering.models import UsageEvent
+from billing.metering.unrated.waiting import how_many
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
@@ -73,6 +74,7 @@ GAUGES: dict[str, tuple[str, Callable[[], Number]]] = {
     "wallets_stopped": ("Workspaces with nothing left", lambda: Wallet.objects.exclude(stopped_at=None).count()),
     "ledger_available_credits": ("Credits that can be spent", lambda: Decimal(_sum("available")).scaleb(-9)),
     "ledger_debt_credits": ("Credits used beyond balances", lambda: Decimal(_sum("debt")).scaleb(-9)),
+    "usage_unrated": ("Events that wait for a price", how_many),
     "outbox_queued": ("E-mails waiting", lambda: _outbox(OutboxMessage.Status.QUEUED)),
     "outbox_failed": ("E-mails given up", lambda: _outbox(OutboxMessage.Status.FAILED)),
     "outbox_lag_seconds": ("How long the oldest waiting e-mail is due", _outbox_lag),

@@ -12,7 +12,7 @@ from billing.foundation.maintenance.models import MaintenanceRun
 from billing.metering.models import EventArchive
 
 PAGES = 64  # moved in one transaction: half a megabyte, a few hundred events
-PASSES = 50
+PASSES = 50  # through one portion, at most
 AT_ONCE = 32  # such portions between two VACUUMs
 AT_MOST = 900  # seconds; the next month goes on
 PATIENCE = 60  # seconds for others to end what they began before; what they may still see cannot be cleared away

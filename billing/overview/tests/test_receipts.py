@@ -2,16 +2,21 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.services import credits_grant
+from billing.metering.archive.services import archive_month
 from billing.metering.events import EventInput, Source
 from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record, usage_record_batch
+from billing.metering.tests.pricing import price_appears
+from billing.metering.unrated.charging import charge_waiting
 from billing.overview.receipt import event_receipt
 from billing.plans.services import workspace_open
 
@@ -77,6 +82,35 @@ def test_an_unknown_model_says_that_nothing_was_charged(prices: None, alice: Use
     text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
     assert "no price for this model yet" in text
     assert "Nothing was taken" in text
+
+
+def test_a_request_that_waited_for_its_price_says_so(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("odd", model="acme/brain"))
+    usage = f"/w/{workspace.public_id}/usage"
+    assert "1 request has no price yet and was not charged" in alice_client.get(usage).content.decode()
+    price_appears()
+    found = UsageEvent.objects.get(event_id="odd")
+    assert charge_waiting(workspace_id=workspace.pk, pks=[found.pk]) == 1
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert "It had no price when it was reported." in text
+    assert "no price for this model yet" not in text
+    assert "has no price yet" not in alice_client.get(usage).content.decode()
+
+
+def test_an_archived_request_names_the_file_with_its_prices(
+    prices: None, alice: User, alice_client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.ARCHIVE_DIR = str(tmp_path)
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("old"))
+    found = UsageEvent.objects.get(event_id="old")
+    (archive,) = archive_month(workspace, found.booked_at.date().replace(day=1))
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert archive.file in text
+    assert "Prices are archived" in text
+    assert "First" in text  # what paid for it still stands here
+    assert paid("old") == [("First", LINE)]
 
 
 def test_a_receipt_of_another_workspace_does_not_exist(
