@@ -172,6 +172,8 @@ class HourTotal(models.Model):
     amount = models.BigIntegerField()
     requests = models.BigIntegerField()
     reversed = models.BigIntegerField(default=0, db_default=0)
+    # Events that waited for a price and got one: what they were counted as changed, also where they cost nothing.
+    priced_later = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

@@ -1,8 +1,8 @@
 """Usage by stretch of time, kept in the process for as long as nothing was counted in it.
 
-Every page asks for the same past days, which hardly ever change. What is counted in an hour, or given back of it, moves
-the narrow totals of that hour, and these only ever move: so a day whose totals read as before is as it was, exactly.
-Only the days that moved are read from the wide hourly usage, nearly always today alone.
+Every page asks for the same past days, which hardly ever change. What is counted in an hour, given back of it, or
+priced later, moves the narrow totals of that hour, and these only ever move: so a day whose totals read as before is
+as it was, exactly. Only the days that moved are read from the wide hourly usage, nearly always today alone.
 """
 
 from collections import OrderedDict
@@ -19,13 +19,15 @@ from billing.metering.selectors.grouping import groups
 from billing.metering.selectors.totals import floor_hour
 
 MOST = 50_000  # groups in all, some 20 MB
-Counters = tuple[int, int, int]  # nano-credits, requests, nano-credits given back
-NOTHING: Counters = (0, 0, 0)
+# Nano-credits, requests, nano-credits given back, events that were priced later.
+Counters = tuple[int, int, int, int]
+NOTHING: Counters = (0, 0, 0, 0)
 Key = tuple[object, ...]
 V = TypeVar("V", bound=Sized)
 
 _COUNTERS = """
-SELECT width_bucket(hour, %s::timestamptz[]) - 1, sum(amount), sum(requests), sum(reversed) FROM metering_hourtotal
+SELECT width_bucket(hour, %s::timestamptz[]) - 1, sum(amount), sum(requests), sum(reversed), sum(priced_later)
+FROM metering_hourtotal
 WHERE workspace_id = %s AND hour >= %s AND hour < %s GROUP BY 1
 """
 
@@ -150,8 +152,8 @@ def counted(workspace_id: int, starts: Sequence[datetime], until: datetime) -> l
     found = [NOTHING] * len(starts)
     with connection.cursor() as cursor:
         cursor.execute(_COUNTERS, [list(starts), workspace_id, floor_hour(starts[0]), until])
-        for place, amount, requests, reversed_ in cursor.fetchall():
-            found[place] = int(amount), int(requests), int(reversed_)
+        for place, amount, requests, reversed_, priced_later in cursor.fetchall():
+            found[place] = int(amount), int(requests), int(reversed_), int(priced_later)
     return found
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Workspace
+from billing.credits import clock
 from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record
 from billing.metering.reverse import usage_reverse
@@ -18,6 +19,8 @@ from billing.metering.selectors.group import Group
 from billing.metering.selectors.grouping import groups
 from billing.metering.selectors.kept import by_stretch, forget_days
 from billing.metering.tests.conftest import NOW, SERVICE, event
+from billing.metering.tests.pricing import price_appears
+from billing.metering.unrated.charging import charge_waiting
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -44,6 +47,24 @@ def use(workspace: Workspace, prices: None) -> Use:
         run(f"a-{back}", at, back, "a", now=at)
         run(f"b-{back}", at, 10 - back, "b", now=at)
     return run
+
+
+@pytest.mark.parametrize("usd", ["0", "1"])
+def test_what_gets_its_price_later_is_read_anew(use: Use, workspace: Workspace, usd: str) -> None:
+    """Also where it costs nothing: its quantities are another model's then."""
+    with clock.at(NOW):
+        usage_record(
+            workspace_id=workspace.pk, source=SERVICE, event=event("odd", model="brainy", occurred_at=NOW - DAY)
+        )
+        bounds = {"since": STARTS[0], "until": NOW}
+        before = breakdown(workspace, by="model", **bounds)
+        price_appears(aliases=("brainy",), input_tokens=usd, output_tokens=usd)
+        assert charge_waiting(workspace_id=workspace.pk, pks=[UsageEvent.objects.get(event_id="odd").pk]) == 1
+        after = breakdown(workspace, by="model", **bounds)
+        forget_days()
+        assert after == breakdown(workspace, by="model", **bounds)
+    assert {row.key for row in before} == {"platform", "brainy"}
+    assert {row.key for row in after} == {"platform", "acme/brain"}
 
 
 def read(workspace: Workspace) -> tuple[list[list[Group]], list[str]]:

@@ -2,6 +2,7 @@
 belong to, and no request counts twice.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,6 +28,11 @@ UPDATE metering_hourusage SET quantity = metering_hourusage.quantity - moved.qua
     requests = metering_hourusage.requests - moved.requests
 FROM unnest(%s::timestamptz[], %s::bigint[], %s::numeric[], %s::bigint[]) moved(hour, series, quantity, requests)
 WHERE workspace_id = %s AND metering_hourusage.hour = moved.hour AND series_id = moved.series
+"""
+_PRICED_LATER = """
+UPDATE metering_hourtotal SET priced_later = priced_later + priced.events
+FROM unnest(%s::timestamptz[], %s::bigint[]) priced(hour, events)
+WHERE workspace_id = %s AND metering_hourtotal.hour = priced.hour
 """
 # A series without anything left in an hour is no row of its pages any more.
 _CLEAR = """
@@ -66,6 +72,7 @@ class Recount:
         self.rollups = Rollups(workspace_id, Source(""))
         self.moved: dict[tuple[datetime, int], tuple[Decimal, int]] = {}
         self._end_users: dict[str, int] = {}  # rows by their id as text: one name may have been counted in two
+        self.hours = Counter(_hour(row) for row, _ in charged)
         counted = [(row, rated, list(_was_counted(workspace_id, row))) for row, rated in charged]
         self._places = _places(workspace_id, counted)
         for row, rated, was in counted:
@@ -83,7 +90,9 @@ class Recount:
             [str(requests) for _, requests in self.moved.values()],
         ]
         workspace = str(self.workspace_id)
+        hours = [hour.isoformat() for hour in self.hours], [str(events) for events in self.hours.values()]
         return [
+            (_PRICED_LATER, (*hours, workspace)),
             (_TAKE_OUT, (*places, *amounts, workspace)),
             store.write_rollups(self.rollups, series, self._end_users),
             (_CLEAR, (*places, workspace)),
