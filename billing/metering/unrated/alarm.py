@@ -22,9 +22,11 @@ def tell_of_waiting(now: datetime) -> bool:
     latest = UsageEvent.objects.exclude(problem="").aggregate(at=Max("recorded_at"))["at"]
     if latest is None:
         return False
+    key = f"unrated:{now.astimezone(UTC):%Y-%m-%d}"
     told = OutboxMessage.objects.filter(kind=KIND).aggregate(at=Max("created_at"))["at"]
-    to = operators()
-    if (told is not None and latest <= told) or not to:
+    if (told is not None and latest <= told) or OutboxMessage.objects.filter(key=key).exists():
+        return False
+    if not (to := operators()):
         return False
     found = groups()
     context = {
@@ -39,6 +41,6 @@ def tell_of_waiting(now: datetime) -> bool:
         subject=f"{site().product_name}: usage without a price waits to be charged",
         text=render_to_string("metering/email/unrated.txt", context),
         kind=KIND,
-        key=f"unrated:{now.astimezone(UTC):%Y-%m-%d}",
+        key=key,
     )
     return message is not None
