@@ -26,7 +26,8 @@ COLUMNS = (
 _FIND = "SELECT id, request_hash FROM metering_usageevent WHERE workspace_id = %s AND origin = %s AND event_id = %s"
 
 # LIMIT keeps the planner from reading all events of the workspace and comparing each with the whole list.
-_FIND_MANY = """SELECT wanted.event_id, found.request_hash FROM unnest(%s::text[]) wanted(event_id)
+# JSON, because psycopg takes ten times as long to write an array of texts.
+_FIND_MANY = """SELECT wanted.event_id, found.request_hash FROM json_array_elements_text(%s::json) wanted(event_id)
     CROSS JOIN LATERAL (SELECT request_hash FROM metering_usageevent
         WHERE workspace_id = %s AND origin = %s AND event_id = wanted.event_id LIMIT 1) found"""
 
@@ -72,7 +73,7 @@ def find(workspace_id: int, origin: str, event_id: str) -> Statement:
 
 
 def find_many(workspace_id: int, origin: str, event_ids: list[str]) -> Statement:
-    return _FIND_MANY, (event_ids, str(workspace_id), origin)
+    return _FIND_MANY, (json.dumps(event_ids), str(workspace_id), origin)
 
 
 def write_one(
