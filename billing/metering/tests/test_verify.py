@@ -38,8 +38,12 @@ def codes(workspace: Workspace) -> set[str]:
     return {problem.code for problem in verify_usage(workspace.pk)}
 
 
-def test_what_was_recorded_adds_up(used: Workspace) -> None:
+@pytest.mark.parametrize("far_apart", [20, -1], ids=["in ranges", "one by one"])
+def test_what_was_recorded_adds_up(used: Workspace, monkeypatch: pytest.MonkeyPatch, far_apart: int) -> None:
+    monkeypatch.setattr(module, "FAR_APART", far_apart)
     assert verify_usage(used.pk) == []
+    UsageEvent.objects.filter(event_id="batch3").update(amount=1)
+    assert {"usage_sum", "event_offset"} <= codes(used)
 
 
 def test_verify_ledger_asks_it_too(used: Workspace) -> None:
