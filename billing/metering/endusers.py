@@ -1,6 +1,6 @@
 """End users: one row per name, its id remembered in the process. Only events that name one come here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import connection
@@ -13,12 +13,14 @@ from billing.metering.series import OTHER
 known: Known[tuple[int, str], int] = Known(limit=100_000)
 
 
-def end_user_ids(workspace_id: int, named: Iterable[tuple[datetime, str]], *, now: datetime) -> dict[str, int]:
+def end_user_ids(workspace_id: int, named: Collection[tuple[datetime, str]], *, now: datetime) -> dict[str, int]:
     """The row of each end user, made if need be. Call it under the wallet lock: it serialises the making.
 
     Once a workspace has made `site().max_end_users` today (UTC), further ones are "other". That is not remembered:
     whoever has a row was counted in it since it was made, and before as "other" (see `counted_as`).
     """
+    if not named:
+        return {}
     wanted = {name for _, name in named}
     found = {name: pk for name in wanted if (pk := known.get((workspace_id, name))) is not None}
     missing = sorted(wanted - found.keys())
