@@ -8,27 +8,35 @@ from typing import Any
 
 from django.db import connection
 
+from billing.metering.receipts import TOKEN_METERS
 from billing.metering.selectors.group import Group
 from billing.metering.selectors.totals import floor_hour
 
 
 def end_user_groups(
-    workspace_id: int, everything: Sequence[Group], *, since: datetime, until: datetime, starts: Sequence[datetime] = ()
+    workspace_id: int, *, since: datetime, until: datetime, starts: Sequence[datetime] = ()
 ) -> list[Group]:
-    """A group per end user and bucket, and one without a key for what named none: the rest of `everything`, which is
-    the usage of the same hours by bucket.
-    """
+    """A group per end user and bucket, and one without a key for what named none: the rest of all usage."""
     bucket = "width_bucket(used.hour, %s::timestamptz[]) - 1" if starts else "0"
+    hours = "used.workspace_id = %s AND used.hour >= %s AND used.hour < %s"
+    # One statement, so that no request which is counted in between is in one part only.
     query = (
         f"SELECT named.name, {bucket}, sum(used.amount), sum(used.requests), sum(used.tokens), sum(used.quantity)"  # noqa: S608
         " FROM metering_enduserhour used JOIN metering_enduser named ON named.id = used.end_user_id"
-        " WHERE used.workspace_id = %s AND used.hour >= %s AND used.hour < %s GROUP BY 1, 2"
+        f" WHERE {hours} GROUP BY 1, 2 UNION ALL"
+        f" SELECT NULL, {bucket}, sum(used.amount), sum(used.requests),"
+        " coalesce(sum(used.quantity) FILTER (WHERE series.meter = ANY(%s)), 0), sum(used.quantity)"
+        " FROM metering_hourusage used JOIN metering_series series ON series.id = used.series_id"
+        f" WHERE {hours} GROUP BY 2"
     )
-    parameters: list[Any] = [list(starts)] if starts else []
+    buckets: list[Any] = [list(starts)] if starts else []
+    within: list[Any] = [workspace_id, floor_hour(since), until]
     with connection.cursor() as cursor:
-        cursor.execute(query, [*parameters, workspace_id, floor_hour(since), until])
-        found = [Group(row[0], row[1], int(row[2]), int(row[3]), row[4], row[5]) for row in cursor.fetchall()]
-    return found + _unnamed(everything, found)
+        cursor.execute(query, [*buckets, *within, *buckets, list(TOKEN_METERS), *within])
+        rows = cursor.fetchall()
+    found = [Group(row[0] or "", row[1], int(row[2]), int(row[3]), row[4], row[5]) for row in rows]
+    named = [group for group in found if group.key]
+    return named + _unnamed([group for group in found if not group.key], named)
 
 
 def _unnamed(everything: Sequence[Group], found: Sequence[Group]) -> list[Group]:

@@ -41,8 +41,7 @@ def groups(
     if where and "end_user" in {by, *where}:
         raise ValueError("usage of end users cannot be narrowed, nor be narrowed to them")
     if by == "end_user":
-        everything = groups(workspace_id, by=None, since=since, until=until, starts=starts)
-        return end_user_groups(workspace_id, everything, since=since, until=until, starts=starts)
+        return end_user_groups(workspace_id, since=since, until=until, starts=starts)
     dims = COLUMNS[by] if by else ()
     bucket = "width_bucket(used.hour, %s::timestamptz[]) - 1" if starts else "0"
     picked = ", ".join([*dims, bucket])
