@@ -42,7 +42,8 @@ def codes(workspace: Workspace) -> set[str]:
 def test_what_was_recorded_adds_up(used: Workspace, monkeypatch: pytest.MonkeyPatch, far_apart: int) -> None:
     monkeypatch.setattr(module, "FAR_APART", far_apart)
     assert verify_usage(used.pk) == []
-    UsageEvent.objects.filter(event_id="batch3").update(amount=1)
+    with rewriting():
+        UsageEvent.objects.filter(event_id="batch3").update(amount=1)
     assert {"usage_sum", "event_offset"} <= codes(used)
 
 
@@ -100,6 +101,7 @@ def test_a_charge_without_an_operation_cannot_be_stored(used: Workspace) -> None
 def test_the_streamed_queries_use_their_indexes(used: Workspace) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")  # cheap while the table is empty
         cursor.execute("EXPLAIN " + module._EVENTS, ["1", "infinity", 0, 10, 10])
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "usage_event_recent" in plan
