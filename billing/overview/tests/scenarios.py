@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -62,7 +61,7 @@ def busy(workspace: Workspace) -> None:
     asked = {"model": "openai/gpt-4o", "usage": {"input_tokens": 400_000, "output_tokens": 90_000}, "task": "chat"}
     told = [authorize(workspace=workspace, source=SOURCE, raw=asked) for _ in range(4)]
     settling = _event("held", *MIX[1][:4], {"input_tokens": 380_000, "output_tokens": 70_000}, clock.now(), 1)
-    _record(workspace, clock.now(), [replace(settling, hold=told[0].hold_id)])
+    _record(workspace, clock.now(), [settling._replace(hold=told[0].hold_id)])
     hold_release(workspace_id=workspace.pk, hold_id=told[1].hold_id, origin="service")
     charged = UsageEvent.objects.filter(workspace=workspace, amount__gt=0, hold=None).latest("pk")
     by = {"reason": "The answer was cut off", "actor": "support@operator.example"}

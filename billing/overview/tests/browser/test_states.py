@@ -68,7 +68,7 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
         (f"{fresh}/credits/proof", "none yet"),
         (f"{healthy}/credits/statement", "Chain head"),
         (f"{fresh}/credits/statement", "There was nothing yet"),
-        (f"{healthy}/api", "Now it answers"),
+        (f"{healthy}/api", "What would it cost?"),
         (f"{healthy}/api?in=typescript", "await purser.estimate"),
         (f"{fresh}/api", "402 insufficient_credits"),
     ]
