@@ -12,7 +12,8 @@ CODE = [
     *(p for name in ("portal", "accounts", "billing") for p in (BASE_DIR / name).rglob("*.py")),
 ]
 READ = re.compile(r"""(?:environ(?:\.get)?[\[(]|env\.\w+\(|_number\()\s*"([A-Z][A-Z_]+)\"""")
-INTERNAL = {"PYTEST_XDIST_WORKER", "DJANGO_SETTINGS_MODULE", "PURSER_DEMO_DAYS"}
+# Of the tests, of the demo, and of the examples that customers are shown.
+INTERNAL = {"DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PURSER_DEMO_DAYS", "PURSER_KEY"}
 
 
 def read_by_code() -> set[str]:
