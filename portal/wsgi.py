@@ -7,9 +7,13 @@ from importlib import import_module
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = get_wsgi_application()
+usual = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402 - once they are configured
+
+from billing.api.shortway import ShortWay  # noqa: E402 - it imports models, which Django has just loaded
+
+application = ShortWay(usual)
 
 # What every request needs is loaded now and never looked at by the garbage collector again; and a batch, which makes
 # ten thousands of objects that are all in use, does not send it through them dozens of times. Together that was a

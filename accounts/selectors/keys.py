@@ -24,14 +24,10 @@ def api_key_authenticate(plain: str) -> ApiKey | None:
     match = SHAPE.fullmatch(plain)
     if match is None:
         return None
-    key = key_by_prefix(match[1])
+    found = key_by_prefix(match[1])
     # Compared in constant time, and also when the prefix is unknown, so that time tells nothing.
-    matches = compare_digest(digest_of(plain), key.digest if key else "0" * 64)
-    if key is None or not matches or key.revoked_at is not None:
-        return None
-    if key.expires_at is not None and key.expires_at <= timezone.now():
-        return None
-    return key
+    matches = compare_digest(digest_of(plain), found.key.digest if found else "0" * 64)
+    return None if found is None or not matches or found.key.ended else found.key
 
 
 def keys_of(workspace: Workspace) -> QuerySet[ApiKey]:

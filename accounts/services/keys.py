@@ -115,11 +115,16 @@ def api_key_revoke(*, key: ApiKey, by: User | None, request: HttpRequest | None 
         )
 
 
+def touched(key: ApiKey) -> bool:
+    """Whether its use was noted within the last minute."""
+    return key.last_used_at is not None and key.last_used_at > timezone.now() - TOUCH_EVERY
+
+
 def touch(key: ApiKey) -> None:
     """Note that the key was used now. Writes at most once a minute, whichever process saw it."""
-    now = timezone.now()
-    if key.last_used_at is not None and key.last_used_at > now - TOUCH_EVERY:
+    if touched(key):
         return
+    now = timezone.now()
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - TOUCH_EVERY)
     if ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now):
         key.last_used_at = now

@@ -17,6 +17,7 @@ from billing.api.problems import Problem, invalid
 from billing.foundation.cache import TimedCache
 
 WORKSPACE_HEADER = "Purser-Workspace"
+_WORKSPACE_META = "HTTP_PURSER_WORKSPACE"  # as WSGI has it; `request.headers` would read all of them
 
 
 class BearerKey:
@@ -46,9 +47,14 @@ class BearerKey:
         self.for_operator = for_operator  # about all workspaces, or the one in its path: the header is not read
 
     def __call__(self, request: HttpRequest) -> ApiKey:
+        call_of(request).metered = True
+        return self.admit(request, authenticate(request))
+
+    def admit(self, request: HttpRequest, key: ApiKey) -> ApiKey:
+        """What remains to be asked once it is known whose request it is."""
         call = call_of(request)
         call.metered = True
-        key = call.key = authenticate(request)
+        call.key = key
         count(call, key)
         touch(key)
         require_scope(key, self.scope)
@@ -76,7 +82,7 @@ def refuse_unknown(request: HttpRequest, query: type[BaseModel] | None) -> None:
 
 def authenticate(request: HttpRequest) -> ApiKey:
     """The key of `request`. Raises Problem 401."""
-    kind, _, plain = request.headers.get("Authorization", "").partition(" ")
+    kind, _, plain = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     key = api_key_authenticate(plain.strip()) if kind.lower() == "bearer" else None
     if key is None:
         detail = "Send a valid key as `Authorization: Bearer <key>`."
@@ -94,7 +100,7 @@ def require_scope(key: ApiKey, scope: Scope) -> None:
 
 def workspace_of(request: HttpRequest, key: ApiKey, *, required: bool = True) -> Workspace | None:
     """The workspace this request is about. Raises Problem 400 or 404."""
-    named = _decoded(request.headers.get(WORKSPACE_HEADER, "").strip())
+    named = _decoded(request.META.get(_WORKSPACE_META, "").strip())
     if key.workspace is not None:
         if named and named not in (key.workspace.public_id, key.workspace.external_id):
             raise Problem("not_found", "This key belongs to another workspace.")

@@ -23,6 +23,7 @@ METERED_HEADERS = {
 class Call:
     metered: bool = False  # set on the routes that need a key: their answers carry the headers, errors too
     key: ApiKey | None = None
+    unchanged: tuple[str, tuple[str, ...]] | None = None  # asks whether a key read earlier is still the same
     known_workspace: Workspace | None = None
     rate: Rate | None = None
     input_tokens: Decimal = field(default_factory=Decimal)

@@ -24,8 +24,9 @@ from billing.usage.wanted import json_object, parse_life
 
 def authorized(*, call: Call, key: ApiKey, raw: object, idempotency_key: str) -> Authorized:
     """Hold credits for the request in `raw`. Raises Problem 400, 402, 409 or 422."""
+    source = source_of(key, unchanged=call.unchanged)
     with problems():
-        found = authorize(workspace=call.workspace, source=source_of(key), raw=raw, idempotency_key=idempotency_key)
+        found = authorize(workspace=call.workspace, source=source, raw=raw, idempotency_key=idempotency_key)
     totals = UsageTotals.of(found.usage)
     call.count(
         input_tokens=totals.input_tokens,

@@ -28,13 +28,17 @@ class ApiMiddleware:
         if not request.path_info.startswith(PREFIXES) or request.path_info == DOCS:
             return self.get_response(request)
         connections.trust()
-        response = _answer(request)
-        call_of(request).write_headers(response)
-        response.setdefault("Content-Security-Policy", POLICY)
-        response.setdefault("Cache-Control", "no-store")
-        if isinstance(response, HttpResponse) and response.status_code != 204:
-            response.setdefault("Content-Length", str(len(response.content)))
-        return response
+        return finished(request, _answer(request))
+
+
+def finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """`response` with the headers that every answer has."""
+    call_of(request).write_headers(response)
+    response.setdefault("Content-Security-Policy", POLICY)
+    response.setdefault("Cache-Control", "no-store")
+    if isinstance(response, HttpResponse) and response.status_code != 204:
+        response.setdefault("Content-Length", str(len(response.content)))
+    return response
 
 
 def problem_of(request: HttpRequest, error: BaseException) -> HttpResponse:

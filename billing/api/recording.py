@@ -26,12 +26,15 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
     """Record the event in `raw`. Raises Problem 400, 404, 409 or 422."""
     with problems():
         event = parse_event(raw)
-        receipt = usage_record(workspace_id=call.workspace.pk, source=source_of(key), event=event)
+        source = source_of(key, unchanged=call.unchanged)
+        receipt = usage_record(workspace_id=call.workspace.pk, source=source, event=event)
     count(call, receipt.usage)
     return receipt
 
 
-def source_of(key: ApiKey, cloud_source: str = "") -> Source:
+def source_of(
+    key: ApiKey, cloud_source: str = "", *, unchanged: tuple[str, tuple[str, ...]] | None = None
+) -> Source:
     # The class of key is the namespace of event ids: a customer's id never blocks the operator's.
     origin = KeyKind(key.kind).value
     return Source(
@@ -39,6 +42,7 @@ def source_of(key: ApiKey, cloud_source: str = "") -> Source:
         api_key_id=key.pk,
         project_id=key.project_id,
         member_id=None if key.workspace_id is None else key.created_by_id,
+        unchanged=unchanged,
     )
 
 

@@ -1,7 +1,7 @@
 """What is reported, and its fingerprint. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -43,6 +43,8 @@ class Source:
     api_key_id: int | None = None
     project_id: int | None = None  # the key's own project wins over the event's
     member_id: int | None = None  # the person who made a workspace's key
+    # Of one that was looked up earlier: a statement that has a row as long as it is still so (reporters.py).
+    unchanged: tuple[str, Sequence[str]] | None = field(default=None, compare=False)
 
     @property
     def by_customer(self) -> bool:

@@ -31,6 +31,7 @@ from billing.metering.models import UsageEvent
 from billing.metering.projects import projects_of
 from billing.metering.rated import RatedEvent, Rollups, cost_usd, not_in_future, rate_event, take_included
 from billing.metering.receipts import BatchResult, Issue, Receipt, ReceiptLine, UsageTotals
+from billing.metering.reporters import confirm, still_the_same
 from billing.metering.series import series_ids
 from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status
 from billing.pricing.book import prices_for
@@ -44,7 +45,8 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
     """Record one completed request and charge it. The same event again returns its first receipt, `replay` set.
 
     An event that names its hold settles it: what was held pays first. After the hold expired the balance is charged.
-    Raises EventConflict (same id, other content) and EventRejected; nothing is stored or charged then.
+    Raises EventConflict (same id, other content), EventRejected, and SourceChanged for a source that was looked up
+    earlier; nothing is stored or charged then.
     """
     not_in_future(event, now or clock.now())
     prices_for(event.model)  # read what may not be in memory yet before others wait for the lock
@@ -67,10 +69,12 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
     also = [
         store.find(workspace_id, source.origin, event.event_id),
         open_at(workspace_id, event.occurred_at, now=now or clock.now()),
+        *still_the_same(source),
     ]
     holds = [] if event.hold is None else [event.hold]
     with open_book(workspace_id, now=now, also=also, holds=holds) as book:
-        stored, included = book.extra
+        stored, included, *same = book.extra
+        confirm(same)
         if stored:
             return _replayed(stored[0], digest, event, book.state)
         hold = hold_named(book, source, event)

@@ -25,6 +25,7 @@ from billing.metering.allowances import Allowances, Due, open_at, with_what_is_d
 from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
+from billing.metering.reporters import confirm, still_the_same
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -95,12 +96,13 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
 
 def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
     at = now or clock.now()
-    pause = pause_of(request.source)
+    same, pause = still_the_same(request.source), pause_of(request.source)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
     open_holds = ledger_store.open_holds(named.workspace_id, at, ledger_holds.MOST_OPEN)
-    also = [open_at(named.workspace_id, None, now=at), open_holds, *pause, *known]
+    also = [*same, open_at(named.workspace_id, None, now=at), open_holds, *pause, *known]
     with open_book(named.workspace_id, now=now, also=also) as book:
-        included, ((count,),), *found = book.extra
+        confirm(book.extra[: len(same)])
+        included, ((count,),), *found = book.extra[len(same) :]
         paused, before = found[: len(pause)], found[len(pause) :]
         if before and before[0]:
             ((digest, result),) = before[0]
