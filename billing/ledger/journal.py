@@ -177,6 +177,11 @@ class Journal:
         statements = self._write()
         return self._session.run(*statements, *also)[len(statements) :]
 
+    def ask(self, statement: Statement) -> Rows:
+        """The rows of a reading statement of the caller's, under the lock; a round trip of its own."""
+        (rows,) = self._session.run(statement)
+        return rows
+
     def budgets_changed(self) -> None:
         """Let everybody who keeps this workspace's budgets in memory read them again; written when the book closes."""
         self.also(*store.budgets_changed(self.workspace_id))

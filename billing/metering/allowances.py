@@ -5,13 +5,14 @@ A hold reserves what its request is expected to use of them, for as long as it i
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import transaction
 
+from billing.ledger.book import Book
 from billing.ledger.roundtrip import Statement
 from billing.metering import hooks
 from billing.metering.hooks import Terms
@@ -22,17 +23,17 @@ R = TypeVar("R")
 Row = Sequence[Any]  # of `open_at`
 
 # With the ones that are used up: they tell that the period is open. The database's clock is a bound for what is read,
-# nothing more: a machine whose own runs ahead must not miss what is open now. What is reserved is looked up from the
-# open holds, of which there are few; rows of holds that ended are never read.
+# nothing more: a machine whose own runs ahead must not miss what is open now.
 _OPEN_SQL = """
-SELECT a.id, a.meter, a.starts_at, a.ends_at, a.included - a.used, r.holds, r.quantities, r.until
-FROM metering_allowance a LEFT JOIN LATERAL (
-    SELECT array_agg(h.operation_id) AS holds, array_agg(reserved.quantity) AS quantities,
-        array_agg(h.open_until) AS until
-    FROM ledger_hold h JOIN metering_allowancehold reserved ON reserved.hold_id = h.operation_id
-    WHERE h.workspace_id = a.workspace_id AND h.open_until IS NOT NULL AND reserved.allowance_id = a.id
-) r ON true
-WHERE a.workspace_id = %s AND a.ends_at > LEAST(%s::timestamptz, clock_timestamp())
+SELECT id, meter, starts_at, ends_at, included - used FROM metering_allowance
+WHERE workspace_id = %s AND ends_at > LEAST(%s::timestamptz, clock_timestamp())
+"""
+# Asked only where something is left: there may be thousands of open holds, and each is looked at. Rows of holds that
+# ended are never read.
+_RESERVED_SQL = """
+SELECT reserved.allowance_id, reserved.hold_id, reserved.quantity
+FROM ledger_hold hold JOIN metering_allowancehold reserved ON reserved.hold_id = hold.operation_id
+WHERE hold.workspace_id = %s AND hold.open_until > %s::timestamptz
 """
 _CONSUME_SQL = (
     "UPDATE metering_allowance SET used = used + taken.quantity"
@@ -58,9 +59,7 @@ def allowance_open(
 
 
 def open_at(workspace_id: int, earliest: datetime | None, *, now: datetime) -> Statement:
-    """What was open for events from `earliest` on, and what holds reserve of it; ask it under the wallet lock, which
-    guards both.
-    """
+    """What was open for events from `earliest` on; ask it under the wallet lock, which guards it."""
     return _OPEN_SQL, (str(workspace_id), min(earliest or now, now))
 
 
@@ -120,14 +119,14 @@ def terms_open(workspace_id: int, terms: Terms) -> Allowance:
 
 @dataclass(slots=True)
 class OpenAllowance:
-    """An allowance as an open book has it. `left` counts what `reserved` keeps for holds, by hold."""
+    """An allowance as an open book has it. `left` includes what `reserved` keeps for holds, by hold, once it is read."""
 
     id: int
     meter: str
     starts_at: datetime
     ends_at: datetime
     left: Decimal
-    reserved: dict[int, Decimal]
+    reserved: dict[int, Decimal] = field(default_factory=dict)
     taken: Decimal = Decimal(0)
     kept: Decimal = Decimal(0)  # for a hold that is being placed
 
@@ -142,12 +141,14 @@ class OpenAllowance:
 class Allowances:
     """What is included for a workspace while its wallet is locked: asked per event, taken from, written once."""
 
-    def __init__(self, rows: Iterable[Row], *, workspace_id: int, now: datetime, due: Due = due_at) -> None:
-        """`rows` are those of `open_at`; `now` is the book's: a hold whose time is over then reserves nothing."""
-        self._workspace_id = workspace_id
+    def __init__(self, rows: Iterable[Row], *, book: Book, due: Due = due_at) -> None:
+        """`rows` are those of `open_at`. A hold whose time is over at the instant of the book reserves nothing."""
+        self._book = book
         self._due = due
         self._nothing_due: datetime | None = None  # events without an instant of their own share one
-        self._open = [_open(row, now) for row in rows]
+        self._reserved_known = False
+        self._ended: set[int] = set()
+        self._open = [OpenAllowance(*row) for row in rows]
         self._open.sort(key=lambda allowance: (allowance.ends_at, allowance.id))  # what ends first is used first
 
     def left(self, at: datetime, own: int | None = None) -> dict[str, Decimal]:
@@ -159,10 +160,12 @@ class Allowances:
         for allowance in self._open:
             if allowance.starts_at <= at < allowance.ends_at:
                 covered = True
+                if allowance.left and not self._reserved_known:
+                    self._read_reserved()
                 if free := allowance.free(own):
                     left[allowance.meter] = left.get(allowance.meter, Decimal(0)) + free
         if not covered and at is not self._nothing_due:
-            if terms := self._due(self._workspace_id, at):
+            if terms := self._due(self._book.workspace_id, at):
                 raise NotOpened(at, terms)
             self._nothing_due = at
         return left
@@ -180,6 +183,7 @@ class Allowances:
 
     def let_go(self, hold: int) -> None:
         """The hold ends: what it reserved is free."""
+        self._ended.add(hold)
         for allowance in self._open:
             allowance.reserved.pop(hold, None)
 
@@ -199,6 +203,15 @@ class Allowances:
         kept = {allowance.id: allowance.kept for allowance in self._open if allowance.kept}
         return [(_RESERVE_SQL, (str(hold), *_columns(kept)))] if kept else []
 
+    def _read_reserved(self) -> None:
+        self._reserved_known = True
+        by_id = {allowance.id: allowance for allowance in self._open}
+        for pk, hold, quantity in self._book.ask(
+            (_RESERVED_SQL, (str(self._book.workspace_id), self._book.now.isoformat()))
+        ):
+            if pk in by_id and hold not in self._ended:
+                by_id[pk].reserved[hold] = quantity
+
     def _parts(self, meter: str, quantity: Decimal, at: datetime) -> Iterator[tuple[OpenAllowance, Decimal]]:
         for allowance in self._open:
             covers = allowance.meter == meter and allowance.starts_at <= at < allowance.ends_at
@@ -207,16 +220,6 @@ class Allowances:
                 quantity -= part
         if quantity:
             raise ValueError(f"{quantity} {meter} more than the allowance has")
-
-
-def _open(row: Row, now: datetime) -> OpenAllowance:
-    pk, meter, starts_at, ends_at, left, holds, quantities, until = row
-    reserved = {
-        hold: quantity
-        for hold, quantity, end in zip(holds or (), quantities or (), until or (), strict=True)
-        if end > now
-    }
-    return OpenAllowance(pk, meter, starts_at, ends_at, left, reserved)
 
 
 def _columns(quantities: Mapping[int, Decimal]) -> tuple[list[str], list[str]]:

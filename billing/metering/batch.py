@@ -67,7 +67,7 @@ def record_batch(
     holds = sorted({item.event.hold for item in checked if item.event.hold is not None})
     with open_book(workspace_id, now=now, also=also, holds=holds) as book:
         stored, included = book.extra
-        allowances = Allowances(included, workspace_id=workspace_id, now=book.now, due=due)
+        allowances = Allowances(included, book=book, due=due)
         run = _Run(book, source, charging_site(), allowances, {event_id: bytes(hash) for event_id, hash in stored})
         run.projects = projects_of(workspace_id, source, (item.event for item in checked))
         for item in checked:

@@ -79,7 +79,7 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
             return _replayed(stored[0], digest, event, book.state)
         hold = hold_named(book, source, event)
         settings = charging_site()
-        allowances = Allowances(included, workspace_id=workspace_id, now=book.now, due=due)
+        allowances = Allowances(included, book=book, due=due)
         project = projects_of(workspace_id, source, [event])[event.project]
         rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
         take_included(rated, allowances)

@@ -114,7 +114,7 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
 
 
 def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: Due) -> Authorized:
-    allowances = Allowances(included, workspace_id=named.workspace_id, now=book.now, due=due)
+    allowances = Allowances(included, book=book, due=due)
     rating, amount = _priced(request, allowances, book.now)
     project = request.asked.wanted.project
     budgets = budgets_for(rules_of(book), request.source, workspace_id=named.workspace_id, project=project, at=book.now)

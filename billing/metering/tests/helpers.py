@@ -40,7 +40,7 @@ def proved(workspace: Workspace) -> None:
 def reserve(workspace: Workspace, count: int, *, minutes: int = 15) -> tuple[int, Decimal]:
     """Hold for `count` characters, as an authorisation does: the hold, and what it could reserve."""
     with open_book(workspace.pk, also=[open_at(workspace.pk, None, now=clock.now())]) as book:
-        found = Allowances(book.extra[0], workspace_id=workspace.pk, now=book.now)
+        found = Allowances(book.extra[0], book=book)
         reserved = min(found.left(book.now).get(METER, Decimal(0)), Decimal(count))
         found.reserve(METER, reserved, book.now)
         hold = book.hold(

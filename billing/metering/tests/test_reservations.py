@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 
 from accounts.models import Workspace
 from billing.credits import clock
-from billing.ledger.book import open_book
+from billing.ledger.book import Book, open_book
 from billing.ledger.models import Hold
+from billing.ledger.roundtrip import Rows, Statement
 from billing.ledger.tests.helpers import release
 from billing.ledger.verify import verify
-from billing.metering.allowances import _OPEN_SQL, Allowances, allowance_open, open_at
+from billing.metering.allowances import _RESERVED_SQL, Allowances, allowance_open, open_at
 from billing.metering.models import Allowance, AllowanceHold
 from billing.metering.selectors.included import allowances
 from billing.metering.tests.conftest import HOUR, TTS, event, fund
@@ -169,7 +171,7 @@ def test_a_reservation_is_spread_over_allowances_that_overlap(
 
 def test_a_hold_of_something_else_reserves_nothing(workspace: Workspace, characters: Allowance) -> None:
     with open_book(workspace.pk, also=[open_at(workspace.pk, None, now=clock.now())]) as book:
-        found = Allowances(book.extra[0], workspace_id=workspace.pk, now=book.now)
+        found = Allowances(book.extra[0], book=book)
         assert found.reservation_writes(1) == []
         with pytest.raises(ValueError, match="more than the allowance has"):
             found.reserve(METER, Decimal(1001), book.now)
@@ -180,10 +182,28 @@ def test_reservations_are_looked_up_from_open_holds(workspace: Workspace, charac
         reserve(workspace, 10)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("EXPLAIN " + _OPEN_SQL, [workspace.pk, clock.now()])
+        cursor.execute("EXPLAIN " + _RESERVED_SQL, [workspace.pk, clock.now()])
         plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "workspace_id = a.workspace_id" in plan  # not through all that was ever reserved
+    assert "workspace_id = " in plan  # not through all that was ever reserved
     assert "allowance_hold_once" in plan
+
+
+def test_holds_are_looked_at_only_where_something_is_left(
+    workspace: Workspace, characters: Allowance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Book.ask
+
+    def kept(book: Book, statement: Statement) -> Rows:
+        asked.append(statement[0])
+        return ask(book, statement)
+
+    monkeypatch.setattr(Book, "ask", kept)
+    reserve(workspace, 10)
+    assert asked == [_RESERVED_SQL]
+    Allowance.objects.update(used=F("included"))
+    reserve(workspace, 10)
+    assert asked == [_RESERVED_SQL]
 
 
 def test_the_database_refuses_a_reservation_of_nothing_or_twice(workspace: Workspace, characters: Allowance) -> None:
