@@ -8,7 +8,8 @@ savepoint like any other.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from billing.ledger import roundtrip
 from billing.ledger.roundtrip import Rows, Statement
@@ -17,7 +18,8 @@ from billing.ledger.roundtrip import Rows, Statement
 class Session:
     """Runs statements on the current connection inside the transaction opened by `session`."""
 
-    def __init__(self, *, outermost: bool) -> None:
+    def __init__(self, current: BaseDatabaseWrapper, *, outermost: bool) -> None:
+        self._connection = current
         self._outermost = outermost
         self._begun = not outermost
 
@@ -33,7 +35,7 @@ class Session:
         if not self._outermost:
             self._send(statements)
             return
-        if connection.needs_rollback:
+        if self._connection.needs_rollback:
             raise transaction.TransactionManagementError("an inner block failed; the ledger was not written")
         if self._begun:
             self._send([*statements, ("COMMIT", ())])
@@ -41,19 +43,62 @@ class Session:
     def _send(self, statements: Sequence[Statement]) -> list[Rows]:
         if not statements:
             return []
-        with connection.wrap_database_errors:
-            return roundtrip.run(connection.connection, statements)
+        with self._connection.wrap_database_errors:
+            return roundtrip.run(self._connection.connection, statements)
 
 
 @contextmanager
 def session() -> Iterator[Session]:
     """A transaction; rolled back when the block raises. Its owner calls `finish` as the last thing."""
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            # `atomic` leaves BEGIN to psycopg, which sends it on a round trip of its own. We send it ourselves.
-            connection.connection.autocommit = True
-        yield Session(outermost=outermost)
+    current = connections[DEFAULT_DB_ALIAS]
+    if current.in_atomic_block:
+        with transaction.atomic():
+            yield Session(current, outermost=False)
+        return
+    with _outermost(current):
+        yield Session(current, outermost=True)
+
+
+@contextmanager
+def _outermost(current: BaseDatabaseWrapper) -> Iterator[None]:
+    """`transaction.atomic()` as far as the rest of Django can tell, for a Session that sends BEGIN and COMMIT itself.
+
+    Django would switch psycopg's autocommit off and on again and commit once more, for a tenth of recording an event.
+    """
+    current.close_if_health_check_failed()
+    current.ensure_connection()
+    if not current.get_autocommit():
+        raise transaction.TransactionManagementError("the ledger needs a connection in autocommit mode")
+    current.commit_on_exit, current.needs_rollback = True, False
+    current.in_atomic_block, current.autocommit = True, False
+    try:
+        yield
+    except BaseException:
+        _over(current)
+        _undo(current)
+        raise
+    _over(current)
+    if current.needs_rollback or current.connection is None:
+        _undo(current)
+        return
+    current.errors_occurred = False
+    current.run_and_clear_commit_hooks()
+
+
+def _over(current: BaseDatabaseWrapper) -> None:
+    current.in_atomic_block, current.autocommit = False, True
+    if current.closed_in_transaction:  # somebody closed it inside
+        current.connection = None
+
+
+def _undo(current: BaseDatabaseWrapper) -> None:
+    current.run_on_commit = []
+    if current.connection is None:
+        return
+    try:
+        current.rollback()
+    except Error:
+        current.close()
 
 
 def read(*statements: Statement) -> list[Rows]:

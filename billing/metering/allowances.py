@@ -119,7 +119,7 @@ def terms_open(workspace_id: int, terms: Terms) -> Allowance:
 
 @dataclass(slots=True)
 class OpenAllowance:
-    """An allowance as an open book has it. `left` includes what `reserved` keeps for holds, by hold, once it is read."""
+    """An allowance as an open book has it. `left` includes what `reserved` keeps for holds, by hold, once read."""
 
     id: int
     meter: str
