@@ -32,9 +32,7 @@ def record_one(*, call: Call, key: ApiKey, raw: object) -> Receipt:
     return receipt
 
 
-def source_of(
-    key: ApiKey, cloud_source: str = "", *, unchanged: tuple[str, tuple[str, ...]] | None = None
-) -> Source:
+def source_of(key: ApiKey, cloud_source: str = "", *, unchanged: tuple[str, tuple[str, ...]] | None = None) -> Source:
     # The class of key is the namespace of event ids: a customer's id never blocks the operator's.
     origin = KeyKind(key.kind).value
     return Source(

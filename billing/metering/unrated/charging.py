@@ -106,7 +106,7 @@ def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Du
     if earliest is None:
         return 0
     with open_book(workspace_id, now=now, also=[open_at(workspace_id, earliest, now=now or clock.now())]) as book:
-        allowances = Allowances(book.extra[0], workspace_id=workspace_id, now=book.now, due=due)
+        allowances = Allowances(book.extra[0], book=book, due=due)
         settings = charging_site()
         # Asked again, under the lock: another worker may have charged some of them.
         found = (_priced(book, row, allowances, settings) for row in waiting.select_related("api_key"))
