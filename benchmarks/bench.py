@@ -8,8 +8,8 @@ from pathlib import Path
 
 import floor
 import scratch
-from measures import HOT, MANY, PARTS, Load, Ready, figures, floor_of, loads, ratios, run
-from report import Figure, Ratio, show
+from measures import HOT, MANY, PARTS, Load, Ready, figures, floor_of, goals, loads, ratios, run
+from report import Figure, Goal, Ratio, show
 from rich.console import Console
 
 from benchmarks.readings import Read, show_reading
@@ -24,24 +24,24 @@ def main() -> int:
         os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"}
         os.environ.setdefault("PURSER_HOME", str(scratch.ROOT / "var" / "bench"))
         (Path(os.environ["PURSER_HOME"]) / "static").mkdir(parents=True, exist_ok=True)  # the web server looks for it
-        rates, quotients = _measure(url, options) if options.only != [READING] else ([], [])
+        rates, quotients, wanted = _measure(url, options) if options.only != [READING] else ([], [], [])
         reads = _read(options) if READING in options.only else []
     if options.json:
-        found = {"figures": rates, "ratios": quotients, "reading": reads}
+        found = {"figures": rates, "ratios": quotients, "goals": wanted, "reading": reads}
         print(json.dumps({name: [each.as_dict() for each in several] for name, several in found.items()}, indent=2))
     else:
         if rates:
-            show(rates, quotients, say)
+            show(rates, quotients, wanted, say)
         show_reading(reads)
     return 1 if any(rate.as_dict()["failures"] for rate in rates) else 0
 
 
-def _measure(url: str, options: argparse.Namespace) -> tuple[list[Figure], list[Ratio]]:
+def _measure(url: str, options: argparse.Namespace) -> tuple[list[Figure], list[Ratio], list[Goal]]:
     ready = _prepare(url, options)
     with scratch.web(url, workers=options.workers, threads=options.threads) as ready.port:
         chosen = loads(ready, options)
         found = run(chosen, options, say.print)
-    return figures(chosen, found), ratios(found)
+    return figures(chosen, found), ratios(found), goals(found)
 
 
 def _read(options: argparse.Namespace) -> list[Read]:

@@ -47,6 +47,19 @@ class Ratio:
         return found
 
 
+@dataclass(frozen=True)
+class Goal:
+    """A figure that is wanted as such."""
+
+    name: str
+    value: float
+    target: str
+    met: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "value": round(self.value, 2), "target": self.target, "met": self.met}
+
+
 def _rates(measured: Measured) -> dict[str, float]:
     return {
         "per_second": round(measured.rate, 1),
@@ -55,7 +68,7 @@ def _rates(measured: Measured) -> dict[str, float]:
     }
 
 
-def show(figures: list[Figure], ratios: list[Ratio], errors: Console) -> None:
+def show(figures: list[Figure], ratios: list[Ratio], goals: list[Goal], errors: Console) -> None:
     console = Console(width=130)
     table = Table("", "over HTTP", "p50", "p99", "floor", "p50", "p99", "ratio", title="Purser on this machine")
     for figure in figures:
@@ -72,6 +85,8 @@ def show(figures: list[Figure], ratios: list[Ratio], errors: Console) -> None:
             span = f"{values['lowest']:.2f} – {values['highest']:.2f}" if "lowest" in values else ""
             target = f"≥ {each.target}: {'met' if values['met'] else 'missed'}" if each.target is not None else ""
             table.add_row(each.name, f"{values['ratio']:.2f}", span, target)
+        for goal in goals:
+            table.add_row(goal.name, f"{goal.value:,.0f}", "", f"{goal.target}: {'met' if goal.met else 'missed'}")
         console.print(table)
     for figure in figures:
         for name, count in figure.as_dict()["failures"].items():
