@@ -42,41 +42,41 @@ class ShortWay:
     def __init__(self, usual: Wsgi) -> None:
         self._usual = usual
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, given: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         connection.close_if_unusable_or_obsolete()  # as Django does for a request: the one before may have failed
-        response = answer(environ)
+        response = answer(given)
         if response is None:
-            return self._usual(environ, start_response)
+            return self._usual(given, start_response)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return [response.content]
 
 
-def answer(environ: dict[str, Any]) -> HttpResponse | None:
+def answer(given: dict[str, Any]) -> HttpResponse | None:
     """The answer to a request that can go the short way; None leaves it, body included, as it was."""
-    found = _route(environ)
+    found = _route(given)
     if found is None:
         return None
     connections.trust()
     try:
-        known = knownkeys.known_key(environ.get("HTTP_AUTHORIZATION", ""))
+        known = knownkeys.known_key(given.get("HTTP_AUTHORIZATION", ""))
     except DatabaseError:
         return None  # the usual way says what there is to say
     if known is None:
         return None
-    request = WSGIRequest(environ)
+    request = WSGIRequest(given)
     call_of(request).unchanged = known.unchanged()
     try:
         response = _secured(request, known, *found)
     except SourceChanged:
         knownkeys.forget(known)
-        environ["wsgi.input"] = BytesIO(request.body)
+        given["wsgi.input"] = BytesIO(request.body)
         return None
     return response
 
 
-def _route(environ: dict[str, Any]) -> tuple[Route, dict[str, str]] | None:
-    path = environ.get("PATH_INFO", "")
-    if environ["REQUEST_METHOD"] != "POST" or not path.startswith(PREFIX) or environ.get("SCRIPT_NAME"):
+def _route(given: dict[str, Any]) -> tuple[Route, dict[str, str]] | None:
+    path = given.get("PATH_INFO", "")
+    if given["REQUEST_METHOD"] != "POST" or not path.startswith(PREFIX) or given.get("SCRIPT_NAME"):
         return None
     for route in ROUTES:
         if match := route.path.fullmatch(path):
