@@ -74,16 +74,17 @@ class NotOpened(Exception):
 Due = Callable[[int, datetime], Sequence[Terms]]
 
 # A call may have events in so many periods that were never opened; each costs one further try.
-_TRIES = 4
+_TRIES, _MANY_TRIES = 4, 200
 
 
-def with_what_is_due(workspace_id: int, record: Callable[[Due], R]) -> R:
+def with_what_is_due(workspace_id: int, record: Callable[[Due], R], *, can_wait: bool = False) -> R:
     """`record(due)`; where it finds a period that nobody opened in time, open its allowances and do it again.
 
     They are opened without the wallet lock: whoever opens a period writes allowances first and then locks the wallet.
-    What happened is recorded in any case: what cannot be opened is left out and told about.
+    What happened is recorded in any case: what cannot be opened is left out and told about. What `can_wait` is not: it
+    raises then, so that nobody pays for what is included.
     """
-    for _ in range(_TRIES):
+    for _ in range(_MANY_TRIES if can_wait else _TRIES):
         try:
             return record(due_at)
         except NotOpened as missing:
@@ -92,9 +93,11 @@ def with_what_is_due(workspace_id: int, record: Callable[[Due], R]) -> R:
                     for terms in missing.terms:
                         terms_open(workspace_id, terms)
             except Exception:
+                if can_wait:
+                    raise
                 log.exception("allowances of workspace %s could not be opened", workspace_id)
                 break
-    return record(_nothing)
+    return record(due_at if can_wait else _nothing)
 
 
 def due_at(workspace_id: int, at: datetime) -> list[Terms]:

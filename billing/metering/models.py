@@ -174,11 +174,17 @@ class HourTotal(models.Model):
     reversed = models.BigIntegerField(default=0, db_default=0)
     # Events that waited for a price and got one: what they were counted as changed, also where they cost nothing.
     priced_later = models.BigIntegerField(default=0, db_default=0)
+    # Their charges: part of `amount + reversed` of the hour they count in, but taken from the balance in another hour.
+    priced_later_amount = models.BigIntegerField(default=0, db_default=0)
+    priced_here = models.BigIntegerField(default=0, db_default=0)  # charged in this hour for events that waited
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "hour"], name="hour_total_once"),
             models.CheckConstraint(condition=Q(reversed__gte=0), name="hour_total_reversed_not_negative"),
+            models.CheckConstraint(
+                condition=Q(priced_later_amount__gte=0, priced_here__gte=0), name="hour_total_priced_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from accounts.models import Workspace
+from billing.credits.format import credits_text
 from billing.ledger.models import Lot, Transfer
 from billing.metering.models import EventReversal
 from billing.metering.selectors.kept import by_stretch
@@ -55,9 +56,10 @@ def feed(workspace: Workspace, *, show: str = "all", cursor: str = "", limit: in
 def _usage(workspace: Workspace, row: statement.Row, models: Sequence[str]) -> Entry:
     hour = row.hour or row.at
     requests = f"{row.requests:,} request{'' if row.requests == 1 else 's'}"
+    waited = f"{credits_text(row.priced_here)} for usage of before that got its price" if row.priced_here else ""
     return Entry(
         title=_models_title(models),
-        detail=requests,
+        detail=" · ".join(filter(None, (requests if row.requests else "", waited))),
         at=hour,
         until=hour + HOUR,
         icon="bolt",

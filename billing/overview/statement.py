@@ -23,6 +23,9 @@ CAME_IN = Q(credit__in=OWN) & ~Q(debit__in=OWN)
 WENT_OUT = Q(debit__in=OWN) & ~Q(credit__in=OWN)
 LATEST = 2**62  # sorts before every transfer of the same instant
 CURSOR = re.compile(r"([12]\d{7}T\d{12})-(h|\d{1,18})", re.ASCII)
+# Nano-credits that usage took in an hour: what was taken back of it later has a row of its own, and what got its price
+# later was taken then.
+_CHARGED = F("amount") + F("reversed") - F("priced_later_amount") + F("priced_here")
 _CHANGE = Case(When(credit__in=OWN, then=F("amount")), default=-F("amount"))
 
 
@@ -40,6 +43,7 @@ class Row:
     balance: int = 0
     hour: datetime | None = None
     requests: int = 0
+    priced_here: int = 0  # part of an hour's charges: of usage before that had waited for its price
     transfer: Transfer | None = None
 
     @property
@@ -106,14 +110,15 @@ def _balance_before(workspace_id: int, before: tuple[datetime, int] | None) -> i
         return now
     at, seq = before
     hours = HourTotal.objects.filter(workspace_id=workspace_id, hour__gte=at - HOUR)
-    used = hours.aggregate(nano=Sum(F("amount") + F("reversed")))
+    used = hours.aggregate(nano=Sum(_CHARGED))
     later = Q(created_at__gt=at) | Q(created_at=at, seq__gte=seq)
     others = _movements(workspace_id).filter(later).aggregate(nano=Sum(_CHANGE))
     return now + int(used["nano"] or 0) - int(others["nano"] or 0)
 
 
 def _hours(workspace_id: int, before: tuple[datetime, int] | None) -> Any:
-    found = HourTotal.objects.filter(workspace_id=workspace_id, requests__gt=0)
+    used = HourTotal.objects.filter(Q(requests__gt=0) | Q(priced_here__gt=0), workspace_id=workspace_id)
+    found = used.annotate(charged=_CHARGED)
     return found.filter(hour__lt=before[0] - HOUR) if before else found
 
 
@@ -130,10 +135,16 @@ def _movements(workspace_id: int) -> Any:
     return Transfer.objects.filter(CAME_IN | WENT_OUT, ~Q(kind__in=OF_REQUESTS), workspace_id=workspace_id)
 
 
-def _hour_row(total: HourTotal) -> Row:
-    # Placed at the hour's end, where its sum is reached. What was taken back of it later has a row of its own.
-    charged = total.amount + total.reversed
-    return Row(at=total.hour + HOUR, seq=LATEST, delta=-charged, hour=total.hour, requests=total.requests)
+def _hour_row(total: Any) -> Row:
+    # Placed at the hour's end, where its sum is reached.
+    return Row(
+        at=total.hour + HOUR,
+        seq=LATEST,
+        delta=-total.charged,
+        hour=total.hour,
+        requests=total.requests,
+        priced_here=total.priced_here,
+    )
 
 
 def _transfer_row(transfer: Transfer) -> Row:

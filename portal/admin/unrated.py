@@ -1,5 +1,6 @@
 """Usage without a price: what it waits for, what to do about it, and charging at once what has a price by now."""
 
+import logging
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,6 +18,7 @@ from billing.metering.unrated.waiting import MOST_GROUPS, chargeable, groups, ho
 from billing.pricing.book import look_again
 from portal.admin.steps import MAY_POST, must_may_post
 
+log = logging.getLogger(__name__)
 PERMISSION = "metering.view_usageevent"
 AT_ONCE = 5_000  # events charged while the page waits; the job does the rest
 
@@ -47,16 +49,22 @@ def unrated_page(request: HttpRequest) -> HttpResponse:
 
 
 def _charge(request: HttpRequest) -> None:
-    done = 0
+    done = failed = 0
     for workspace_id, pks in chargeable():
-        done += charge_waiting(workspace_id=workspace_id, pks=pks)
-        if done >= AT_ONCE:
+        try:
+            done += charge_waiting(workspace_id=workspace_id, pks=pks)
+        except Exception:  # one workspace keeps no other from being charged; the job tries it again and tells
+            log.exception("waiting events of workspace %s could not be charged", workspace_id)
+            failed += len(pks)
+        if done + failed >= AT_ONCE:
             break
+    if failed:
+        messages.error(request, f"{failed:,} could not be charged; the log says why. They wait, and are tried again.")
     if done:
         user = cast(User, request.user)
         audit.record(action="usage.charged_later", actor=user, target=f"{done} events", request=request)
         messages.success(request, f"{done:,} event{'' if done == 1 else 's'} got a price and {_was(done)} charged.")
-    else:
+    elif not failed:
         messages.info(request, "Nothing was charged: no event that waits has a price yet.")
 
 

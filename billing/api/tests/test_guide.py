@@ -60,7 +60,7 @@ def test_a_form_from_elsewhere_is_refused(funded: Workspace, alice: User) -> Non
 def test_the_examples_carry_the_figures_of_now(funded: Workspace, alice_client: Client) -> None:
     page = shown(alice_client, funded)
     assert 'Now it answers <b class="num">0.072 credits</b>' in page
-    assert "12,403.928</span> would be left" in page
+    assert "12,403.93</span> would be left" in page
     assert '"estimated_credits": 0.072' in page
     assert "curl http://localhost:8000/api/v1/usage/estimate" in page
     assert '"usage": {"input_tokens": 1200, "output_tokens": 300}' in page

@@ -9,6 +9,8 @@ from itertools import chain
 from typing import Any
 
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Min
 
 from billing.foundation import hostclock
 from billing.foundation.alone import alone
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 LOCK = "maintenance"
 EVERY = timedelta(days=28)
+AGAIN = timedelta(hours=20)  # the next day, when a run's time was up before it was through
+LEFT = "left for the next run: its time was up"
 AT_ANY_HOUR = timedelta(days=35)  # a portal that never runs in the chosen hour has it in another one
 LOCK_WAIT = "3s"  # for a lock that another maintenance, or a migration, has; posts never wait behind it for longer
 
@@ -31,10 +35,18 @@ first_steps: list[tuple[str, Callable[[], str]]] = []
 def maintenance_is_due(now: datetime) -> bool:
     """Whether it is time: four weeks after the last one, in the hour that the site settings say."""
     last = MaintenanceRun.objects.filter(finished_at__isnull=False).order_by("-started_at").first()
-    if last is not None and last.started_at > now - EVERY:
-        return False
-    overdue = last is not None and last.started_at <= now - AT_ANY_HOUR
+    if last is not None:
+        left = any(step.get("error") == LEFT for step in last.steps)
+        if last.started_at > now - (AGAIN if left else EVERY):
+            return False
+    since = _installed_at() if last is None else last.started_at
+    overdue = since is not None and since <= now - AT_ANY_HOUR
     return overdue or now.astimezone(UTC).hour == site().maintenance_hour
+
+
+def _installed_at() -> datetime | None:
+    at: datetime | None = MigrationRecorder.Migration.objects.aggregate(at=Min("applied"))["at"]
+    return at
 
 
 def maintenance_run(*, seconds: float | None = None) -> MaintenanceRun | None:
@@ -77,7 +89,7 @@ def _needs() -> Iterator[Need]:
 
 def _record(run: MaintenanceRun, what: str, relation: str, work: Callable[[], str], end: float | None) -> None:
     if end is not None and time.monotonic() >= end:
-        run.steps.append({"what": what, "error": "left for the next run: its time was up"})
+        run.steps.append({"what": what, "error": LEFT})
         return
     started = time.monotonic()
     step: dict[str, Any] = {"what": what, "before": tables.size_of(relation)} if relation else {"what": what}

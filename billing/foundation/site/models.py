@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 
@@ -17,7 +18,7 @@ class SiteSettings(models.Model):
     signup_grant_days = models.PositiveIntegerField(default=90)  # until it expires
     default_plan = models.CharField(max_length=40, default="free")
     # Usage older than this is booked today and marked late.
-    late_after_hours = models.PositiveIntegerField(default=72)
+    late_after_hours = models.PositiveIntegerField(default=72, validators=[MaxValueValidator(24 * 366)])
     rate_limit_workspace = models.PositiveIntegerField("requests per minute, workspace keys", default=6_000)
     rate_limit_service = models.PositiveIntegerField("requests per minute, service keys", default=600_000)
     # A workspace's key that spends more than so many times its usual busiest minute, and more than so many credits in a
@@ -29,7 +30,7 @@ class SiteSettings(models.Model):
     # End users that a workspace may get in a day; further ones are summed as "other" that day.
     max_end_users = models.PositiveIntegerField(default=10_000)
     # Details of usage events are archived to files after so many whole months; empty or 0: never.
-    event_detail_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    event_detail_months = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_200)])
     # Texts of e-mails that were sent are emptied after so many days; empty or 0: never.
     outbox_text_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)
     maintenance_hour = models.PositiveSmallIntegerField(default=3)  # of the day (UTC), when few requests come in

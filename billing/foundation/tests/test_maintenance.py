@@ -14,12 +14,13 @@ from django.test import Client
 
 from accounts.models import User
 from billing.credits import clock
+from billing.foundation import hostclock
 from billing.foundation.alone import alone
 from billing.foundation.due.registry import run_due
 from billing.foundation.maintenance import run as running
 from billing.foundation.maintenance import tables
 from billing.foundation.maintenance.models import MaintenanceRun
-from billing.foundation.maintenance.run import in_words, maintenance_is_due, maintenance_run
+from billing.foundation.maintenance.run import LEFT, in_words, maintenance_is_due, maintenance_run
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import send
 from billing.foundation.site.services import site_update
@@ -197,3 +198,18 @@ def test_sessions_that_have_expired_are_deleted(alice: User) -> None:
     (job,) = run_due(only="expired_sessions")
     assert job.error == ""
     assert list(Session.objects.values_list("session_key", flat=True)) == ["b" * 32]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_left_when_time_was_up_goes_on_the_next_day() -> None:
+    run = maintenance_run(seconds=0)
+    assert run is not None
+    assert [step["error"] for step in run.steps] == [LEFT] * len(run.steps)
+    assert maintenance_is_due(run.started_at.replace(hour=3) + timedelta(days=1))
+
+
+def test_a_portal_that_sleeps_at_that_hour_is_maintained_in_another(db: None) -> None:
+    installed = hostclock.present()
+    at = [installed.replace(hour=9) + timedelta(days=days) for days in range(60)]
+    assert [maintenance_is_due(when) for when in at][:30] == [False] * 30
+    assert maintenance_is_due(at[-1])

@@ -33,7 +33,8 @@ def path_of(name: str) -> Path:
 
 def write(name: str, lines: Iterable[tuple[int, str]], about: dict[str, Any]) -> Written:
     """Write (event id, JSON text) lines and the manifest, which says `about` and what the file has. When this returns,
-    both are on the disk under their names; a file of that name which an interrupted run left is replaced.
+    both are on the disk under their names. Another file of that name, of an interrupted run or of the database
+    that this one is a copy of, is kept under a name that tells its digest.
     """
     path = path_of(name)
     _directory(path.parent)
@@ -51,10 +52,21 @@ def write(name: str, lines: Iterable[tuple[int, str]], about: dict[str, Any]) ->
     manifest = {"format": FORMAT, "version": VERSION, **about, "events": len(events), "sha256": sha256.hex()}
     text = json.dumps(manifest, indent=2).encode() + b"\n"
     said, _ = _drafted(_manifest(path), lambda file: file.write(text))
+    _put_aside(path, sha256)
     draft.rename(path)
     said.rename(_manifest(path))
     _sync(path.parent)
     return Written(sha256, events)
+
+
+def _put_aside(path: Path, sha256: bytes) -> None:
+    """Nothing that was archived is ever written over."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").digest()
+    if found != sha256:
+        path.rename(path.with_name(f"{path.name}.{found.hex()[:16]}"))
 
 
 def read(name: str, sha256: bytes) -> Iterator[dict[str, Any]]:

@@ -41,6 +41,29 @@ def next_booked_month(workspace_id: int, *, after: date | None, before: date) ->
     return None if hour is None else hour.astimezone(UTC).date().replace(day=1)
 
 
+# Hours tell of which months something was priced later, an index of its events whether that is archived by now.
+_LEFT = """
+SELECT DISTINCT date_trunc('month', total.hour, 'UTC') FROM metering_hourtotal total
+WHERE total.workspace_id = %(workspace)s AND total.hour < %(until)s AND total.priced_later > 0 AND (EXISTS (
+        SELECT 1 FROM metering_usageevent e WHERE e.workspace_id = total.workspace_id AND NOT e.late
+            AND e.occurred_at >= total.hour AND e.occurred_at < total.hour + interval '1 hour' + %(skew)s
+            AND e.booked_at >= total.hour AND e.booked_at < total.hour + interval '1 hour'
+            AND e.archive_id IS NULL AND e.problem = ''
+    ) OR EXISTS (
+        SELECT 1 FROM metering_usageevent e WHERE e.workspace_id = total.workspace_id AND e.late
+            AND e.booked_at >= total.hour AND e.booked_at < total.hour + interval '1 hour'
+            AND e.archive_id IS NULL AND e.problem = ''
+    ))
+ORDER BY 1
+"""
+
+
+def months_left(workspace_id: int, *, until: date) -> list[date]:
+    """Months (UTC) up to `until` that were archived before some of their events got their price."""
+    bounds = {"workspace": workspace_id, "until": _start(next_month(until)), "skew": CLOCK_SKEW}
+    return [month.astimezone(UTC).date() for (month,) in _fetch(_LEFT, bounds)]
+
+
 def rows_of(workspace_id: int, month: date) -> Iterator[tuple[int, str]]:
     """(id, JSON) of the events that count in the month and are not archived, in time and late ones."""
     since, until = _start(month), _start(next_month(month))

@@ -16,7 +16,7 @@ from billing.credits import clock
 from billing.foundation.alone import alone
 from billing.foundation.site.selectors import site
 from billing.metering.archive import files
-from billing.metering.archive.rows import next_booked_month, rows_of, thin
+from billing.metering.archive.rows import months_left, next_booked_month, rows_of, thin
 from billing.metering.models import EventArchive
 
 LOCK = "event_archive"
@@ -84,8 +84,11 @@ def _due(before: date) -> Iterator[tuple[Workspace, date]]:
     for workspace in Workspace.objects.order_by("pk").iterator():
         archive = last.get(workspace.pk)
         month = archive.month if archive else None
-        if archive is not None and archive.events == PART:  # there may be more of that month
-            yield workspace, archive.month
+        if archive is not None:  # what got its price since, and the rest of a month with more than a file
+            left = [each for each in months_left(workspace.pk, until=archive.month) if each < before]
+            if archive.events == PART and archive.month not in left and archive.month < before:
+                left.append(archive.month)
+            yield from ((workspace, each) for each in left)
         while month := next_booked_month(workspace.pk, after=month, before=before):
             yield workspace, month
 

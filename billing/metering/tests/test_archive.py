@@ -385,3 +385,13 @@ def test_amounts_with_allowances_survive(workspace: Workspace, prices: None) -> 
     usage_reverse(workspace_id=workspace.pk, pk=UsageEvent.objects.get().pk, reason="Test", actor="staff")
     assert Allowance.objects.get().used == 0
     assert verify().problems == []
+
+
+def test_another_file_of_the_same_name_is_kept(settings: Any, tmp_path: Path) -> None:
+    settings.ARCHIVE_DIR = str(tmp_path)
+    first = files.write("w/2026-01-1.jsonl.gz", [(1, "{}")], {})
+    files.write("w/2026-01-1.jsonl.gz", [(1, "{}")], {})
+    other = files.write("w/2026-01-1.jsonl.gz", [(2, '{"of": "a copy"}')], {})
+    names = sorted(path.name for path in (tmp_path / "w").iterdir() if path.suffix != ".json")
+    assert names == ["2026-01-1.jsonl.gz", f"2026-01-1.jsonl.gz.{first.sha256.hex()[:16]}"]
+    files.check("w/2026-01-1.jsonl.gz", other.sha256)

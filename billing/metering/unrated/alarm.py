@@ -19,12 +19,11 @@ SHOWN = 20  # kinds of events in an e-mail; the page has all
 
 def tell_of_waiting(now: datetime) -> bool:
     """Write the e-mail if events were recorded without a price since the last one; whether it did."""
-    latest = UsageEvent.objects.exclude(problem="").aggregate(at=Max("recorded_at"))["at"]
-    if latest is None:
-        return False
-    key = f"unrated:{now.astimezone(UTC):%Y-%m-%d}"
-    told = OutboxMessage.objects.filter(kind=KIND).aggregate(at=Max("created_at"))["at"]
-    if (told is not None and latest <= told) or OutboxMessage.objects.filter(key=key).exists():
+    # Read before what the message tells, so that an event in between is told of by the next one.
+    latest = UsageEvent.objects.exclude(problem="").aggregate(pk=Max("pk"))["pk"]
+    today = f"unrated:{now.astimezone(UTC):%Y-%m-%d}:"
+    last = OutboxMessage.objects.filter(kind=KIND).order_by("-pk").values_list("key", flat=True).first() or ""
+    if latest is None or last.startswith(today) or latest <= _told_up_to(last):
         return False
     if not (to := operators()):
         return False
@@ -41,6 +40,11 @@ def tell_of_waiting(now: datetime) -> bool:
         subject=f"{site().product_name}: usage without a price waits to be charged",
         text=render_to_string("metering/email/unrated.txt", context),
         kind=KIND,
-        key=key,
+        key=f"{today}{latest}",
     )
     return message is not None
+
+
+def _told_up_to(key: str) -> int:
+    """The last event that the message with this key knew of."""
+    return int(key.rpartition(":")[2] or 0)

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import DataError
+from django.db import DataError, IntegrityError
 from django.db.models import Min
 from psycopg.errors import NumericValueOutOfRange
 
@@ -69,7 +69,10 @@ def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | Non
         return _charge(workspace_id, pks, now, due)
 
     try:
-        return with_what_is_due(workspace_id, charge)
+        return with_what_is_due(workspace_id, charge, can_wait=True)
+    except IntegrityError:  # an id that was remembered is gone: a restored backup (compare record.usage_record)
+        forget_everything()
+        return with_what_is_due(workspace_id, charge, can_wait=True)
     except (AmountOutOfRange, DataError) as error:
         if isinstance(error, DataError) and not isinstance(error.__cause__, NumericValueOutOfRange):
             raise

@@ -16,6 +16,7 @@ from billing.metering.endusers import counted_as
 from billing.metering.events import Source
 from billing.metering.models import UsageEvent
 from billing.metering.rated import Count, EndUserCount, HourCount, RatedEvent, Rollups, parts
+from billing.metering.selectors.totals import floor_hour
 from billing.metering.series import SeriesKey, folded, series_ids
 
 _COUNTED = """
@@ -30,9 +31,14 @@ FROM unnest(%s::timestamptz[], %s::bigint[], %s::numeric[], %s::bigint[]) moved(
 WHERE workspace_id = %s AND metering_hourusage.hour = moved.hour AND series_id = moved.series
 """
 _PRICED_LATER = """
-UPDATE metering_hourtotal SET priced_later = priced_later + priced.events
-FROM unnest(%s::timestamptz[], %s::bigint[]) priced(hour, events)
+UPDATE metering_hourtotal SET priced_later = priced_later + priced.events,
+    priced_later_amount = priced_later_amount + priced.amount
+FROM unnest(%s::timestamptz[], %s::bigint[], %s::bigint[]) priced(hour, events, amount)
 WHERE workspace_id = %s AND metering_hourtotal.hour = priced.hour
+"""
+_PRICED_HERE = """
+INSERT INTO metering_hourtotal AS total (workspace_id, hour, amount, requests, priced_here) VALUES (%s, %s, 0, 0, %s)
+ON CONFLICT (workspace_id, hour) DO UPDATE SET priced_here = total.priced_here + excluded.priced_here
 """
 # A series without anything left in an hour is no row of its pages any more.
 _CLEAR = """
@@ -90,9 +96,16 @@ class Recount:
             [str(requests) for _, requests in self.moved.values()],
         ]
         workspace = str(self.workspace_id)
-        hours = [hour.isoformat() for hour in self.hours], [str(events) for events in self.hours.values()]
+        charged = [self.rollups.totals[hour].amount for hour in self.hours]
+        hours = (
+            [hour.isoformat() for hour in self.hours],
+            [str(events) for events in self.hours.values()],
+            [str(amount) for amount in charged],
+        )
+        here = workspace, floor_hour(now).isoformat(), str(sum(charged))
         return [
             (_PRICED_LATER, (*hours, workspace)),
+            *([(_PRICED_HERE, here)] if any(charged) else []),
             (_TAKE_OUT, (*places, *amounts, workspace)),
             store.write_rollups(self.rollups, series, self._end_users),
             (_CLEAR, (*places, workspace)),

@@ -61,14 +61,14 @@ def groups(limit: int = MOST_GROUPS) -> list[Waiting]:
     samples = UsageEvent.objects.in_bulk([row[-1] for row in rows])
     return [
         Waiting(
-            model=stored_input(samples[pk]).model,
+            model=" ".join(stored_input(samples[pk]).model.split()),
             problem=problem,
-            meters=tuple(meters),
+            meters=tuple(" ".join(meter.split()) for meter in meters),
             events=events,
             workspaces=workspaces,
             since=since,
             latest=latest,
-            detail=_missing(samples[pk]),
+            detail=" ".join(_missing(samples[pk]).split()),
         )
         for _, _, problem, meters, _, events, workspaces, since, latest, pk in rows
         if pk in samples  # else it was charged in between

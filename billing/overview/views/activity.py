@@ -83,7 +83,7 @@ def hour(request: WorkspaceRequest, workspace_id: str, hour: str) -> HttpRespons
         "since": since,
         "until": until,
         "spent": spent(request.workspace.pk, since, until),
-        "given_back": HourTotal.objects.filter(workspace=request.workspace, hour=since, reversed__gt=0).first(),
+        "total": HourTotal.objects.filter(workspace=request.workspace, hour=since).first(),
         "models": breakdown(request.workspace, by="model", since=since, until=until),
         "events": found.events,
         "cursor": found.next_cursor,
