@@ -7,24 +7,13 @@ from billing.ledger import burn
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD, OVERDRAFT, OVERDRAFT_HELD, SPENT
 from billing.ledger.burn import Take
 from billing.ledger.errors import HoldResolved, HoldTooLong, InsufficientCredits
+from billing.ledger.holdrows import EXTEND, PLACE
 from billing.ledger.lots import LotBook
 from billing.ledger.records import HoldState, OperationDraft, SpendResult
+from billing.ledger.store import as_text
 
 LONGEST = timedelta(hours=24)
 MOST_OPEN = 10_000  # holds of a workspace at a time
-
-_PLACE = """
-INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at,
-    open_until)
-VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz, %s::timestamptz)
-"""
-_EXTEND = """
-WITH extension AS (
-    INSERT INTO ledger_holdextension (hold_id, operation_id, expires_at, created_at)
-    VALUES (%s::bigint, %s::bigint, %s::timestamptz, %s::timestamptz)
-)
-UPDATE ledger_hold SET open_until = %s::timestamptz WHERE operation_id = %s::bigint
-"""
 
 
 class HoldBook(LotBook):
@@ -59,7 +48,7 @@ class HoldBook(LotBook):
         self._holds[hold.id] = hold
         self._due_at(expires_at)
         values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at, expires_at)
-        self._pending.holds.append((_PLACE, [_text(value) for value in values]))
+        self._pending.holds.append((PLACE, [as_text(value) for value in values]))
         return hold
 
     def settle(
@@ -104,7 +93,7 @@ class HoldBook(LotBook):
             return
         hold.open_until = expires_at
         values = (hold.id, operation.id, expires_at, self.now, expires_at, hold.id)
-        self._pending.holds.append((_EXTEND, [_text(value) for value in values]))
+        self._pending.holds.append((EXTEND, [as_text(value) for value in values]))
 
     def spend(
         self,
@@ -138,7 +127,3 @@ class HoldBook(LotBook):
             raise ValueError("a hold cannot expire before it begins")
         if until - since > LONGEST:
             raise HoldTooLong("A hold lives 24 hours at most, with all its extensions.")
-
-
-def _text(value: object) -> str | None:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -200,12 +200,12 @@ class Journal:
             return []
         self._settle_marks()
         wallet = [getattr(self, name) for name in _WALLET_ATTRIBUTES]
-        statement = write(workspace_id=self.workspace_id, now=self.now, pending=pending, wallet=wallet)
+        statements = write(workspace_id=self.workspace_id, now=self.now, pending=pending, wallet=wallet)
         for draft in pending.operations:
             draft.written = True
         self._pending = Pending()
         self._announce()
-        return [statement, *pending.holds]
+        return statements
 
     def _settle_marks(self) -> None:
         """What the wallet says about itself, from what it holds now."""

@@ -10,16 +10,9 @@ from billing.ledger.accounts import AVAILABLE, DEBT, EXPIRED, HELD, OVERDRAFT, O
 from billing.ledger.burn import Take
 from billing.ledger.due import DueQueue
 from billing.ledger.errors import HoldResolved, LedgerError
+from billing.ledger.holdrows import RESOLVE
 from billing.ledger.journal import Journal
 from billing.ledger.records import HoldState, LotState, OperationDraft, Resolution
-
-_RESOLVE = """
-WITH resolution AS (
-    INSERT INTO ledger_holdresolution (hold_id, workspace_id, kind, operation_id, created_at)
-    VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::timestamptz)
-)
-UPDATE ledger_hold SET open_until = NULL WHERE operation_id = %s::bigint
-"""
 
 
 class LotBook(Journal):
@@ -114,7 +107,7 @@ class LotBook(Journal):
         self.ended.append(hold)
         hold_id, workspace = str(hold.id), str(self.workspace_id)
         values = (hold_id, workspace, resolution, str(operation.id), self.now.isoformat(), hold_id)
-        self._pending.holds.append((_RESOLVE, values))
+        self._pending.holds.append((RESOLVE, values))
         if any(pin.lot_id not in self._lots for pin in hold.pins):
             self._read_all()
 

@@ -28,7 +28,7 @@ class Pending:
     takes: list[dict[str, int]] = field(default_factory=list)
     new_lots: list[NewLot] = field(default_factory=list)
     touched: dict[int, LotState] = field(default_factory=dict)
-    holds: list[Statement] = field(default_factory=list)  # rows of holds, in the order they were made
+    holds: list[Statement] = field(default_factory=list)  # parts of `holdrows`, in the order they were made
     wallet: bool = False  # something of the wallet changed
 
     def changed_lots(self) -> list[LotState]:

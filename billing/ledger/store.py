@@ -60,6 +60,7 @@ LEFT JOIN LATERAL (
 ) p ON true
 WHERE h.workspace_id = %s"""
 _HOLDS = f"{_HOLD} AND h.operation_id = ANY(%s::bigint[])"
+_ONE_HOLD = f"{_HOLD} AND h.operation_id = %s::bigint"  # for a list PostgreSQL plans anew each time; that costs more
 # A wallet may have thousands of open holds: what is due is read, and when the next of the others is.
 _DUE_HOLDS = f"{_HOLD} AND h.open_until <= %s::timestamptz"
 _FIRST_DUE_HOLDS = f"{_DUE_HOLDS} ORDER BY h.open_until, h.operation_id LIMIT %s::int"
@@ -109,6 +110,10 @@ INSERT INTO ledger_wallet (workspace_id, available, held, debt, overdraft_held, 
     low_bound, granted_any)
 VALUES (%s, 0, 0, 0, 0, 0, 0, %s, 0, false) ON CONFLICT DO NOTHING
 """
+
+WRITE_WALLET = f"""
+UPDATE ledger_wallet SET {", ".join(f"{column} = %s" for column in WALLET_COLUMNS)} WHERE workspace_id = %s
+"""  # noqa: S608
 
 _BUDGETS_CHANGED = "UPDATE ledger_wallet SET budget_revision = budget_revision + 1 WHERE workspace_id = %s"
 
@@ -162,6 +167,8 @@ def find(workspace_id: int, namespace: str, key: str) -> Statement:
 
 def holds(workspace_id: int, ids: Sequence[int]) -> Statement:
     """Holds by id, resolved ones too."""
+    if len(ids) == 1:
+        return _ONE_HOLD, (str(workspace_id), str(ids[0]))
     return _HOLDS, (str(workspace_id), [str(each) for each in ids])
 
 
@@ -198,3 +205,12 @@ def hold_state(row: Sequence[Any]) -> HoldState:
     *fields, lots, amounts = row
     fields.append([Take(*pin) for pin in zip(lots or (), amounts or (), strict=True)])
     return HoldState(*fields)
+
+
+def as_text(value: Any) -> Any:
+    # psycopg types an integer by its size and a missing time by none at all; as text, every call has the same types
+    # and so the same prepared statement.
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    return value.isoformat() if kind is datetime else value

@@ -1,14 +1,19 @@
-"""The one statement that writes a book: operations, transfers, takes, lots and wallet."""
+"""The statement that writes a book: operations, transfers, takes, lots, holds and wallet.
+
+The general one takes its rows as JSON; `billing.ledger.usual` has those for what nearly every request posts.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from billing.ledger import usual
+from billing.ledger.holdrows import alone
 from billing.ledger.pending import NewLot, Pending
 from billing.ledger.records import LotState, OperationDraft
 from billing.ledger.roundtrip import Statement
-from billing.ledger.store import WALLET_COLUMNS
+from billing.ledger.store import WRITE_WALLET, as_text
 
 _WRITE_LOTS = """
 , new_lot AS (
@@ -49,87 +54,28 @@ WITH operation AS (
     WHERE ledger_lot.id = l.id
 )"""
 
-_WRITE_WALLET = f"""
-UPDATE ledger_wallet SET {", ".join(f"{column} = %s" for column in WALLET_COLUMNS)} WHERE workspace_id = %s
-"""  # noqa: S608
 
-# The same for what nearly every request is: one operation, one transfer, one lot. It saves a third of the work.
-_WRITE_ONE = f"""
-WITH operation AS (
-    INSERT INTO ledger_operation (id, workspace_id, namespace, key, request_hash, kind, result, reverses_id, actor,
-        reason, created_at)
-    VALUES (%s::bigint, %s::bigint, %s, %s, %s, %s, %s::jsonb, %s::bigint, %s, %s, %s::timestamptz)
-), transfer AS (
-    INSERT INTO ledger_transfer (workspace_id, operation_id, seq, kind, debit, credit, amount, balance_after,
-        occurred_at, created_at, items_digest, reverses_id, digest)
-    VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s, %s::bigint, %s::bigint, %s::timestamptz,
-        %s::timestamptz, decode(%s, 'hex'), NULL, decode(%s, 'hex'))
-    RETURNING id
-), take AS (
-    INSERT INTO ledger_lottake (transfer_id, lot_id, position, amount)
-    SELECT transfer.id, %s::bigint, 0, %s::bigint FROM transfer
-), lot AS (
-    UPDATE ledger_lot SET remaining = %s::bigint, held = %s::bigint, scheduled = %s WHERE id = %s::bigint
-)
-{_WRITE_WALLET}"""  # noqa: S608
-
-
-def write(*, workspace_id: int, now: datetime, pending: Pending, wallet: Sequence[Any]) -> Statement:
-    """Everything a book changed, in one statement. `wallet` has the values of WALLET_COLUMNS."""
-    tail = (*map(_text, wallet), str(workspace_id))
+def write(*, workspace_id: int, now: datetime, pending: Pending, wallet: Sequence[Any]) -> list[Statement]:
+    """Everything a book changed. `wallet` has the values of WALLET_COLUMNS."""
+    tail = (*map(as_text, wallet), str(workspace_id))
     if not pending.operations:
-        return _WRITE_WALLET, tail
-    at = (str(workspace_id), now.isoformat())
+        return [(WRITE_WALLET, tail)]
     lots = pending.changed_lots()
-    if _is_one(pending, lots):
-        return _WRITE_ONE, [*_one(*at, pending, lots[0]), *tail]
+    if (shape := usual.shape_of(pending, lots)) is not None:
+        values = usual.values(str(workspace_id), now.isoformat(), pending, lots[0])
+        return [(shape, [*values, *tail])]
+    return [_general(workspace_id, now, pending, lots, tail), *map(alone, pending.holds)]
+
+
+def _general(
+    workspace_id: int, now: datetime, pending: Pending, lots: Sequence[LotState], tail: Sequence[Any]
+) -> Statement:
+    at = (str(workspace_id), now.isoformat())
     operations, updates = map(_operation_row, pending.operations), map(_update_row, lots)
     params = [*at, _dump(operations), *at, _dump(pending.transfers), _dump(pending.takes), _dump(updates)]
     if not pending.new_lots:
         return _WRITE_MANY, [*params, *tail]
     return _WRITE_WITH_LOTS, [*params, *at, _dump(map(_lot_row, pending.new_lots)), *tail]
-
-
-def _is_one(pending: Pending, lots: Sequence[LotState]) -> bool:
-    """Whether `_WRITE_ONE` can write it."""
-    rows = (pending.operations, pending.transfers, pending.takes, lots)
-    return not pending.new_lots and all(len(each) == 1 for each in rows) and pending.transfers[0]["reverses"] is None
-
-
-def _one(workspace: str, now: str, pending: Pending, lot: LotState) -> list[Any]:
-    """The values of `_WRITE_ONE` before those of the wallet."""
-    (draft,), (transfer,), (take,) = pending.operations, pending.transfers, pending.takes
-    return [
-        str(draft.id),
-        workspace,
-        draft.namespace,
-        draft.key,
-        draft.request_hash,
-        draft.kind,
-        json.dumps(draft.result) if draft.result else "{}",
-        _text(draft.reverses_id),
-        draft.actor,
-        draft.reason,
-        now,
-        workspace,
-        str(transfer["operation"]),
-        str(transfer["seq"]),
-        transfer["kind"],
-        transfer["debit"],
-        transfer["credit"],
-        str(transfer["amount"]),
-        str(transfer["balance"]),
-        transfer["occurred_at"],
-        now,
-        transfer["items"],
-        transfer["digest"],
-        str(take["lot"]),
-        str(take["amount"]),
-        str(lot.remaining),
-        str(lot.held),
-        lot.scheduled,
-        str(lot.id),
-    ]
 
 
 def _update_row(lot: LotState) -> dict[str, Any]:
@@ -169,18 +115,9 @@ def _lot_row(new: NewLot) -> dict[str, Any]:
     }
 
 
-_WRITE_MANY = _WRITE + _WRITE_WALLET
-_WRITE_WITH_LOTS = _WRITE + _WRITE_LOTS + _WRITE_WALLET
+_WRITE_MANY = _WRITE + WRITE_WALLET
+_WRITE_WITH_LOTS = _WRITE + _WRITE_LOTS + WRITE_WALLET
 
 
 def _dump(rows: Iterable[dict[str, Any]]) -> str:
     return json.dumps(list(rows))
-
-
-def _text(value: Any) -> Any:
-    # psycopg types an integer by its size and a missing time by none at all; as text, every call has the same types
-    # and so the same prepared statement.
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    return value.isoformat() if kind is datetime else value
