@@ -178,8 +178,7 @@ class ModelPrices:
             known = self.variant_values
             chosen = {k: v for k, v in clean_variant(variant).items() if k in known and v in known[k]}
         key = (
-            bisect_right(self.edges, at),
-            bisect_right(self.windows, self._minute(at)) if self.windows else 0,
+            *self._stretch(at),
             bisect_left(self.contexts, context) if self.contexts else 0,
             tuple(sorted(chosen.items())) if chosen else (),
         )
@@ -187,6 +186,14 @@ class ModelPrices:
         if tariff is None:
             tariff = self._kept[key] = self._build(at, chosen, context)
         return tariff
+
+    def priced_alike(self, one: datetime, other: datetime) -> bool:
+        """Whether every price is the same at both."""
+        return self._stretch(one) == self._stretch(other)
+
+    def _stretch(self, at: datetime) -> tuple[int, int]:
+        """Between which changes of price, and of window of the day, `at` lies."""
+        return bisect_right(self.edges, at), bisect_right(self.windows, self._minute(at)) if self.windows else 0
 
     def current(self, at: datetime) -> list[PricePoint]:
         """Every line billed at `at`, of each meter those of the source that decides it, whatever their variant."""

@@ -33,7 +33,7 @@ from billing.usage.budgets.holding import budgets_for, note_refusal
 from billing.usage.budgets.pace import pause_of, refuse_paused
 from billing.usage.budgets.rules import rules_of
 from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
-from billing.usage.estimate import priced_lines, rated
+from billing.usage.estimate import priced_lines
 from billing.usage.request import HoldRequest, hold_request
 from billing.usage.wanted import fingerprint, parse_hold_wanted
 
@@ -131,6 +131,7 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
         *budgets.hold_writes(hold.id, amount),
     ):
         book.also(*statement)
+    store.remember(request, hold)
     told = _told(request, hold, book.state, rating)
     if named.key:
         operation.result = told.stored()
@@ -142,14 +143,8 @@ def _priced(request: HoldRequest, allowances: Allowances, at: datetime) -> tuple
     credits alone: nothing included is reserved for it.
     """
     most = request.asked.max_nano
-    rating = rated(
-        request.size,
-        request.asked.wanted,
-        request.prices,
-        at=at,
-        allowances=allowances.left(at) if most is None else NO_ALLOWANCES,
-        usd_per_credit=charging_site().usd_per_credit,
-    )
+    left = allowances.left(at) if most is None else NO_ALLOWANCES
+    rating = request.rating(at, left, usd_per_credit=charging_site().usd_per_credit)
     return rating, rating.nano if most is None else most
 
 

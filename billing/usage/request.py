@@ -1,11 +1,13 @@
 """A request for which credits are to be held, with everything that can be told without the wallet's lock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from billing.foundation.site.selectors import site
 from billing.metering.events import Source
-from billing.pricing.rating import NO_ALLOWANCES
+from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.pricing.tariff import ModelPrices
 from billing.usage.estimate import known_prices, rated
 from billing.usage.expected import hold_size
@@ -23,6 +25,9 @@ class HoldRequest:
     asked: HoldWanted
     prices: ModelPrices
     size: Sized
+    checked: Rating  # without anything included, at `checked_at`, `usd_per_credit`
+    checked_at: datetime
+    usd_per_credit: Decimal
 
     @property
     def label(self) -> str:
@@ -30,11 +35,20 @@ class HoldRequest:
         what = self.prices.ref or ", ".join(sorted(self.size.usage)) or "A request"
         return ", ".join(filter(None, (what, self.asked.wanted.task)))[:250]
 
+    def rating(self, at: datetime, allowances: Mapping[str, Decimal], *, usd_per_credit: Decimal) -> Rating:
+        """The price at `at` with what is still included, by meter. Raises UsageRefused."""
+        same = not allowances and usd_per_credit == self.usd_per_credit
+        if same and self.prices.priced_alike(self.checked_at, at):
+            return self.checked
+        size, wanted = self.size, self.asked.wanted
+        return rated(size, wanted, self.prices, at=at, allowances=allowances, usd_per_credit=usd_per_credit)
+
 
 def hold_request(workspace_id: int, source: Source, asked: HoldWanted, *, now: datetime) -> HoldRequest:
     """`asked`, sized and checked. Raises EventRejected, UsageRefused."""
     prices = known_prices(asked.wanted)
     size = hold_size(asked, prices, workspace_id=workspace_id, now=now)
     check_limits(workspace_id, usage=size.asked, variant=asked.wanted.variant, prices=prices)
-    rated(size, asked.wanted, prices, at=now, allowances=NO_ALLOWANCES, usd_per_credit=site().usd_per_credit)
-    return HoldRequest(workspace_id, source, asked, prices, size)
+    face_value = site().usd_per_credit
+    checked = rated(size, asked.wanted, prices, at=now, allowances=NO_ALLOWANCES, usd_per_credit=face_value)
+    return HoldRequest(workspace_id, source, asked, prices, size, checked, now, face_value)

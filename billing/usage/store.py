@@ -7,6 +7,7 @@ from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
 from billing.ledger.session import read
 from billing.metering.events import plain
+from billing.metering.known import Known
 from billing.usage.request import HoldRequest
 
 _WRITE = """
@@ -55,8 +56,24 @@ class Named(NamedTuple):
     task: str
 
 
+# Rows never change, and most settlements reach the process that authorised: over one connection all of them do.
+_named: Known[tuple[int, int], Named] = Known(10_000)
+
+
+def remember(request: HoldRequest, hold: HoldState) -> None:
+    """Keep how a request was named for its settlement, once the open transaction is committed."""
+    asked, prices = request.asked, request.prices
+    wanted = asked.wanted
+    found = Named(
+        prices.provider, prices.model, dict(wanted.variant), wanted.project, asked.agent, asked.app, wanted.task
+    )
+    _named.remember({(request.workspace_id, hold.id): found})
+
+
 def named(workspace_id: int, pk: int) -> Named | None:
     """How the request of a workspace's hold was named when it was authorised. Asked with every settlement."""
+    if (known := _named.get((workspace_id, pk))) is not None:
+        return known
     (rows,) = read((_NAMED, (str(pk), str(workspace_id))))
     if not rows:
         return None
