@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -17,14 +21,19 @@ from billing.ledger.services import credits_grant, overdraft_set
 from billing.ledger.verify import verify
 from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, Source
+from billing.metering.known import forget_everything
 from billing.metering.record import usage_record
 from billing.plans.models import Plan, PlanVersion, Subscription
 from billing.pricing.models import PriceLine
+from billing.pricing.tariff import ModelPrices
 from billing.usage.authorize import authorize
 from billing.usage.authorized import Authorized
 from billing.usage.errors import OutOfCredits, UsageRefused
 from billing.usage.models import Authorization
+from billing.usage.request import hold_request
+from billing.usage.settle import settlement
 from billing.usage.tests.conftest import MINI, NOW, Past
+from billing.usage.wanted import parse_hold_wanted
 
 SERVICE = Source("service", api_key_id=None)
 GIVEN = {"input_tokens": 900, "output_tokens": 300}
@@ -236,3 +245,52 @@ def test_a_workspace_has_so_many_open_holds_and_no_more(funded: Workspace, monke
         hold_for(funded, usage=GIVEN)
     with clock.at(clock.now() + timedelta(minutes=16)):
         hold_for(funded, usage=GIVEN)  # those three have expired
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_settlement_reads_nothing_where_it_was_authorised(workspace: Workspace, shop: None) -> None:
+    credits_grant(workspace_id=workspace.pk, key="start", amount=NANO, label="Start")
+    hold = hold_for(workspace, usage=GIVEN, task="chat", variant={"tier": "batch"}).hold_id
+    with forbidden_round_trips():
+        here = settlement(workspace.pk, hold, {"usage": GIVEN})
+    other = Workspace.objects.create(name="Fabrikam")
+    assert settlement(other.pk, hold, {"usage": GIVEN}).keys() == {"usage", "event_id", "hold"}  # not its hold
+    forget_everything()
+    assert settlement(workspace.pk, hold, {"usage": GIVEN}) == here  # as in another process
+    assert (here["model"], here["task"], here["variant"]) == (MINI, "chat", {"tier": "batch"})
+
+
+@contextmanager
+def forbidden_round_trips() -> Iterator[None]:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    with pytest.MonkeyPatch.context() as patch, connection.execute_wrapper(refuse):
+        patch.setattr(roundtrip, "run", refuse)
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_was_not_committed_is_not_remembered(workspace: Workspace, shop: None) -> None:
+    credits_grant(workspace_id=workspace.pk, key="start", amount=NANO, label="Start")
+    hold = 0
+    with suppress(ZeroDivisionError), transaction.atomic():
+        hold = hold_for(workspace, usage=GIVEN).hold_id
+        raise ZeroDivisionError
+    assert hold
+    assert "model" not in settlement(workspace.pk, hold, {"usage": GIVEN})
+
+
+def test_a_price_that_changes_after_the_check_is_what_is_held(funded: Workspace) -> None:
+    asked = parse_hold_wanted({"model": MINI, "usage": GIVEN})
+    request = hold_request(funded.pk, SERVICE, asked, now=NOW)
+    face_value, change = request.usd_per_credit, NOW + timedelta(hours=1)
+    before = [replace(each, ends=change) for each in request.prices.points]
+    dearer = [replace(each, price=each.price * 2, starts=change) for each in request.prices.points]
+    prices = ModelPrices("openai", "gpt-4o-mini", [*before, *dearer], request.prices.markups)
+    request = replace(request, prices=prices)
+    assert request.rating(change - timedelta(minutes=1), {}, usd_per_credit=face_value) is request.checked
+    assert request.rating(change, {}, usd_per_credit=face_value).nano == 2 * request.checked.nano
+    assert request.rating(NOW, {}, usd_per_credit=face_value / 2).nano == 2 * request.checked.nano
+    included = {"output_tokens": Decimal(300)}
+    assert request.rating(NOW, included, usd_per_credit=face_value).nano < request.checked.nano
