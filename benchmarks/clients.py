@@ -45,18 +45,20 @@ def pair(plan: Plan, number: int, pipe: Any) -> None:
     """A hold for a request whose answer is not known yet, and its settlement with what it then used."""
     connection = Connection(plan.port)
     names = _names(plan, number)
+    asked = _bytes(ASKED)
+    used = [_bytes({"usage": {"input_tokens": 1200, "output_tokens": tokens}, "end_user": "u_123"}) for tokens in USED]
     count = 0
 
     def step() -> tuple[int, str]:
         nonlocal count
         count += 1
         workspace, _ = next(names)
-        status, answer = connection.exchange(_request(plan, "/api/v1/usage/authorize", workspace, _bytes(ASKED)))
+        status, answer = connection.exchange(_request(plan, "/api/v1/usage/authorize", workspace, asked))
         if status != b"201":
             return 0, "authorize: " + _failure(status, b"201")
-        path = f"/api/v1/usage/holds/{json.loads(answer)['hold']}/settle"
-        used = {"input_tokens": 1200, "output_tokens": 100 + count * 37 % 400}  # answers differ in length
-        status, _ = connection.exchange(_request(plan, path, workspace, _bytes({"usage": used, "end_user": "u_123"})))
+        hold = answer.split(HOLD, 1)[1].split(b'"', 1)[0].decode()
+        path = f"/api/v1/usage/holds/{hold}/settle"
+        status, _ = connection.exchange(_request(plan, path, workspace, used[count % len(used)]))
         return 1, "settle: " + _failure(status, b"201") if status != b"201" else ""
 
     loop(pipe, step, first=connection.renew)
@@ -114,6 +116,8 @@ def batch(event_id: str, size: int) -> list[dict[str, Any]]:
 
 
 WHO = {"model": "openai/gpt-4o-mini", "agent": "support-bot", "app": "web", "task": "chat"}
+HOLD = b'"hold":"'  # stands before its id in the answer
+USED = [100 + number * 37 % 400 for number in range(400)]  # output tokens: answers differ in length
 ASKED = {**WHO, "usage": {"input_tokens": 1200}, "max_output_tokens": 1000}  # the same request before it is made
 
 
