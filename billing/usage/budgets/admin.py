@@ -1,32 +1,21 @@
 """What staff see of budgets and paused keys. Customers set budgets themselves; staff may resume a key."""
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts.models import User
 from billing.credits import format
+from billing.foundation.admin import ReadOnlyAdmin
 from billing.usage.budgets.models import Budget, KeyPace
 from billing.usage.budgets.rules import subject_name
 from billing.usage.budgets.services import key_resume
 
 
-class ReadOnly(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Budget)
-class BudgetAdmin(ReadOnly):
+class BudgetAdmin(ReadOnlyAdmin):
     list_display = ("workspace", "subject", "period", "credits", "on_hold", "stops", "created_at")
     list_filter = ("period", "stops")
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id")
@@ -46,7 +35,7 @@ class BudgetAdmin(ReadOnly):
 
 
 @admin.register(KeyPace)
-class KeyPaceAdmin(ReadOnly):
+class KeyPaceAdmin(ReadOnlyAdmin):
     list_display = ("api_key", "workspace", "minute", "spent_then", "usual", "paused_at")
     list_filter = (("paused_at", admin.EmptyFieldListFilter),)
     search_fields = ("api_key__prefix", "api_key__name", "workspace__name", "workspace__public_id")
