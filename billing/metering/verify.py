@@ -28,6 +28,12 @@ FROM metering_usageevent
 WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY occurred_at DESC, id DESC LIMIT %s
 """
 
+# One statement sees both sides of what one transaction wrote.
+_PRICED_LATER = """
+SELECT coalesce(sum(priced_later_amount), 0), coalesce(sum(priced_here), 0) FROM metering_hourtotal
+WHERE workspace_id = %s
+"""
+
 _CHARGES = """
 SELECT seq, operation_id FROM ledger_transfer
 WHERE workspace_id = %s AND seq > %s AND seq <= %s AND kind = ANY(%s) ORDER BY seq LIMIT %s
@@ -83,10 +89,18 @@ def verify_usage(workspace_id: int) -> list[Problem]:
             if found != expected:
                 detail = f"{name} of {hour:%Y-%m-%d %H:00} says {_said(found)}, its events say {_said(expected)}"
                 check.add(code, detail)
+    _check_priced_later(check)
     _check_charges(check, totals.last.seq)
     for code, detail in (*taken.problems, *hold_problems(workspace_id)):
         check.add(code, detail)
     return check.problems
+
+
+def _check_priced_later(check: _Check) -> None:
+    """What events were charged later than their hours is what was charged for them in other hours."""
+    ((later, here),) = _rows(_PRICED_LATER, check.workspace_id)
+    if later != here:
+        check.add("hour_priced", f"events that waited cost {later} nano-credits, hours charged {here} for such")
 
 
 def _said(amounts: tuple[int, int]) -> str:

@@ -108,6 +108,8 @@ def test_the_activity_takes_it_from_the_balance_when_it_was_charged(workspace: W
     assert (here.amount, here.requests, here.priced_here) == (0, 0, amount)
     assert HourTotal.objects.get(hour=START.replace(minute=0)).priced_later_amount == amount
     assert verify().problems == []
+    HourTotal.objects.filter(pk=here.pk).update(priced_here=amount - 1)
+    assert [problem.code for problem in verify().problems] == ["hour_priced"]
 
 
 @pytest.fixture
