@@ -1,4 +1,4 @@
-"""Charging events that waited for a price: at the prices in force when they occurred, once. Usage counts in their own hour.
+"""Charging events that waited for a price: at the prices in force when they occurred, and once. It counts in their hour.
 
 Each has an operation of its own, under a key made of the event. What was reported, and what its reporter was told,
 stays; the row says when it was priced and what was wrong before.
