@@ -1,4 +1,4 @@
-"""Charging events that waited for a price: at the prices in force when they occurred, and once. It counts in their hour.
+"""Charging events that waited for a price: at the prices in force when they occurred, and once, in their hour.
 
 Each has an operation of its own, under a key made of the event. What was reported, and what its reporter was told,
 stays; the row says when it was priced and what was wrong before.
