@@ -23,4 +23,5 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("billing.usage.budgets.urls")),
     path("", include("billing.overview.urls")),
+    path("", include("billing.insights.urls")),
 ]

@@ -36,6 +36,10 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "max_end_users",
             "velocity_factor",
             "velocity_minimum",
+            "public_prices",
+            "price_rise_notice_hours",
+            "price_jump_percent",
+            "price_vanish_percent",
             "event_detail_months",
             "outbox_text_days",
             "maintenance_hour",
@@ -52,6 +56,10 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "max_end_users": "New end users a day",
             "velocity_factor": "Times the usual",
             "velocity_minimum": "And more than so many credits a minute",
+            "public_prices": "Prices and estimator open to everybody",
+            "price_rise_notice_hours": "Hours until a dearer price counts",
+            "price_jump_percent": "Changes of more percent wait for approval",
+            "price_vanish_percent": "Readings that lack more percent are refused",
             "event_detail_months": "Months until details of events are archived",
             "outbox_text_days": "Days until texts of sent e-mails are deleted",
             "maintenance_hour": "Hour of the monthly maintenance (UTC)",
@@ -68,6 +76,10 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "velocity_factor": "A customer's key is paused when it spends more in a minute than so many times its"
             " busiest minute of this week and the last one. 0 switches it off.",
             "velocity_minimum": "A key that spent nothing in that time may spend so many times this in a minute.",
+            "public_prices": "Off: only people who have signed in see them.",
+            "price_rise_notice_hours": "Those who used the model in the last 30 days are told before. 0: a minute.",
+            "price_jump_percent": "Of a price that was read again, dearer or cheaper.",
+            "price_vanish_percent": "Of the prices that a source had: it is probably broken.",
             "event_detail_months": "To files in ARCHIVE_DIR, month by month. Empty: kept in the database for ever.",
             "outbox_text_days": "What was sent to whom and when stays. Empty: kept for ever.",
             "maintenance_hour": "0 to 23: when few requests come in.",
@@ -108,6 +120,16 @@ class SiteSettingsAdmin(ModelAdmin):
                     "late_after_hours",
                     ("rate_limit_workspace", "rate_limit_service"),
                     ("max_breakdown_values", "max_end_users"),
+                )
+            },
+        ),
+        (
+            "Prices",
+            {
+                "fields": (
+                    "public_prices",
+                    "price_rise_notice_hours",
+                    ("price_jump_percent", "price_vanish_percent"),
                 )
             },
         ),

@@ -43,8 +43,10 @@ INSTALLED_APPS = [
     "billing.plans",
     "billing.usage",
     "billing.usage.budgets",
+    "billing.alerts",
     "billing.api",
     "billing.overview",
+    "billing.insights",
     "portal",
 ]
 

@@ -33,6 +33,13 @@ class SiteSettings(models.Model):
     event_detail_months = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_200)])
     # Texts of e-mails that were sent are emptied after so many days; empty or 0: never.
     outbox_text_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)
+    # Whether Models & pricing and the estimator are open to people who have not signed in.
+    public_prices = models.BooleanField(default=True)
+    # A dearer price takes effect so many hours after it was read, so that those who use the model hear of it before.
+    price_rise_notice_hours = models.PositiveSmallIntegerField(default=24, validators=[MaxValueValidator(24 * 90)])
+    # Guards of a refresh: a change of more percent waits for approval; a reading that lacks more percent is refused.
+    price_jump_percent = models.PositiveSmallIntegerField(default=25)
+    price_vanish_percent = models.PositiveSmallIntegerField(default=10, validators=[MaxValueValidator(100)])
     maintenance_hour = models.PositiveSmallIntegerField(default=3)  # of the day (UTC), when few requests come in
 
     class Meta:
@@ -42,6 +49,9 @@ class SiteSettings(models.Model):
             models.CheckConstraint(condition=models.Q(usd_per_credit__gt=0), name="site_usd_per_credit_positive"),
             models.CheckConstraint(
                 condition=models.Q(velocity_minimum__gte=0), name="site_velocity_minimum_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(price_vanish_percent__lte=100), name="site_price_vanish_percent_of_hundred"
             ),
             models.CheckConstraint(condition=models.Q(maintenance_hour__lt=24), name="site_maintenance_hour_of_a_day"),
         ]
