@@ -13,7 +13,7 @@ from threading import Lock
 from django.db import transaction
 
 from billing.foundation.cache import TimedCache
-from billing.pricing.meters import Ancestors, with_custom
+from billing.pricing.meters import SUM, Ancestors, with_custom
 from billing.pricing.models import CatalogModel, Markup, Meter, PriceLine, PriceRevision
 from billing.pricing.names import Catalogue, Key
 from billing.pricing.tariff import MarkupPoint, ModelPrices, PricePoint
@@ -32,6 +32,7 @@ class _Book:
     ancestors: Ancestors
     markups: list[tuple[str, str, Decimal, datetime | None]]
     platform: list[PricePoint]
+    aggregated: dict[str, str]  # meters that are not summed
     models: dict[Key, ModelPrices] = field(default_factory=dict)
 
 
@@ -109,6 +110,7 @@ def _load(revision: int) -> _Book:
         ancestors=with_custom(Meter.objects.values_list("key", "contained_in_id")),
         markups=list(Markup.objects.values_list("provider", "model", "percent", "effective_from")),
         platform=_points("platform", ""),
+        aggregated=dict(Meter.objects.exclude(aggregation=SUM).values_list("key", "aggregation")),
     )
 
 
@@ -129,6 +131,7 @@ def _model_prices(book: _Book, key: Key, points: list[PricePoint]) -> ModelPrice
         markups=tuple(_markups(book.markups, provider, model)),
         ancestors=book.ancestors,
         modality=book.catalogue.modality(key),
+        aggregated=book.aggregated,
     )
 
 

@@ -34,8 +34,23 @@ TYPICAL: Mapping[str, tuple[Mapping[str, int], ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class TierPrice:
+    """What a unit costs once the month has counted `start` of them: USD and credits for `per` units."""
+
+    start: Decimal
+    price_usd: Decimal
+    per: int
+    credits: Decimal
+    off_percent: Decimal  # of the price otherwise due; 0 for a price of its own
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
-    """One price in force, as the customer pays it: markup included, in USD and credits, for `per` units."""
+    """One price in force, as the customer pays it: markup included, in USD and credits, for `per` units.
+
+    `published_usd` is what the catalogue says, for as many units. With `tiers` the price is that of the month's first
+    units, and `tiers` are all steps, the first one included.
+    """
 
     meter: str
     label: str
@@ -47,6 +62,10 @@ class Price:
     published_usd: Decimal
     markup_percent: Decimal
     price_id: int
+    discount_percent: Decimal = Decimal(0)
+    own: bool = False  # agreed on with this customer, in place of list price and markup
+    tiers: tuple[TierPrice, ...] = ()
+    graduated: bool = False  # of the tiers: each part at its own step's price; else whole events
 
     def usd_for(self, quantity: int) -> Decimal:
         """USD for `quantity` units."""

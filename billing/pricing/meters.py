@@ -11,6 +11,8 @@ from decimal import Decimal
 
 Ancestors = Mapping[str, frozenset[str]]  # meter → every meter that contains it
 
+SUM, COUNT, MAX = "sum", "count", "max"  # how a meter's quantities make a month's
+
 MODALITIES = ("text", "audio", "image", "video")
 
 
@@ -98,6 +100,27 @@ def with_custom(parents: Iterable[tuple[str, str | None]]) -> Ancestors:
             parent = containing.get(parent)
         merged[key] = frozenset(found)
     return merged
+
+
+def aggregate(
+    usage: Mapping[str, Decimal], aggregated: Mapping[str, str], counted: Mapping[str, Decimal]
+) -> Mapping[str, Decimal]:
+    """`usage` as it counts: one for a meter of which events are counted, what it adds to the month's highest value so
+    far for one of which that is charged. Both only above zero.
+    """
+    found = dict(usage)
+    for meter, how in aggregated.items():
+        if quantity := usage.get(meter):
+            if how == COUNT:
+                found[meter] = Decimal(1)
+            else:
+                found[meter] = max(quantity - counted.get(peak_counter(meter), Decimal(0)), Decimal(0))
+    return found
+
+
+def peak_counter(meter: str) -> str:
+    """The name under which a month's highest value of a meter is kept."""
+    return f"highest {meter}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,16 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models import Workspace
+
 
 class Meter(models.Model):
     """What is counted. `contained_in`: its quantity is part of another meter's (cached tokens of input tokens)."""
+
+    class Aggregation(models.TextChoices):
+        SUM = "sum", "Sum: every unit counts"
+        COUNT = "count", "Count: every event that carries it counts one"
+        MAX = "max", "Highest: an event counts what it adds to the month's highest value (UTC)"
 
     key = models.CharField(max_length=60, primary_key=True)
     label = models.CharField(max_length=80)  # "Input tokens"
@@ -14,9 +21,13 @@ class Meter(models.Model):
     contained_in = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
     platform = models.BooleanField(default=False)  # the platform's own (messages, container days), no model needed
     position = models.PositiveSmallIntegerField(default=100)  # order in lists
+    aggregation = models.CharField(max_length=5, choices=Aggregation.choices, default=Aggregation.SUM, db_default="sum")
 
     class Meta:
         ordering = ["position", "key"]
+        constraints = [
+            models.CheckConstraint(condition=Q(aggregation="sum") | Q(contained_in=None), name="meter_part_is_summed"),
+        ]
 
     def __str__(self) -> str:
         return self.label
@@ -131,6 +142,163 @@ class Markup(models.Model):
         return f"{self.percent} % {self.provider or 'everything'} {self.model}"
 
 
+class _Agreed(models.Model):
+    """What holds for some prices from an instant on. Never changed but by its end; a new one ends the old."""
+
+    provider = models.CharField(max_length=80, blank=True)  # empty: all; "platform": the platform's own meters
+    model = models.CharField(max_length=200, blank=True)  # empty: all of the provider
+    meter = models.CharField(max_length=60, blank=True)  # empty: all
+    effective_from = models.DateTimeField()
+    effective_to = models.DateTimeField(null=True, blank=True)  # the same as its beginning: withdrawn before it began
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def scope(self) -> str:
+        """What it holds for, in words."""
+        of = "/".join(part for part in (self.provider, self.model) if part)
+        return " ".join(part for part in (self.meter.replace("_", " "), "of" if self.meter and of else "", of) if part)
+
+
+def _sane(name: str) -> list[models.CheckConstraint]:
+    return [
+        models.CheckConstraint(condition=Q(model="") | ~Q(provider=""), name=f"{name}_model_needs_provider"),
+        models.CheckConstraint(
+            condition=Q(effective_to=None) | Q(effective_to__gte=F("effective_from")), name=f"{name}_window"
+        ),
+    ]
+
+
+class PriceOverride(_Agreed):
+    """What one workspace pays in place of the list price: a price of its own, or a percent of its own over cost."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    variant = models.JSONField(default=dict, blank=True)  # dimensions a line must have; empty: whatever the variant
+    variant_key = models.CharField(max_length=200, blank=True)  # canonical text of it, for uniqueness
+    price = models.DecimalField(max_digits=24, decimal_places=15, null=True, blank=True)  # USD per `per` units
+    per = models.BigIntegerField(null=True, blank=True)
+    percent = models.DecimalField(max_digits=7, decimal_places=3, null=True, blank=True)  # over cost, not the markup
+    note = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["workspace", "provider", "model", "meter", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "provider", "model", "meter", "variant_key"],
+                condition=Q(effective_to=None),
+                name="price_override_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(percent=None, price__gte=0, per__gt=0) & ~Q(meter="")
+                | Q(price=None, per=None, percent__gt=-100),
+                name="price_override_price_or_percent",
+            ),
+            models.CheckConstraint(
+                condition=Q(variant_key="") | ~Q(meter=""), name="price_override_variant_needs_meter"
+            ),
+            *_sane("price_override"),
+        ]
+        indexes = [models.Index(fields=["workspace"], name="price_override_of_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.scope or 'everything'}: {self.terms}"
+
+    @property
+    def terms(self) -> str:
+        """What is paid, in words."""
+        if self.price is None:
+            return f"cost {(self.percent or 0):+.3f} %"
+        return f"${self.price.normalize():f} per {self.per:,}"
+
+
+class PriceDiscount(_Agreed):
+    """A percent off the marked-up price, for one workspace; its plan gives it. The narrowest one counts alone."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    percent = models.DecimalField(max_digits=6, decimal_places=3)
+    label = models.CharField(max_length=80, blank=True)  # who gives it: "Pro v2"
+
+    class Meta:
+        ordering = ["workspace", "provider", "model", "meter", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "provider", "model", "meter"],
+                condition=Q(effective_to=None),
+                name="price_discount_one_open",
+            ),
+            models.CheckConstraint(condition=Q(percent__gt=0, percent__lte=100), name="price_discount_percent"),
+            *_sane("price_discount"),
+        ]
+        indexes = [models.Index(fields=["workspace"], name="price_discount_of_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.percent.normalize():f} % off {self.scope or 'everything'}"
+
+
+class TierSchedule(_Agreed):
+    """Prices of a meter that depend on how much of it a workspace was charged for in the calendar month (UTC)."""
+
+    class Mode(models.TextChoices):
+        GRADUATED = "graduated", "Graduated: each part at the price of its step"
+        VOLUME = "volume", "Volume: the event that reaches a step, and those after it, at its price"
+
+    class Source(models.TextChoices):
+        OPERATOR = "operator"
+        PLAN = "plan"
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    source = models.CharField(max_length=8, choices=Source.choices, default=Source.OPERATOR)
+    mode = models.CharField(max_length=9, choices=Mode.choices)
+    label = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["workspace", "meter", "provider", "model", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "source", "provider", "model", "meter"],
+                condition=Q(effective_to=None),
+                nulls_distinct=False,
+                name="tier_schedule_one_open",
+            ),
+            models.CheckConstraint(condition=~Q(meter=""), name="tier_schedule_needs_meter"),
+            models.CheckConstraint(
+                condition=Q(source="operator") | Q(workspace__isnull=False), name="tier_schedule_of_plan_for_somebody"
+            ),
+            *_sane("tier_schedule"),
+        ]
+        indexes = [models.Index(fields=["workspace"], name="tier_schedule_of_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.mode} tiers of {self.scope}"
+
+
+class TierStep(models.Model):
+    """From so many units of the month on: a percent off the price otherwise due, or a price of its own."""
+
+    schedule = models.ForeignKey(TierSchedule, models.PROTECT, related_name="steps")
+    start = models.DecimalField(max_digits=21, decimal_places=9)
+    off = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True)  # percent
+    price = models.DecimalField(max_digits=24, decimal_places=15, null=True, blank=True)  # USD per `per` units
+    per = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["schedule", "start"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "start"], name="tier_step_once"),
+            models.CheckConstraint(condition=Q(start__gte=0), name="tier_step_start_not_negative"),
+            models.CheckConstraint(
+                condition=Q(off__gte=0, off__lte=100, price=None, per=None) | Q(off=None, price__gte=0, per__gt=0),
+                name="tier_step_off_or_price",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        what = f"{self.off.normalize():f} % off" if self.price is None and self.off is not None else f"${self.price}"
+        return f"from {self.start.normalize():f}: {what}"
+
+
 class PriceRevision(models.Model):
     """One row, counted up by every change, so that each process sees by one cheap query that its prices are old.
 
@@ -138,6 +306,7 @@ class PriceRevision(models.Model):
     """
 
     number = models.PositiveBigIntegerField(default=1)
+    terms = models.PositiveBigIntegerField(default=1, db_default=1)  # the same for what customers agreed on
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="price_revision_one_row")]

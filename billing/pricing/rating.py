@@ -3,7 +3,7 @@
 One event is rounded once, after its lines are summed: half-even, or up for holds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from billing.credits.units import NANO, in_range
 from billing.pricing import meters
-from billing.pricing.tariff import EXACT, RULES, ZERO, ModelPrices, Tariff, TariffLine, clean_variant
+from billing.pricing.agreed import NO_TERMS, Terms
+from billing.pricing.tariff import EXACT, RULES, ZERO, Applied, Ladder, ModelPrices, Tariff, TariffLine, clean_variant
 
 ONE = Decimal(1)
 HALF = Decimal("0.5")
@@ -22,6 +23,7 @@ SURELY_NEAR = HALF - DOUBT
 # Kept per tariff; senders choose which meters they name, so there must be an end to it.
 MOST_NESTINGS = 200
 NO_ALLOWANCES: Mapping[str, Decimal] = {}
+NOTHING_COUNTED: Mapping[str, Decimal] = {}
 
 
 # Tuples, because a batch makes thousands of them: a frozen dataclass takes six times as long to make.
@@ -37,15 +39,24 @@ class Line(NamedTuple):
     from_allowance: Decimal
     usd: Decimal
     credits: Decimal
+    applied: Applied | None = None  # what made it another price than the list's
+
+    @property
+    def charged(self) -> Decimal:
+        """The quantity that is paid for, which counts towards steps."""
+        return EXACT.subtract(self.quantity, self.from_allowance)
 
 
 class Rating(NamedTuple):
-    """The price of one event. With a `problem` nothing is charged: the event waits for a price."""
+    """The price of one event. With a `problem` nothing is charged: the event waits for a price. `usage` is what was
+    counted, which is what was sent but for meters that are not summed.
+    """
 
     lines: tuple[Line, ...]
     nano: int
     problem: str = ""
     detail: str = ""
+    usage: Mapping[str, Decimal] = NOTHING_COUNTED
 
     @property
     def usd(self) -> Decimal:
@@ -64,18 +75,24 @@ def rate(
     allowances: Mapping[str, Decimal] = NO_ALLOWANCES,
     usd_per_credit: Decimal,
     round_up: bool = False,
+    terms: Terms = NO_TERMS,
+    counted: Mapping[str, Decimal] = NOTHING_COUNTED,
 ) -> Rating:
-    """Rate `usage` at the prices in force at `at`.
+    """Rate `usage` at the prices in force at `at`, as a customer with these `terms` pays them.
 
-    `allowances` are the quantities still included, by meter; they are used up before credits. Problems
+    `allowances` are the quantities still included, by meter; they are used up before credits. `counted` is what the
+    month has counted so far, by counter (`Ladder.counter`, `meters.peak_counter`); nothing means none. Problems
     ("unknown_model", "unknown_meter") are returned, not raised; raises AmountOutOfRange when the ledger could not
     hold the charge.
     """
     if prices is None:
         return Rating((), 0, "unknown_model", "This model is not in the catalogue.")
+    if prices.aggregated and not prices.aggregated.keys().isdisjoint(usage):
+        usage = meters.aggregate(usage, prices.aggregated, counted)
+    sent = usage
     parts = prices.parts
     nested = not parts.isdisjoint(usage)
-    tariff = prices.tariff(at=at, variant=variant, context=_context(prices, usage))
+    tariff = terms.tariff(prices, at=at, variant=variant, context=_context(prices, usage))
     if prices.same_thing:
         usage = meters.without_repeats(usage, prices.same_thing, tariff.lines, prices.ancestors)
     if nested:
@@ -86,15 +103,42 @@ def rate(
         return Rating((), 0, "unknown_meter", _explain(prices, missing, variant, at))
     if tariff.fee is not None and not usage.get("requests") and any(not line.platform for line, _ in billed):
         billed.append((tariff.fee, ONE))
-    lines, credits = [], ZERO
+    lines: list[Line] = []
+    credits = ZERO
     for price, quantity in billed:
         line = _line(price, quantity, allowances, usd_per_credit)
         if line.from_allowance:  # two lines may be priced by one meter, which is included once
             allowances = {**allowances, line.meter: allowances[line.meter] - line.from_allowance}
-        lines.append(line)
-        credits = EXACT.add(credits, line.credits)
+        if price.ladder is None:
+            lines.append(line)
+            credits = EXACT.add(credits, line.credits)
+            continue
+        before = counted.get(price.ladder.counter, ZERO)
+        counted = {**counted, price.ladder.counter: EXACT.add(before, line.charged)}
+        for part in _climb(line, price.ladder, before, usd_per_credit):
+            lines.append(part)
+            credits = EXACT.add(credits, part.credits)
     nano = _rounded(credits, lines, usd_per_credit, round_up=round_up)
-    return Rating(tuple(lines), in_range(nano))
+    return Rating(tuple(lines), in_range(nano), usage=sent)
+
+
+def _climb(line: Line, ladder: Ladder, before: Decimal, usd_per_credit: Decimal) -> Iterator[Line]:
+    """`line` at the prices of the steps it lies on, `before` units having been counted: graduated, one part for each
+    step; by volume, whole at the price of the highest step that it reaches.
+    """
+    after, free = EXACT.add(before, line.charged), line.from_allowance
+    rungs = ladder.rungs
+    if not ladder.graduated or after == before:
+        reached = [rung for start, rung in rungs if start <= after]
+        yield _at(reached[-1], line.quantity, free, usd_per_credit)
+        return
+    ends = [start for start, _ in rungs[1:]]
+    for (start, rung), end in zip(rungs, [*ends, None], strict=True):
+        upper = after if end is None else min(after, end)
+        part = EXACT.subtract(upper, max(before, start))
+        if part > 0:
+            yield _at(rung, EXACT.add(part, free), free, usd_per_credit)
+            free = ZERO
 
 
 def _context(prices: ModelPrices, usage: Mapping[str, Decimal]) -> Decimal:
@@ -146,6 +190,10 @@ def _line(price: TariffLine, quantity: Decimal, allowances: Mapping[str, Decimal
     free = ZERO
     if allowances:
         free = min(quantity, max(allowances.get(price.meter, ZERO), ZERO))
+    return _at(price, quantity, free, usd_per_credit)
+
+
+def _at(price: TariffLine, quantity: Decimal, free: Decimal, usd_per_credit: Decimal) -> Line:
     usd = price.usd(EXACT.subtract(quantity, free) if free else quantity)
     return Line(
         price.meter,
@@ -157,6 +205,7 @@ def _line(price: TariffLine, quantity: Decimal, allowances: Mapping[str, Decimal
         free,
         usd,
         EXACT.divide(usd, usd_per_credit),
+        price.applied,
     )
 
 
@@ -179,12 +228,18 @@ def _rounded_fraction(lines: list[Line], usd_per_credit: Decimal, *, round_up: b
             * Fraction(line.price_usd)
             * (100 + Fraction(line.markup_percent))
             / (100 * line.per)
+            * (_left(line.applied) if line.applied else 1)
             for line in lines
         ),
         Fraction(0),
     )
     nano = exact / Fraction(usd_per_credit) * NANO
     return -(-nano.numerator // nano.denominator) if round_up else round(nano)
+
+
+def _left(applied: Applied) -> Fraction:
+    """The share of a marked-up price that discount and step leave."""
+    return (100 - Fraction(applied.discount)) * (100 - Fraction(applied.off)) / 10_000
 
 
 def _explain(prices: ModelPrices, missing: Sequence[str], variant: Mapping[str, str], at: datetime) -> str:

@@ -15,10 +15,11 @@ from billing.credits import clock
 from billing.foundation.cache import TimedCache
 from billing.foundation.site.selectors import site
 from billing.pricing import book
-from billing.pricing.display import TYPICAL, Price
+from billing.pricing.display import TYPICAL, Price, TierPrice
 from billing.pricing.models import CatalogModel, Meter, PriceImport, PriceLine
 from billing.pricing.rating import rate
-from billing.pricing.tariff import EXACT, HUNDRED, ModelPrices, PricePoint
+from billing.pricing.tariff import EXACT, ModelPrices, PricePoint, TariffLine, line_of
+from billing.pricing.terms import NO_TERMS, Terms
 
 MOST = 200
 
@@ -71,8 +72,9 @@ def models_list(
     cursor: str = "",
     now: datetime | None = None,
     usd_per_credit: Decimal | None = None,
+    terms: Terms = NO_TERMS,
 ) -> ModelPage:
-    """Priced models, those sold by their makers first, with the prices in force now.
+    """Priced models, those sold by their makers first, with the prices in force now as a customer of `terms` pays them.
 
     Each word of `search` must occur in the reference or the name. Raises BadCursor.
     """
@@ -87,30 +89,33 @@ def models_list(
         models = models.filter(_after(*_decode(cursor)))
     limit = max(1, min(limit, MOST))
     found = list(models.order_by("-by_maker", "provider", "model")[: limit + 1])
-    rows = listings(found[:limit], now=now or clock.now(), usd_per_credit=usd_per_credit or site().usd_per_credit)
+    face_value = usd_per_credit or site().usd_per_credit
+    rows = listings(found[:limit], now=now or clock.now(), usd_per_credit=face_value, terms=terms)
     more = len(found) > limit
     return ModelPage(rows, _encode(found[limit - 1]) if more else None)
 
 
-def model_listing(ref: str, *, now: datetime | None = None) -> ModelListing | None:
+def model_listing(ref: str, *, now: datetime | None = None, terms: Terms = NO_TERMS) -> ModelListing | None:
     """One model by any reference usage understands, or None."""
     prices = book.prices_for(ref) if ref else None
     if prices is None:
         return None
     model = CatalogModel.objects.get(provider=prices.provider, model=prices.model)
-    return listings([model], now=now or clock.now(), usd_per_credit=site().usd_per_credit)[0]
+    return listings([model], now=now or clock.now(), usd_per_credit=site().usd_per_credit, terms=terms)[0]
 
 
-def platform_prices(*, now: datetime | None = None) -> tuple[Price, ...]:
+def platform_prices(*, now: datetime | None = None, terms: Terms = NO_TERMS) -> tuple[Price, ...]:
     """What the platform itself charges for; free actions have a price of zero."""
     prices = book.prices_for("")
-    return _prices(prices, now or clock.now(), site().usd_per_credit) if prices else ()
+    return _prices(prices, now or clock.now(), site().usd_per_credit, terms) if prices else ()
 
 
-def listings(models: Sequence[CatalogModel], *, now: datetime, usd_per_credit: Decimal) -> tuple[ModelListing, ...]:
+def listings(
+    models: Sequence[CatalogModel], *, now: datetime, usd_per_credit: Decimal, terms: Terms = NO_TERMS
+) -> tuple[ModelListing, ...]:
     """The rows of `models`, with one query for all prices that are not in memory."""
     prices = book.prices_of((model.provider, model.model) for model in models)
-    return tuple(_listing(model, prices[model.provider, model.model], now, usd_per_credit) for model in models)
+    return tuple(_listing(model, prices[model.provider, model.model], now, usd_per_credit, terms) for model in models)
 
 
 def providers() -> list[str]:
@@ -154,9 +159,12 @@ def meters() -> dict[str, Meter]:
     return _labels.get("")
 
 
-def _listing(model: CatalogModel, prices: ModelPrices, now: datetime, usd_per_credit: Decimal) -> ModelListing:
-    shown = tuple(price for price in _prices(prices, now, usd_per_credit) if price.meter not in _platform(prices))
-    usage, usd = _typical(model.modality, prices, shown, now)
+def _listing(
+    model: CatalogModel, prices: ModelPrices, now: datetime, usd_per_credit: Decimal, terms: Terms
+) -> ModelListing:
+    platform = _platform(prices)
+    shown = tuple(price for price in _prices(prices, now, usd_per_credit, terms) if price.meter not in platform)
+    usage, usd = _typical(model.modality, prices, shown, now, terms)
     return ModelListing(
         ref=f"{model.provider}/{model.model}",
         provider=model.provider,
@@ -176,30 +184,55 @@ def _platform(prices: ModelPrices) -> set[str]:
     return {point.meter for point in prices.points if point.platform} if prices.model else set()
 
 
-def _prices(prices: ModelPrices, now: datetime, usd_per_credit: Decimal) -> tuple[Price, ...]:
+def _prices(prices: ModelPrices, now: datetime, usd_per_credit: Decimal, terms: Terms) -> tuple[Price, ...]:
     """Every line in force at `now`, variants included."""
     known = meters()
     markup = prices.markup_at(now)
     found = []
     for point in prices.current(now):
-        percent = point.markup if point.markup is not None else Decimal(0) if point.platform else markup
-        usd = EXACT.divide(EXACT.multiply(point.price, HUNDRED + percent), HUNDRED)
+        line = line_of(point, markup)
+        if terms:
+            line = terms.applied_to(line, prices, now)
         meter = known.get(point.meter)
         label = meter.label if meter else point.meter.replace("_", " ").capitalize()
-        price = Price(
-            meter=point.meter,
-            label=label,
-            unit=point.unit,
-            variant=point.dims,
-            price_usd=usd,
-            per=point.per,
-            credits=EXACT.divide(usd, usd_per_credit),
-            published_usd=point.price,
-            markup_percent=percent,
-            price_id=point.price_id,
-        )
+        price = _price(point, line, label, usd_per_credit)
         found.append((meter.position if meter else 10_000, point.meter, _plainness(point), price))
     return tuple(entry[-1] for entry in sorted(found, key=lambda entry: entry[:-1]))
+
+
+def _price(point: PricePoint, line: TariffLine, label: str, usd_per_credit: Decimal) -> Price:
+    usd = _usd(line)
+    published, applied = point.price, line.applied
+    if line.per != point.per:
+        published = EXACT.divide(EXACT.multiply(published, Decimal(line.per)), Decimal(point.per))
+    rungs = line.ladder.rungs if line.ladder else ()
+    return Price(
+        meter=point.meter,
+        label=label,
+        unit=point.unit,
+        variant=point.dims,
+        price_usd=usd,
+        per=line.per,
+        credits=EXACT.divide(usd, usd_per_credit),
+        published_usd=published,
+        markup_percent=line.markup_percent,
+        price_id=point.price_id,
+        discount_percent=applied.discount if applied else Decimal(0),
+        own=applied is not None and applied.override_id is not None,
+        tiers=tuple(_tier(start, rung, usd_per_credit) for start, rung in rungs),
+        graduated=line.ladder is not None and line.ladder.graduated,
+    )
+
+
+def _tier(start: Decimal, rung: TariffLine, usd_per_credit: Decimal) -> TierPrice:
+    usd = _usd(rung)
+    off = rung.applied.off if rung.applied else Decimal(0)
+    return TierPrice(start, usd, rung.per, EXACT.divide(usd, usd_per_credit), off)
+
+
+def _usd(line: TariffLine) -> Decimal:
+    """For `per` units, with everything that was applied."""
+    return EXACT.divide(EXACT.multiply(line.numerator, Decimal(line.per)), line.divisor)
 
 
 def _plainness(point: PricePoint) -> tuple[int, list[tuple[str, str]]]:
@@ -207,14 +240,14 @@ def _plainness(point: PricePoint) -> tuple[int, list[tuple[str, str]]]:
 
 
 def _typical(
-    modality: str, prices: ModelPrices, shown: tuple[Price, ...], now: datetime
+    modality: str, prices: ModelPrices, shown: tuple[Price, ...], now: datetime, terms: Terms
 ) -> tuple[Mapping[str, int], Decimal | None]:
     """What a common request of this kind costs, in the plain variant or, without one, the first."""
     for usage in TYPICAL.get(modality, TYPICAL["text"]):
         quantities = {meter: Decimal(quantity) for meter, quantity in usage.items()}
         variants: list[Mapping[str, str]] = [{}, *(price.variant for price in shown if price.meter in usage)]
         for variant in variants[:2]:
-            rating = rate(prices, usage=quantities, variant=variant, at=now, usd_per_credit=Decimal(1))
+            rating = rate(prices, usage=quantities, variant=variant, at=now, usd_per_credit=Decimal(1), terms=terms)
             if not rating.problem and rating.usd:
                 return usage, rating.usd
     return {}, None

@@ -22,6 +22,7 @@ from billing.pricing.diff import VANISH, Held, Plan, plan
 from billing.pricing.models import PriceImport, PriceLine, PriceRevision
 from billing.pricing.sources import SOURCES, read
 from billing.pricing.sources.rows import Identity, PriceRow, Reading, resolve_conflicts
+from billing.pricing.terms import invalidate_terms
 
 NOTICE = timedelta(seconds=60)  # twice the time a process may believe its old prices
 COLUMNS = (
@@ -108,7 +109,15 @@ def changed() -> None:
     if not PriceRevision.objects.filter(pk=1).update(number=F("number") + 1):
         PriceRevision.objects.create(pk=1, number=1)
     book.invalidate()
+    invalidate_terms()
     hooks.tell()
+
+
+def terms_changed() -> None:
+    """The same for what customers agreed on; the catalogue itself need not be read again."""
+    if not PriceRevision.objects.filter(pk=1).update(terms=F("terms") + 1):
+        PriceRevision.objects.create(pk=1, terms=2)
+    invalidate_terms()
 
 
 def _only_one(source: str) -> None:

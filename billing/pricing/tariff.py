@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal, Inexact
 from functools import cached_property
+from typing import NamedTuple
 
 from billing.pricing.meters import ANCESTORS, SAME_THING, STANDS_FOR, Ancestors, Nesting
 
@@ -53,6 +54,21 @@ class MarkupPoint:
     starts: datetime | None = None
 
 
+class Applied(NamedTuple):
+    """What made a price another one than the list's: ids of the override, discount and schedule that were applied.
+
+    With `counter` the quantity counts towards the schedule's steps, also below the first one.
+    """
+
+    override_id: int | None = None
+    discount_id: int | None = None
+    discount: Decimal = ZERO  # percent off the marked-up price
+    schedule_id: int | None = None
+    step: Decimal = ZERO  # where the step in force begins
+    off: Decimal = ZERO  # percent off that the step gives
+    counter: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TariffLine:
     """A line in force, with its price ready to multiply."""
@@ -69,12 +85,22 @@ class TariffLine:
     factor: Decimal | None  # USD per unit incl. markup when that is a finite decimal, else None …
     numerator: Decimal  # … and USD = quantity × numerator ÷ divisor
     divisor: Decimal
+    applied: Applied | None = None  # None: the list price
+    ladder: "Ladder | None" = None
 
     def usd(self, quantity: Decimal) -> Decimal:
         """What `quantity` costs, markup included, exact (60 digits where the price per unit never ends)."""
         if self.factor is not None:
             return EXACT.multiply(quantity, self.factor)
         return EXACT.divide(EXACT.multiply(quantity, self.numerator), self.divisor)
+
+
+class Ladder(NamedTuple):
+    """The steps of a line by the month's quantity so far, ascending; the first one begins at nothing."""
+
+    counter: str
+    graduated: bool
+    rungs: tuple[tuple[Decimal, TariffLine], ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +156,7 @@ class ModelPrices:
     markups: Sequence[MarkupPoint] = ()
     ancestors: Ancestors = field(default_factory=lambda: ANCESTORS)
     modality: str = ""
+    aggregated: Mapping[str, str] = field(default_factory=dict)  # meters that are not summed: count, max
     _kept: dict[tuple[object, ...], Tariff] = field(default_factory=dict, repr=False)
 
     @property
@@ -238,7 +265,7 @@ class ModelPrices:
             if point.meter not in best or rank > best[point.meter][0]:
                 best[point.meter] = (rank, point)
         markup = self.markup_at(at)
-        lines = {meter: _line(point, markup) for meter, (_, point) in best.items()}
+        lines = {meter: line_of(point, markup) for meter, (_, point) in best.items()}
         for sent, priced in STANDS_FOR.items():
             if sent not in lines and priced in lines:
                 lines[sent] = lines[priced]
@@ -274,10 +301,10 @@ def _specificity(point: PricePoint) -> tuple[object, ...]:
     )
 
 
-def _line(point: PricePoint, markup: Decimal) -> TariffLine:
+def line_of(point: PricePoint, markup: Decimal) -> TariffLine:
+    """The list price of a line where `markup` percent are in force."""
     percent = point.markup if point.markup is not None else ZERO if point.platform else markup
-    numerator, divisor = EXACT.multiply(point.price, HUNDRED + percent), Decimal(point.per) * HUNDRED
-    return TariffLine(
+    return line_at(
         price_id=point.price_id,
         meter=point.meter,
         price_usd=point.price,
@@ -287,9 +314,43 @@ def _line(point: PricePoint, markup: Decimal) -> TariffLine:
         dims=point.dims,
         minimum=Decimal(point.dims.get("minimum", 0)),
         platform=point.platform,
+    )
+
+
+def line_at(
+    *,
+    price_id: int,
+    meter: str,
+    price_usd: Decimal,
+    per: int,
+    unit: str,
+    markup_percent: Decimal,
+    dims: Mapping[str, str],
+    minimum: Decimal,
+    platform: bool,
+    applied: Applied | None = None,
+    ladder: Ladder | None = None,
+) -> TariffLine:
+    """A line with its price made ready: USD, then the markup, then what `applied` takes off."""
+    numerator, divisor = EXACT.multiply(price_usd, HUNDRED + markup_percent), Decimal(per) * HUNDRED
+    for off in (applied.discount, applied.off) if applied else ():
+        if off:
+            numerator, divisor = EXACT.multiply(numerator, HUNDRED - off), EXACT.multiply(divisor, HUNDRED)
+    return TariffLine(
+        price_id=price_id,
+        meter=meter,
+        price_usd=price_usd,
+        per=per,
+        unit=unit,
+        markup_percent=markup_percent,
+        dims=dims,
+        minimum=minimum,
+        platform=platform,
         factor=_finite(numerator, divisor),
         numerator=numerator,
         divisor=divisor,
+        applied=applied,
+        ladder=ladder,
     )
 
 

@@ -148,5 +148,6 @@ class TestAdmin:
 
     def test_operators_add_meters_of_their_own(self, staff: Client) -> None:
         data = {"key": "gpu_minutes", "label": "GPU minutes", "unit": "minute", "contained_in": "", "position": "900"}
+        data |= {"aggregation": "sum"}
         assert staff.post(reverse("admin:pricing_meter_add"), data).status_code == 302
         assert Meter.objects.get(key="gpu_minutes").label == "GPU minutes"
