@@ -1,7 +1,7 @@
 """Pages that look ahead."""
 
-from django.urls import URLPattern
+from django.urls import include, path
 
 app_name = "insights"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("", include("billing.insights.estimator.urls"))]

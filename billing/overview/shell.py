@@ -39,6 +39,7 @@ PAGES = {
     "usage": "overview:usage",
     "activity": "overview:activity",
     "models": "overview:models",
+    "estimate": "insights:estimate",
     "credits": "overview:credits",
     "keys": "accounts:keys",
     "projects": "accounts:projects",
