@@ -12,6 +12,8 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.records import HoldState, OperationDraft
 from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at
+from billing.metering.counters import Counters, any_counts
+from billing.metering.counters import read as read_counters
 from billing.metering.counting import counted
 from billing.metering.endusers import end_user_ids
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
@@ -23,6 +25,7 @@ from billing.metering.rated import RatedEvent, Rollups, not_in_future, rate_even
 from billing.metering.receipts import BatchResult, Issue
 from billing.metering.series import series_ids
 from billing.metering.settling import charge, hold_named
+from billing.pricing.terms import terms_for
 
 MOST_EVENTS = 1_000
 
@@ -60,15 +63,22 @@ def record_batch(
 ) -> BatchResult:
     """Record what is new in `checked`, in one transaction. Raises NotOpened."""
     earliest = min((item.event.occurred_at for item in checked if item.event.occurred_at), default=None)
+    at = now or clock.now()
     also = [
         store.find_many(workspace_id, source.origin, [item.event.event_id for item in checked]),
-        open_at(workspace_id, earliest, now=now or clock.now()),
+        open_at(workspace_id, earliest, now=at),
     ]
+    terms = terms_for(workspace_id)
+    counting = any_counts(terms, [item.event for item in checked])
+    if counting:
+        also.append(read_counters(workspace_id, earliest, now=at))
     holds = sorted({item.event.hold for item in checked if item.event.hold is not None})
     with open_book(workspace_id, now=now, also=also, holds=holds) as book:
-        stored, included = book.extra
+        stored, included, *rest = book.extra
         allowances = Allowances(included, book=book, due=due)
-        run = _Run(book, source, charging_site(), allowances, {event_id: bytes(hash) for event_id, hash in stored})
+        counters = Counters(terms, book=book, rows=rest[0] if counting else None)
+        known = {event_id: bytes(hash) for event_id, hash in stored}
+        run = _Run(book, source, charging_site(), allowances, counters, known)
         run.projects = projects_of(workspace_id, source, (item.event for item in checked))
         for item in checked:
             try:
@@ -92,12 +102,19 @@ class _Run:
     """A batch under the wallet lock: what was accepted so far, and what it comes to."""
 
     def __init__(
-        self, book: Book, source: Source, site: SiteSettings, allowances: Allowances, known: dict[str, bytes]
+        self,
+        book: Book,
+        source: Source,
+        site: SiteSettings,
+        allowances: Allowances,
+        counters: Counters,
+        known: dict[str, bytes],
     ) -> None:
         self.book = book
         self.source = source
         self.site = site
         self.allowances = allowances
+        self.counters = counters
         self.known = known  # request hashes by event id, of the database and of this batch
         self.projects: Mapping[str, int | None] = {}
         self.accepted: list[RatedEvent] = []
@@ -126,11 +143,12 @@ class _Run:
             now=self.book.now,
             project_id=self.projects[event.project],
             allowances=self.allowances,
+            counters=self.counters,
             site=self.site,
         )
         if self.total + rated.nano > self.most:
             raise does_not_fit(event.event_id)
-        take_included(rated, self.allowances)
+        take_included(rated, self.allowances, self.counters)
         if hold is None:
             rated.offset = self.pooled
             self.pooled += rated.nano
@@ -165,7 +183,8 @@ class _Run:
         )
         end_users = end_user_ids(book.workspace_id, rollups.end_users, now=book.now)
         book.also(*store.write_rollups(rollups, series, end_users))
-        for statement in (*self.allowances.writes(), *counted(book, self.source, self.accepted)):
+        kept = (*self.allowances.writes(), *self.counters.writes())
+        for statement in (*kept, *counted(book, self.source, self.accepted)):
             book.also(*statement)
 
     def _held(self) -> list[tuple[RatedEvent, HoldState]]:

@@ -293,6 +293,25 @@ class Allowance(models.Model):
         return f"{self.used} of {self.included} {self.meter}"
 
 
+class MonthCount(models.Model):
+    """What a month (UTC) counted of something that prices depend on (counters.py); no row where nothing does."""
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    month = models.DateField()  # its first day
+    name = models.CharField(max_length=350)  # "input_tokens openai/gpt-4o", "highest seats"
+    quantity = models.DecimalField(max_digits=30, decimal_places=9)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "month", "name"], name="month_count_once"),
+            models.CheckConstraint(condition=Q(month__day=1), name="month_count_of_a_month"),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="month_count_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.name} in {self.month:%Y-%m}"
+
+
 class AllowanceHold(models.Model):
     """What a hold reserves of an allowance for as long as it is open. Written with the hold; that it is open, the
     hold says itself, so nothing has to be undone when it ends.

@@ -11,14 +11,16 @@ from typing import Any
 from billing.credits.units import NANO, AmountOutOfRange
 from billing.foundation.site.models import SiteSettings
 from billing.metering.allowances import Allowances
+from billing.metering.counters import Counters, peaks
 from billing.metering.errors import EventRejected, does_not_fit
 from billing.metering.events import EventInput, Source, plain
-from billing.metering.receipts import TOKEN_METERS
+from billing.metering.receipts import TOKEN_METERS, applied_json
 from billing.metering.series import SeriesKey
 from billing.metering.split import largest_remainder
 from billing.pricing.book import prices_for
 from billing.pricing.meters import ANCESTORS, STANDS_FOR
-from billing.pricing.rating import Line, rate
+from billing.pricing.rating import NOTHING_COUNTED, Line, rate
+from billing.pricing.tariff import Applied
 
 HOUR = timedelta(hours=1)
 CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
@@ -39,6 +41,8 @@ class RatedEvent:
     lines: tuple[Line, ...]
     shares: list[int]  # nano-credits per line, adding up to `nano`
     nano: int
+    usage: Mapping[str, Decimal]  # as it counts: what was reported, but for meters that are not summed
+    highest: Mapping[str, Decimal]  # values by counter, of meters of which the month's highest is charged
     offset: int = 0  # where its amount begins in the operation's takes
 
     @property
@@ -57,12 +61,14 @@ def quoted(name: str) -> str:
     return json.dumps(name)
 
 
-# What the lines of one price have in common, by its id: price, markup, per, and the text they make.
-_terms: dict[int, tuple[Decimal, Decimal, int, str]] = {}
+# What the lines of one price have in common, by its id and what was applied to it: price, markup, per, and the text
+# they make.
+_terms: dict[int | tuple[int, Applied], tuple[Decimal, Decimal, int, str]] = {}
 
 
 def _line_json(line: Line, share: int) -> str:
-    known = _terms.get(line.price_id)
+    key = line.price_id if line.applied is None else (line.price_id, line.applied)
+    known = _terms.get(key)
     if known is None or known[:3] != (line.price_usd, line.markup_percent, line.per):
         if len(_terms) > 20_000:
             _terms.clear()
@@ -70,7 +76,9 @@ def _line_json(line: Line, share: int) -> str:
             f'"meter": {quoted(line.meter)}, "price_id": {line.price_id}, "price": "{plain(line.price_usd)}",'
             f' "per": {line.per}, "markup": "{plain(line.markup_percent)}"'
         )
-        known = _terms[line.price_id] = line.price_usd, line.markup_percent, line.per, text
+        if line.applied is not None:
+            text = f"{text}, {json.dumps(applied_json(line.applied))[1:-1]}"
+        known = _terms[key] = line.price_usd, line.markup_percent, line.per, text
     free = plain(line.from_allowance) if line.from_allowance else "0"
     return f'{{{known[3]}, "quantity": "{plain(line.quantity)}", "from_allowance": "{free}", "nano": {share}}}'
 
@@ -89,6 +97,7 @@ def rate_event(
     now: datetime,
     project_id: int | None,
     allowances: Allowances,
+    counters: Counters,
     site: SiteSettings,
 ) -> RatedEvent:
     """Price `event` as it happened, using up what is included.
@@ -109,6 +118,7 @@ def rate_event(
         late=late,
         project_id=project_id,
         allowances=allowances,
+        counters=counters,
         site=site,
     )
 
@@ -123,9 +133,12 @@ def rate_at(
     late: bool,
     project_id: int | None,
     allowances: Allowances,
+    counters: Counters,
     site: SiteSettings,
 ) -> RatedEvent:
-    """Price `event` as of `at`, with what is included where it is booked. Raises as `rate_event` does."""
+    """Price `event` as of `at`, with what is included, and what was counted, where it is booked. Raises as `rate_event`
+    does.
+    """
     prices = prices_for(event.model)
     try:
         rating = rate(
@@ -135,6 +148,8 @@ def rate_at(
             at=at,
             allowances=allowances.left(booked_at, own=event.hold),
             usd_per_credit=site.usd_per_credit,
+            terms=counters.terms,
+            counted=counters.of(prices, event.usage, booked_at),
         )
     except AmountOutOfRange:
         raise does_not_fit(event.event_id) from None
@@ -155,18 +170,21 @@ def rate_at(
         lines=lines,
         shares=largest_remainder(nano, [line.credits for line in lines]),
         nano=nano,
+        usage=event.usage if rating.problem else rating.usage,
+        highest=NOTHING_COUNTED if rating.problem else peaks(prices, event.usage),
     )
 
 
-def take_included(rated: RatedEvent, allowances: Allowances) -> None:
-    """Use up what the lines took from allowances; call it once the event is sure to be recorded. What its hold
-    reserved is free.
+def take_included(rated: RatedEvent, allowances: Allowances, counters: Counters) -> None:
+    """Use up what the lines took from allowances, and count what they count towards steps; call it once the event is
+    sure to be recorded. What its hold reserved is free.
     """
     if rated.event.hold is not None:
         allowances.let_go(rated.event.hold)
     for line in rated.lines:
         if line.from_allowance:
             allowances.take(line.meter, line.from_allowance, rated.booked_at)
+    counters.add(rated.lines, rated.highest, rated.booked_at)
 
 
 def split_ref(ref: str) -> tuple[str, str]:
@@ -230,7 +248,7 @@ class Rollups:
             total.requests += 1
         event = rated.event
         lines = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        found = parts(event.usage, lines)
+        found = parts(rated.usage, lines)
         alike = (
             hour, rated.provider, rated.model, rated.project_id, event.task, event.agent, event.app, rated.problem,
             *[meter for meter, _, _ in found],

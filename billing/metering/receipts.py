@@ -8,6 +8,7 @@ from typing import Any
 
 from billing.ledger.records import WalletState
 from billing.pricing.rating import Line
+from billing.pricing.tariff import Applied
 
 # What `total_tokens` adds up: cached, cache-write and reasoning tokens are contained in these.
 TOKEN_METERS = ("input_tokens", "output_tokens", "embedding_tokens")
@@ -25,6 +26,7 @@ class ReceiptLine:
     markup_percent: Decimal
     from_allowance: Decimal
     nano: int
+    applied: Applied | None = None  # what made it another price than the list's
 
     @classmethod
     def rated(cls, line: Line, share: int) -> "ReceiptLine":
@@ -38,6 +40,7 @@ class ReceiptLine:
             markup_percent=line.markup_percent,
             from_allowance=line.from_allowance,
             nano=share,
+            applied=line.applied,
         )
 
     @classmethod
@@ -52,7 +55,36 @@ class ReceiptLine:
             markup_percent=Decimal(line["markup"]),
             from_allowance=Decimal(line["from_allowance"]),
             nano=line["nano"],
+            applied=_applied(line),
         )
+
+
+def applied_json(applied: Applied) -> dict[str, Any]:
+    """As an event's `lines` keep it: only what there is."""
+    kept: dict[str, Any] = {}
+    if applied.override_id is not None:
+        kept["override"] = applied.override_id
+    if applied.discount_id is not None:
+        kept |= {"discount_id": applied.discount_id, "discount": format(applied.discount, "f")}
+    if applied.schedule_id is not None:
+        kept |= {"schedule": applied.schedule_id, "step": format(applied.step, "f"), "counter": applied.counter}
+        if applied.off:
+            kept["off"] = format(applied.off, "f")
+    return kept
+
+
+def _applied(line: Mapping[str, Any]) -> Applied | None:
+    if line.keys().isdisjoint(("override", "discount_id", "schedule")):
+        return None
+    return Applied(
+        override_id=line.get("override"),
+        discount_id=line.get("discount_id"),
+        discount=Decimal(line.get("discount", 0)),
+        schedule_id=line.get("schedule"),
+        step=Decimal(line.get("step", 0)),
+        off=Decimal(line.get("off", 0)),
+        counter=line.get("counter", ""),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from billing.ledger.records import WalletState
 from billing.metering import store
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
+from billing.metering.counters import Counters, counts
+from billing.metering.counters import read as read_counters
 from billing.metering.counting import counted
 from billing.metering.endusers import end_user_ids
 from billing.metering.errors import EventConflict, EventRejected, does_not_fit
@@ -35,6 +37,7 @@ from billing.metering.reporters import confirm, still_the_same
 from billing.metering.series import series_ids
 from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status
 from billing.pricing.book import prices_for
+from billing.pricing.terms import terms_for
 
 __all__ = ["EventConflict", "EventInput", "EventRejected", "Receipt", "Source", "usage_record", "usage_record_batch"]
 
@@ -66,14 +69,20 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
 
 def _record(workspace_id: int, source: Source, event: EventInput, now: datetime | None, due: Due) -> Receipt:
     digest = request_hash(event)
+    at = now or clock.now()
     also = [
         store.find(workspace_id, source.origin, event.event_id),
-        open_at(workspace_id, event.occurred_at, now=now or clock.now()),
+        open_at(workspace_id, event.occurred_at, now=at),
         *still_the_same(source),
     ]
+    terms = terms_for(workspace_id)
+    counting = counts(terms, prices_for(event.model), event.usage)
+    if counting:
+        also.append(read_counters(workspace_id, event.occurred_at, now=at))
     holds = [] if event.hold is None else [event.hold]
     with open_book(workspace_id, now=now, also=also, holds=holds) as book:
         stored, included, *same = book.extra
+        counters = Counters(terms, book=book, rows=same.pop() if counting else None)
         confirm(same)
         if stored:
             return _replayed(stored[0], digest, event, book.state)
@@ -81,8 +90,16 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         settings = charging_site()
         allowances = Allowances(included, book=book, due=due)
         project = projects_of(workspace_id, source, [event])[event.project]
-        rated = rate_event(event, hash=digest, now=book.now, project_id=project, allowances=allowances, site=settings)
-        take_included(rated, allowances)
+        rated = rate_event(
+            event,
+            hash=digest,
+            now=book.now,
+            project_id=project,
+            allowances=allowances,
+            counters=counters,
+            site=settings,
+        )
+        take_included(rated, allowances, counters)
         operation_id = charge(book, source, rated, hold)
         rollups = Rollups(workspace_id, source)
         rollups.add(rated)
@@ -94,7 +111,7 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         series = series_ids((key for _, key in rollups.usage), rated=frozenset(rollups.rated), now=book.now)
         end_users = end_user_ids(workspace_id, rollups.end_users, now=book.now)
         book.also(*store.write_one(values, rollups, series, end_users))
-        for statement in (*allowances.writes(), *counted(book, source, [rated])):
+        for statement in (*allowances.writes(), *counters.writes(), *counted(book, source, [rated])):
             book.also(*statement)
     return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit), hold_status(hold))
 

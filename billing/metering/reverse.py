@@ -10,6 +10,7 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.errors import NotReversible
 from billing.ledger.records import OperationDraft, WalletState
 from billing.ledger.services import cut, request_hash
+from billing.metering.counters import give_back_counts
 from billing.metering.counting import counted_spends, source_of
 from billing.metering.hooks import Spend
 from billing.metering.keys import NAMESPACE, reversal_key
@@ -54,6 +55,7 @@ def usage_reverse(*, workspace_id: int, pk: int, reason: str, actor: str, now: d
         _give_back_spend(book, event)
         if included:
             give_back(event)
+        give_back_counts(event)
         return _told(event, reversal, book.state, replay=False)
 
 

@@ -14,6 +14,7 @@ from django.db import connection
 
 from billing.ledger.records import Problem
 from billing.metering.keys import CHARGES, items_digest
+from billing.metering.verify_counts import count_problems
 from billing.metering.verify_holds import hold_problems
 from billing.metering.verify_hours import Hours, Totals, read_totals
 from billing.metering.verify_reversals import taken_back
@@ -91,7 +92,7 @@ def verify_usage(workspace_id: int) -> list[Problem]:
                 check.add(code, detail)
     _check_priced_later(check)
     _check_charges(check, totals.last.seq)
-    for code, detail in (*taken.problems, *hold_problems(workspace_id)):
+    for code, detail in (*taken.problems, *hold_problems(workspace_id), *count_problems(workspace_id)):
         check.add(code, detail)
     return check.problems
 

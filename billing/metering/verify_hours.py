@@ -54,7 +54,7 @@ def read_totals(workspace_id: int) -> Totals | None:
     extra = [*_rows(_MONTHS.format("metering_hourusage"), workspace_id)]
     extra += _rows(_MONTHS.format("metering_enduserhour"), workspace_id)
     with transaction.atomic():
-        first = _locked(workspace_id)
+        first = locked_moment(workspace_id)
         months = {month for (month,) in [*extra, *_rows(_MONTHS.format("metering_hourtotal"), workspace_id)]}
     if first is None:
         return None
@@ -62,7 +62,7 @@ def read_totals(workspace_id: int) -> Totals | None:
     totals = Totals(first, first, moments)
     for month in sorted(months):
         with transaction.atomic():
-            totals.last = moments[month] = _locked(workspace_id) or first
+            totals.last = moments[month] = locked_moment(workspace_id) or first
             for code, query in _SUMS.items():
                 rows = _rows(query.format(_OF_MONTH), workspace_id, month, month)
                 totals.sums[code] |= {hour: (int(amount), int(requests)) for hour, amount, requests in rows}
@@ -74,7 +74,8 @@ def month_of(hour: datetime) -> datetime:
     return hour.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _locked(workspace_id: int) -> Moment | None:
+def locked_moment(workspace_id: int) -> Moment | None:
+    """Lock the wallet, if there is one, for the rest of the transaction; what had been given out by then."""
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
     ((last_event, last_operation),) = _rows(_LAST_IDS)
     return Moment(last_event, last_operation, wallet.seq) if wallet else None

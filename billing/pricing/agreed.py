@@ -111,7 +111,7 @@ class Terms:
     discounts: tuple[Discount, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     _kept: dict[tuple[int, int], tuple[Tariff, Tariff]] = field(default_factory=dict, repr=False, compare=False)
-    _counts: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+    _counts: dict[str, tuple[ModelPrices, bool]] = field(default_factory=dict, repr=False, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.overrides or self.discounts or self.schedules)
@@ -166,14 +166,16 @@ class Terms:
         if prices is None or not self.schedules:
             return False
         known = self._counts.get(prices.ref)
-        if known is None:
-            known = self._counts[prices.ref] = any(
-                each.scope.covers(*((PLATFORM, "") if point.platform else (prices.provider, prices.model)), meter, {})
-                for point in prices.points
-                for each in self.schedules
-                for meter in (point.meter,)
-            )
-        return known
+        if known is None or known[0] is not prices:
+            if len(self._counts) >= MOST_KEPT:
+                self._counts.clear()
+            known = self._counts[prices.ref] = prices, self._may_count(prices)
+        return known[1]
+
+    def _may_count(self, prices: ModelPrices) -> bool:
+        own = prices.provider, prices.model
+        lines = {(*((PLATFORM, "") if point.platform else own), point.meter) for point in prices.points}
+        return any(each.scope.covers(*line, {}) for line in lines for each in self.schedules)
 
     @staticmethod
     def _covering(agreed: Sequence[A], provider: str, model: str, line: TariffLine, at: datetime) -> Iterator[A]:

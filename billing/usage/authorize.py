@@ -115,7 +115,7 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
 
 def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: Due) -> Authorized:
     allowances = Allowances(included, book=book, due=due)
-    rating, amount = _priced(request, allowances, book.now)
+    rating, amount = _priced(request, allowances, book)
     project = request.asked.wanted.project
     budgets = budgets_for(rules_of(book), request.source, workspace_id=named.workspace_id, project=project, at=book.now)
     budgets.check(amount)
@@ -138,13 +138,14 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
     return told
 
 
-def _priced(request: HoldRequest, allowances: Allowances, at: datetime) -> tuple[Rating, int]:
+def _priced(request: HoldRequest, allowances: Allowances, book: Book) -> tuple[Rating, int]:
     """The price of what is expected, and how many credits to hold. What was asked for as so many credits is held in
     credits alone: nothing included is reserved for it.
     """
     most = request.asked.max_nano
-    left = allowances.left(at) if most is None else NO_ALLOWANCES
-    rating = request.rating(at, left, usd_per_credit=charging_site().usd_per_credit)
+    left = allowances.left(book.now) if most is None else NO_ALLOWANCES
+    counted, face_value = request.counted(book), charging_site().usd_per_credit
+    rating = request.rating(book.now, left, usd_per_credit=face_value, counted=counted)
     return rating, rating.nano if most is None else most
 
 

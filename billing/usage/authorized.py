@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.metering.events import plain
-from billing.metering.receipts import ReceiptLine
+from billing.metering.receipts import ReceiptLine, applied_json
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,5 @@ def _line(line: ReceiptLine) -> dict[str, Any]:
         "markup": plain(line.markup_percent),
         "from_allowance": plain(line.from_allowance),
         "nano": line.nano,
+        **(applied_json(line.applied) if line.applied else {}),
     }

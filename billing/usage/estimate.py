@@ -11,14 +11,17 @@ from billing.credits.units import AmountOutOfRange, credits
 from billing.foundation.site.selectors import site
 from billing.ledger import selectors as ledger
 from billing.ledger.session import read
+from billing.metering.counters import counts, present
 from billing.metering.events import Source
 from billing.metering.rated import cost_usd
 from billing.metering.receipts import ReceiptLine, UsageTotals
 from billing.metering.selectors.included import allowances
 from billing.metering.split import largest_remainder
+from billing.pricing.agreed import NO_TERMS, Terms
 from billing.pricing.book import prices_for
-from billing.pricing.rating import Rating, rate
+from billing.pricing.rating import NOTHING_COUNTED, Rating, rate
 from billing.pricing.tariff import ModelPrices
+from billing.pricing.terms import terms_for
 from billing.usage.budgets.holding import budgets_for, exceeded, named, note_refusal
 from billing.usage.budgets.pace import pause_of, refuse_paused
 from billing.usage.budgets.rules import rules_at
@@ -69,7 +72,11 @@ def estimated(
     size = estimate_size(wanted, prices, workspace_id=workspace.pk, now=now)
     check_limits(workspace.pk, usage=size.asked, variant=wanted.variant, prices=prices)
     left, face_value = _left(workspace.pk, now), site().usd_per_credit
-    rating = rated(size, wanted, prices, at=now, allowances=left, usd_per_credit=face_value)
+    terms = terms_for(workspace.pk)
+    counted = present(workspace.pk, now) if counts(terms, prices, size.usage) else NOTHING_COUNTED
+    rating = rated(
+        size, wanted, prices, at=now, allowances=left, usd_per_credit=face_value, terms=terms, counted=counted
+    )
     balance = ledger.balance(workspace.pk, now)
     if rating.nano and balance.headroom <= 0:
         raise OutOfCredits(_out_of(rating.nano, balance), needed=rating.nano, headroom=balance.headroom)
@@ -112,8 +119,11 @@ def rated(
     at: datetime,
     allowances: Mapping[str, Decimal],
     usd_per_credit: Decimal,
+    terms: Terms = NO_TERMS,
+    counted: Mapping[str, Decimal] = NOTHING_COUNTED,
 ) -> Rating:
-    """The price of `size`, rounded up; `allowances` are the quantities still included, by meter.
+    """The price of `size`, rounded up; `allowances` are the quantities still included, by meter, and `counted` what the
+    month has counted so far. Nothing is counted by it.
 
     Raises UsageRefused: unknown_model, unknown_meter, amount_out_of_range.
     """
@@ -126,6 +136,8 @@ def rated(
             allowances=allowances,
             usd_per_credit=usd_per_credit,
             round_up=True,
+            terms=terms,
+            counted=counted,
         )
     except AmountOutOfRange:
         raise UsageRefused("amount_out_of_range", "A charge this large does not fit the ledger.", "/usage") from None

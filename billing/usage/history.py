@@ -15,6 +15,7 @@ from billing.foundation.cache import TimedCache
 from billing.foundation.site.selectors import site
 from billing.pricing.book import prices_for
 from billing.pricing.rating import rate
+from billing.pricing.terms import terms_for
 
 WINDOW = timedelta(days=30)
 SAMPLE = 500  # the latest hours with usage of the model
@@ -104,12 +105,19 @@ def _priced(
 ) -> list[tuple[Decimal, Mapping[str, Decimal]]]:
     """(cost in USD at today's prices, usage) of each request that has a price today."""
     prices = prices_for(f"{which.provider}/{which.model}")
-    usd_per_credit = site().usd_per_credit
+    usd_per_credit, terms = site().usd_per_credit, terms_for(which.workspace_id)
     found: list[tuple[Decimal, Mapping[str, Decimal]]] = []
     for usage_text, variant_text in rows:
         usage = {meter: Decimal(quantity) for meter, quantity in json.loads(usage_text).items()}
         try:
-            rating = rate(prices, usage=usage, variant=json.loads(variant_text), at=now, usd_per_credit=usd_per_credit)
+            rating = rate(
+                prices,
+                usage=usage,
+                variant=json.loads(variant_text),
+                at=now,
+                usd_per_credit=usd_per_credit,
+                terms=terms,
+            )
         except AmountOutOfRange:
             continue
         if not rating.problem:

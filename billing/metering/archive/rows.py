@@ -22,11 +22,12 @@ WHERE workspace_id = %(workspace)s AND {late} AND booked_at >= %(since)s AND boo
 _IN_TIME = _ROWS.format(place="occurred_at", late="NOT late")
 _LATE = _ROWS.format(place="booked_at", late="late")
 
-# A reversal needs what was counted where, and what was included: meters, quantities and shares stay.
+# A reversal needs what was counted where, and what was included: meters, quantities, shares and counters stay.
 _THIN = """
 UPDATE metering_usageevent SET archive_id = %s, variant = '{}', metadata = '{}', told = NULL, lines = (
-    SELECT coalesce(jsonb_agg(jsonb_build_object('meter', line->'meter', 'quantity', line->'quantity',
-        'from_allowance', line->'from_allowance', 'nano', line->'nano') ORDER BY place), '[]')
+    SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('meter', line->'meter',
+        'quantity', line->'quantity', 'from_allowance', line->'from_allowance', 'nano', line->'nano',
+        'counter', line->'counter')) ORDER BY place), '[]')
     FROM jsonb_array_elements(lines) WITH ORDINALITY stored(line, place)
 ) WHERE id = ANY(%s) AND workspace_id = %s AND archive_id IS NULL AND problem = ''
 """

@@ -9,6 +9,7 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.services import credits_grant
+from billing.ledger.session import Session
 from billing.metering.events import EventInput, Source
 from billing.metering.known import forget_everything
 from billing.metering.record import usage_record, usage_record_batch
@@ -70,6 +71,21 @@ def batch(workspace: Workspace, prices: None) -> Callable[..., Any]:
         return usage_record_batch(workspace_id=workspace.pk, source=source, events=events)
 
     return run
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each round trip of the ledger's session carried. What was found is remembered at once."""
+    counted: list[int] = []
+    send = Session._send
+
+    def counting(session: Session, statements: Any) -> Any:
+        counted.append(len(statements))
+        return send(session, statements)
+
+    monkeypatch.setattr(Session, "_send", counting)
+    monkeypatch.setattr("billing.metering.known.transaction.on_commit", lambda call: call())
+    return counted
 
 
 HOUR = timedelta(hours=1)

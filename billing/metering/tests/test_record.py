@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Project, Workspace
 from billing.credits import clock
 from billing.ledger.models import Operation, Transfer, Wallet
-from billing.ledger.session import Session
 from billing.metering.errors import EventConflict, EventRejected
 from billing.metering.events import Source
 from billing.metering.models import HourTotal, HourUsage, UsageEvent
@@ -258,21 +257,6 @@ def test_embedding_tokens_reported_as_input_are_counted_once(record: Record, wor
         1000,
         4_000_000,
     )
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many statements each round trip of the ledger's session carried. What was found is remembered at once."""
-    counted: list[int] = []
-    send = Session._send
-
-    def counting(session: Session, statements: Any) -> Any:
-        counted.append(len(statements))
-        return send(session, statements)
-
-    monkeypatch.setattr(Session, "_send", counting)
-    monkeypatch.setattr("billing.metering.known.transaction.on_commit", lambda call: call())
-    return counted
 
 
 def test_a_warm_post_takes_two_round_trips(record: Record, workspace: Workspace, trips: list[int]) -> None:

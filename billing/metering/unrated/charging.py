@@ -23,6 +23,7 @@ from billing.ledger.book import Book, open_book
 from billing.ledger.records import OperationDraft
 from billing.ledger.roundtrip import Statement
 from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
+from billing.metering.counters import Counters
 from billing.metering.counting import counted_spends, source_of
 from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, Source
@@ -33,6 +34,7 @@ from billing.metering.known import forget_everything
 from billing.metering.models import UsageEvent
 from billing.metering.rated import RatedEvent, cost_usd, rate_at, take_included
 from billing.metering.unrated.recount import Recount
+from billing.pricing.terms import terms_for
 
 log = logging.getLogger(__name__)
 
@@ -110,19 +112,23 @@ def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Du
         return 0
     with open_book(workspace_id, now=now, also=[open_at(workspace_id, earliest, now=now or clock.now())]) as book:
         allowances = Allowances(book.extra[0], book=book, due=due)
+        counters = Counters(terms_for(workspace_id), book=book)
         settings = charging_site()
         # Asked again, under the lock: another worker may have charged some of them.
-        found = (_priced(book, row, allowances, settings) for row in waiting.select_related("api_key"))
+        found = (_priced(book, row, allowances, counters, settings) for row in waiting.select_related("api_key"))
         charged = [each for each in found if each is not None]
         if charged:
             book.also(*_rows(charged, book.now, settings))
             recount = Recount(workspace_id, [(each.row, each.rated) for each in charged])
-            for statement in (*recount.statements(book.now), *allowances.writes(), *_counted(book, charged)):
+            kept = (*allowances.writes(), *counters.writes())
+            for statement in (*recount.statements(book.now), *kept, *_counted(book, charged)):
                 book.also(*statement)
         return len(charged)
 
 
-def _priced(book: Book, row: UsageEvent, allowances: Allowances, settings: SiteSettings) -> Priced | None:
+def _priced(
+    book: Book, row: UsageEvent, allowances: Allowances, counters: Counters, settings: SiteSettings
+) -> Priced | None:
     """Charge one event under the lock; None: it goes on waiting. Raises NotOpened, AmountOutOfRange."""
     try:
         rated = rate_at(
@@ -134,6 +140,7 @@ def _priced(book: Book, row: UsageEvent, allowances: Allowances, settings: SiteS
             late=row.late,
             project_id=row.project_id,
             allowances=allowances,
+            counters=counters,
             site=settings,
         )
     except EventRejected as error:
@@ -144,7 +151,7 @@ def _priced(book: Book, row: UsageEvent, allowances: Allowances, settings: SiteS
     if rated.nano - book.available + book.debt > MAX_NANO:
         log.warning("event %s would make more debt than the ledger can hold, and was not charged", row.pk)
         return None
-    take_included(rated, allowances)
+    take_included(rated, allowances, counters)
     operation = OperationDraft(NAMESPACE, pricing_key(row.pk), rated.hash, "usage.spend")
     items = items_digest([(row.event_id, rated.nano)])
     book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)

@@ -121,7 +121,7 @@ class Recount:
         moved = {counted.key.meter: counted for counted in was if self._take_out(hour, counted, row.recorded_at.date())}
         requests = sum(counted.requests for counted in moved.values())
         shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        for meter, quantity, amount in parts(rated.event.usage, shares):
+        for meter, quantity, amount in parts(rated.usage, shares):
             end_user.quantity += quantity if meter not in rated.event.usage else 0
             key = _key(self.workspace_id, row, rated.provider, rated.model, meter)
             self.rollups.rated.add(key)
