@@ -6,6 +6,7 @@ from typing import Any
 
 from billing.credits.units import credits
 from billing.metering.receipts import ReceiptLine
+from billing.pricing.tariff import Applied
 from billing.usage.errors import Standing
 
 
@@ -15,7 +16,8 @@ def amount(name: str, nano: int) -> dict[str, Any]:
 
 
 def line(item: ReceiptLine) -> dict[str, Any]:
-    return {
+    """What made it another price than the list's is named only where something did."""
+    shown = {
         "meter": item.meter,
         "quantity": item.quantity,
         "price_usd": item.price_usd,
@@ -24,6 +26,18 @@ def line(item: ReceiptLine) -> dict[str, Any]:
         "from_allowance": item.from_allowance,
         "credits": credits(item.nano),
     }
+    return shown if item.applied is None else shown | _applied(item.applied)
+
+
+def _applied(applied: Applied) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    if applied.override_id is not None:
+        shown["agreed_price"] = applied.override_id
+    if applied.discount_id is not None:
+        shown["discount_percent"] = applied.discount
+    if applied.schedule_id is not None:
+        shown["tier"] = {"schedule": applied.schedule_id, "from": applied.step or 0, "off_percent": applied.off}
+    return shown
 
 
 def budget(standing: Standing) -> dict[str, Any]:

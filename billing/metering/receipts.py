@@ -67,7 +67,9 @@ def applied_json(applied: Applied) -> dict[str, Any]:
     if applied.discount_id is not None:
         kept |= {"discount_id": applied.discount_id, "discount": format(applied.discount, "f")}
     if applied.schedule_id is not None:
-        kept |= {"schedule": applied.schedule_id, "step": format(applied.step, "f"), "counter": applied.counter}
+        kept |= {"schedule": applied.schedule_id, "counter": applied.counter}
+        if applied.step is not None:
+            kept["step"] = format(applied.step, "f")
         if applied.off:
             kept["off"] = format(applied.off, "f")
     return kept
@@ -81,7 +83,7 @@ def _applied(line: Mapping[str, Any]) -> Applied | None:
         discount_id=line.get("discount_id"),
         discount=Decimal(line.get("discount", 0)),
         schedule_id=line.get("schedule"),
-        step=Decimal(line.get("step", 0)),
+        step=Decimal(line["step"]) if "step" in line else None,
         off=Decimal(line.get("off", 0)),
         counter=line.get("counter", ""),
     )

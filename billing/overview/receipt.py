@@ -1,5 +1,6 @@
 """One request in full: what was counted, at which price, which lots paid, and the hold that it settled."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from billing.metering.models import UsageEvent
 from billing.metering.receipts import ReceiptLine
 from billing.metering.selectors.receipts import PaidFrom, receipt_of
 from billing.overview.numbers import count_text, plain_text
+from billing.pricing.models import PriceDiscount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class PricedLine:
 
     line: ReceiptLine
     sum: str
+    words: tuple[str, ...] = ()  # what made it another price than the list's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ def event_receipt(event: UsageEvent) -> EventReceipt:
     face = site().usd_per_credit
     return EventReceipt(
         event=event,
-        lines=tuple(PricedLine(line=line, sum=sum_text(line, face)) for line in found.lines),
+        lines=_priced(found.lines, face),
         unpriced=tuple(rest),
         paid_from=found.paid,
         debt=found.debt,
@@ -62,6 +65,29 @@ def event_receipt(event: UsageEvent) -> EventReceipt:
     )
 
 
+def _priced(lines: Sequence[ReceiptLine], face: Decimal) -> tuple[PricedLine, ...]:
+    ids = {line.applied.discount_id for line in lines if line.applied and line.applied.discount_id is not None}
+    givers = dict(PriceDiscount.objects.filter(pk__in=ids).values_list("pk", "label")) if ids else {}
+    return tuple(PricedLine(line=line, sum=sum_text(line, face), words=terms_words(line, givers)) for line in lines)
+
+
+def terms_words(line: ReceiptLine, givers: Mapping[int, str]) -> tuple[str, ...]:
+    """ "Agreed price", "10 % off with Pro v2", "5 % off from 1,000 a month"; `givers` name discounts by id."""
+    applied = line.applied
+    if applied is None:
+        return ()
+    words = []
+    if applied.override_id is not None:
+        words.append("Agreed markup over cost" if line.markup_percent else "Agreed price")
+    if applied.discount_id is not None:
+        giver = givers.get(applied.discount_id, "")
+        words.append(f"{plain_text(applied.discount)} % off" + (f" with {giver}" if giver else ""))
+    if applied.schedule_id is not None:
+        what = f"{plain_text(applied.off)} % off" if applied.off else "Price"
+        words.append("Below the first tier" if applied.step is None else f"{what} from {_count(applied.step)} a month")
+    return tuple(words)
+
+
 def _reversal_seq(event: UsageEvent) -> int | None:
     operation = event.reversed.operation_id if event.reversed else None
     taken_back = Transfer.objects.filter(operation_id=operation, kind="usage.reverse") if operation else None
@@ -69,7 +95,8 @@ def _reversal_seq(event: UsageEvent) -> int | None:
 
 
 def sum_text(line: ReceiptLine, usd_per_credit: Decimal) -> str:
-    """ "(1,200 − 200 included) × $0.15 ÷ 1,000,000 × 1.2 ÷ $0.005": quantity, price, markup, a credit's face value.
+    """ "(1,200 − 200 included) × $0.15 ÷ 1,000,000 × 1.2 × 0.9 ÷ $0.005": quantity, price, markup, what is taken off, a
+    credit's face value.
 
     Empty for what is free. The line's own credits are this, rounded so that the lines add up to the charge.
     """
@@ -83,6 +110,9 @@ def sum_text(line: ReceiptLine, usd_per_credit: Decimal) -> str:
         text += f" ÷ {line.per:,}"
     if line.markup_percent:
         text += f" × {plain_text(1 + line.markup_percent / 100)}"
+    for off in (line.applied.discount, line.applied.off) if line.applied else ():
+        if off:
+            text += f" × {plain_text(1 - off / 100)}"
     return f"{text} ÷ {_dollars(usd_per_credit)}"
 
 

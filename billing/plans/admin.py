@@ -14,6 +14,7 @@ from billing.credits.units import AmountOutOfRange, credits, exact_nano
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.plans.models import Plan, PlanVersion, SignupGrant, Subscription
 from billing.plans.publishing import check_quantities, version_publish
+from billing.plans.terms import DISCOUNT, TIERS, check_discounts, check_tiers
 
 
 @admin.register(Plan)
@@ -57,6 +58,8 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
             "concurrency",
             "features",
             "intended_for",
+            "discounts",
+            "tiers",
         )
         help_texts = {
             "monthly_price_cents": "US cents.",
@@ -65,11 +68,15 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
             "request_limits": 'Most per request: {"input_characters": "500"}',
             "qualities": "Allowed qualities, separated by commas. Empty: all.",
             "concurrency": "Requests at the same time, told to your backend by the API. Empty: as many as wanted.",
+            "discounts": f"Percent off the marked-up price, of everything or of a part: {DISCOUNT}",
+            "tiers": f"Steps by the quantity of a calendar month: {TIERS}. A step may have its own “price” and “per”.",
             "features": "What the plan's card lists, separated by commas. Your backend can ask for each of them.",
         }
         widgets = {
             "allowances": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "request_limits": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "discounts": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "tiers": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         }
 
     def clean_monthly_credits(self) -> int:
@@ -83,6 +90,12 @@ class PlanVersionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_request_limits(self) -> dict[str, str]:
         return check_quantities(self.cleaned_data["request_limits"])
+
+    def clean_discounts(self) -> list[dict[str, Any]]:
+        return check_discounts(self.cleaned_data["discounts"] or [])
+
+    def clean_tiers(self) -> list[dict[str, Any]]:
+        return check_tiers(self.cleaned_data["tiers"] or [])
 
     def _nano(self, name: str) -> int:
         try:

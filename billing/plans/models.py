@@ -36,6 +36,8 @@ class PlanVersion(models.Model):
         models.CharField(max_length=120), default=list, blank=True
     )  # texts; their slugs are asked for
     intended_for = models.CharField(max_length=120, blank=True)
+    discounts = models.JSONField(default=list, blank=True, db_default=[])  # percent off, of what (terms.py)
+    tiers = models.JSONField(default=list, blank=True, db_default=[])  # steps of meters by the month's quantity
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

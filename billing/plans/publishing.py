@@ -51,6 +51,8 @@ def version_publish(*, version: PlanVersion, actor: User | str, request: HttpReq
             "request_limits": version.request_limits,
             "qualities": version.qualities,
             "concurrency": version.concurrency,
+            "discounts": version.discounts,
+            "tiers": version.tiers,
         },
         request=request,
     )

@@ -20,6 +20,7 @@ from billing.plans.errors import UnknownPlan
 from billing.plans.included import period_terms, periods_ahead
 from billing.plans.models import PlanVersion, Subscription
 from billing.plans.selectors import forget_limits, newest_version
+from billing.plans.terms import give_plan_terms
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: dateti
             if version.overdraft:
                 overdraft_set(workspace_id=workspace.pk, limit=version.overdraft)
             period_open(subscription, 0, now=now)
+            give_plan_terms(workspace.pk, version, now=now)
             transaction.on_commit(lambda: forget_limits(workspace.pk))
     return subscription
 

@@ -9,8 +9,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from accounts.models import User
-from billing.pricing import approvals, services
+from billing.pricing import admin_terms, approvals, services
 from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine
+
+__all__ = ["admin_terms"]  # registers what customers agree on
 
 
 class _Kept(ModelAdmin):
@@ -118,12 +120,12 @@ class MarkupAdmin(ModelAdmin):
 class MeterAdmin(ModelAdmin):
     """Operators add meters of their own; a key is what usage names, so it never changes."""
 
-    list_display = ("key", "label", "unit", "contained_in", "platform", "position")
-    list_filter = ("platform", "unit")
+    list_display = ("key", "label", "unit", "aggregation", "contained_in", "platform", "position")
+    list_filter = ("platform", "aggregation", "unit")
     search_fields = ("key", "label")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("key", "unit", "contained_in", "platform") if obj else ()
+        return ("key", "unit", "aggregation", "contained_in", "platform") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

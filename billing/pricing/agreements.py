@@ -62,7 +62,7 @@ def override_add(
         raise Invalid("An agreed price is either a price with its units or a percent over cost.")
     if price is not None and not scope.meter:
         raise Invalid("A price is one of a meter. Name the meter, or agree on a percent over cost.")
-    scope = _sane(scope)
+    scope = checked_scope(scope)
     variant = dict(scope.variant)
     with transaction.atomic():
         terms_changed()  # first: its row is what two of these wait for each other by
@@ -105,7 +105,7 @@ def schedule_add(
     effective_from: datetime | None = None,
 ) -> TierSchedule:
     """Let a meter's price depend on the month's quantity: for a workspace, or for everybody. Raises Invalid."""
-    scope = _sane(scope)
+    scope = checked_scope(scope)
     steps = checked_steps(scope, mode, steps)
     with transaction.atomic():
         terms_changed()
@@ -167,6 +167,16 @@ def plan_terms_set(
         for scope, (mode, wanted, _) in steps.items():
             if had_steps.get(scope) != steps[scope]:
                 _schedule(workspace_id, Source.PLAN, scope, mode, wanted, label, start)
+
+
+def checked_scope(scope: Scope) -> Scope:
+    """The scope with its variant as prices spell it. Raises Invalid for one that cannot be."""
+    if scope.model and not scope.provider:
+        raise Invalid("Name the provider of the model.")
+    if scope.variant and not scope.meter:
+        raise Invalid("A variant is one of a meter's price. Name the meter.")
+    variant = tuple(sorted((key, variant_value(key, value)) for key, value in scope.variant))
+    return Scope(scope.provider, scope.model, scope.meter, variant)
 
 
 def checked_steps(scope: Scope, mode: str, steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -242,15 +252,6 @@ def _close(row: PriceOverride | TierSchedule, at: datetime | None) -> None:
         raise Invalid("This has ended already.")
     row.effective_to = max(end, row.effective_from)
     row.save(update_fields=["effective_to"])
-
-
-def _sane(scope: Scope) -> Scope:
-    if scope.model and not scope.provider:
-        raise Invalid("Name the provider of the model.")
-    if scope.variant and not scope.meter:
-        raise Invalid("A variant is one of a meter's price. Name the meter.")
-    variant = tuple(sorted((key, variant_value(key, value)) for key, value in scope.variant))
-    return Scope(scope.provider, scope.model, scope.meter, variant)
 
 
 def _columns(scope: Scope) -> dict[str, str]:

@@ -191,8 +191,9 @@ class PriceOverride(_Agreed):
                 name="price_override_one_open",
             ),
             models.CheckConstraint(
-                condition=Q(percent=None, price__gte=0, per__gt=0) & ~Q(meter="")
-                | Q(price=None, per=None, percent__gt=-100),
+                condition=Q(percent=None, price__isnull=False, price__gte=0, per__isnull=False, per__gt=0)
+                & ~Q(meter="")
+                | Q(price=None, per=None, percent__isnull=False, percent__gt=-100),
                 name="price_override_price_or_percent",
             ),
             models.CheckConstraint(
@@ -289,7 +290,8 @@ class TierStep(models.Model):
             models.UniqueConstraint(fields=["schedule", "start"], name="tier_step_once"),
             models.CheckConstraint(condition=Q(start__gte=0), name="tier_step_start_not_negative"),
             models.CheckConstraint(
-                condition=Q(off__gte=0, off__lte=100, price=None, per=None) | Q(off=None, price__gte=0, per__gt=0),
+                condition=Q(off__isnull=False, off__gte=0, off__lte=100, price=None, per=None)
+                | Q(off=None, price__isnull=False, price__gte=0, per__isnull=False, per__gt=0),
                 name="tier_step_off_or_price",
             ),
         ]

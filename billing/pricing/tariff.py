@@ -64,7 +64,7 @@ class Applied(NamedTuple):
     discount_id: int | None = None
     discount: Decimal = ZERO  # percent off the marked-up price
     schedule_id: int | None = None
-    step: Decimal = ZERO  # where the step in force begins
+    step: Decimal | None = None  # where the step in force begins; None: below the first one
     off: Decimal = ZERO  # percent off that the step gives
     counter: str = ""
 

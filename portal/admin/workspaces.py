@@ -14,6 +14,7 @@ from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.ledger.selectors import balance
+from billing.pricing.admin_terms import DiscountInline, OverrideInline, TierInline
 from portal.admin.credits import CreditsForm, credits_by_hand
 
 
@@ -22,6 +23,10 @@ class CreditsActions:
 
     actions_detail = ("credits", "lots", "operations")
     list_select_related = ("wallet", "subscription__version__plan")
+
+    def get_inlines(self, request: HttpRequest, obj: Workspace | None) -> list[Any]:
+        own = [OverrideInline, DiscountInline, TierInline] if obj else []
+        return [*super().get_inlines(request, obj), *own]  # type: ignore[misc]
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["name", "balance", "plan", *super().get_list_display(request)[1:]]  # type: ignore[misc]

@@ -82,12 +82,27 @@ class EstimateBody(Described):
     task: str | None = Field(None, max_length=120)
 
 
+class Tier(Described):
+    """The step of a meter's monthly tiers that a line was priced at."""
+
+    schedule: int = Field(description="Which tiers: the id the operator sees.")
+    from_: Number = Field(alias="from", description="The month's quantity at which the step begins; 0 below the first.")
+    off_percent: Number = Field(
+        description="Taken off the price otherwise due; 0 where the step has a price of its own."
+    )
+
+
 class Line(Described):
     meter: str
     quantity: Number
-    price_usd: Number = Field(description="USD per `per` units, as published.")
+    price_usd: Number = Field(description="USD per `per` units: as published, or as agreed, or the tier's own.")
     per: int
     markup_percent: Number
+    agreed_price: int | None = Field(
+        None, description="Only where the workspace has agreed on a price or a markup of its own: its id."
+    )
+    discount_percent: Number | None = Field(None, description="Only with a discount: percent off the marked-up price.")
+    tier: Tier | None = Field(None, description="Only where the price depends on the month's quantity.")
     from_allowance: Number = Field(description="Part of the quantity that an included allowance covered.")
     credits: Credits
 

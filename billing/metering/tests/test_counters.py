@@ -54,8 +54,8 @@ def test_a_graduated_step_splits_the_event_that_crosses_it(record: Record, works
     assert [(line.quantity, line.nano) for line in second.lines] == [(400, 400 * EACH), (200, 100 * EACH)]
     assert counted(workspace) == 1200
     stored = UsageEvent.objects.get(event_id="b").lines
-    assert [(line["step"], line.get("off"), line["counter"]) for line in stored] == [
-        ("0", None, METER),
+    assert [(line.get("step"), line.get("off"), line["counter"]) for line in stored] == [
+        (None, None, METER),
         ("1000", "50", METER),
     ]
     assert record(speech("b", 600)).replay
@@ -231,8 +231,8 @@ def test_lines_of_one_price_are_told_apart_by_what_was_applied(
     for name, whose in (("a", workspace), ("b", other)):
         usage_record(workspace_id=whose.pk, source=SERVICE, event=speech(name, 2500))
     lines = UsageEvent.objects.get(event_id="a").lines
-    assert [(line["markup"], line["step"], line.get("off", "0")) for line in lines] == [
-        ("20", "0", "0"),
+    assert [(line["markup"], line.get("step"), line.get("off")) for line in lines] == [
+        ("20", None, None),
         ("20", "1000", "10"),
         ("20", "2000", "20"),
     ]

@@ -193,18 +193,9 @@ def test_lines_say_what_they_were_priced_by() -> None:
     first, second = lines(Terms((), (less,), (steps,)), MILLION)
     assert first.applied is not None
     assert second.applied is not None
-    assert (first.quantity, first.applied.discount_id, first.applied.step, first.applied.off) == (
-        500_000,
-        less.id,
-        0,
-        0,
-    )
-    assert (second.quantity, second.applied.discount, second.applied.step, second.applied.off) == (
-        500_000,
-        10,
-        500_000,
-        50,
-    )
+    assert first.quantity == second.quantity == 500_000
+    assert (first.applied.discount_id, first.applied.step, first.applied.off) == (less.id, None, 0)
+    assert (second.applied.discount, second.applied.step, second.applied.off) == (10, 500_000, 50)
     assert {first.applied.schedule_id, second.applied.schedule_id} == {steps.id}
     assert {first.applied.counter, second.applied.counter} == {"input_tokens"}
     (plain,) = lines(NO_TERMS, MILLION)
