@@ -65,6 +65,15 @@ SAME_THING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
+# What requests of a kind are commonly measured by. To a model that is sold by the request alone it only informs.
+MEASURES: Mapping[str, tuple[str, ...]] = {
+    "image": ("images", "input_images"),
+    "video": ("video_seconds", "video_input_seconds"),
+    "speech": ("input_characters", "input_tokens", "audio_output_seconds"),
+    "transcription": ("audio_input_seconds", "audio_seconds"),
+}
+
+
 def without_repeats(
     usage: Mapping[str, Decimal],
     same_thing: Mapping[str, tuple[str, ...]],

@@ -95,13 +95,17 @@ def rate(
     tariff = terms.tariff(prices, at=at, variant=variant, context=_context(prices, usage))
     if prices.same_thing:
         usage = meters.without_repeats(usage, prices.same_thing, tariff.lines, prices.ancestors)
+    by_request = False
+    if tariff.fee is not None:
+        by_request, usage = _paid_by_request(tariff, usage, prices)
     if nested:
         billed, missing = _nested_quantities(tariff, usage, prices)
     else:
         billed, missing = _plain_quantities(tariff, usage)
     if missing:
         return Rating((), 0, "unknown_meter", _explain(prices, missing, variant, at))
-    if tariff.fee is not None and not usage.get("requests") and any(not line.platform for line, _ in billed):
+    due = tariff.fee is not None and (by_request or any(not line.platform for line, _ in billed))
+    if due and tariff.fee is not None and not usage.get("requests"):
         billed.append((tariff.fee, ONE))
     lines: list[Line] = []
     credits = ZERO
@@ -151,6 +155,18 @@ def _context(prices: ModelPrices, usage: Mapping[str, Decimal]) -> Decimal:
     parts = tuple(meter for meter, quantity in usage.items() if quantity)
     nested = meters.nesting(parts, {"input_tokens"}, prices.ancestors)
     return nested.quantities(usage).get("input_tokens", ZERO)
+
+
+def _paid_by_request(
+    tariff: Tariff, usage: Mapping[str, Decimal], prices: ModelPrices
+) -> tuple[bool, Mapping[str, Decimal]]:
+    """Whether the request is paid as one, whatever it was measured by; and the usage without those measures."""
+    measures = meters.MEASURES.get(prices.modality, ())
+    if not any(usage.get(meter) for meter in measures):
+        return False, usage
+    if any(not line.platform and line is not tariff.fee for line in tariff.lines.values()):
+        return False, usage
+    return True, {meter: quantity for meter, quantity in usage.items() if meter not in measures}
 
 
 def _plain_quantities(
