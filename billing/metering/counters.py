@@ -75,6 +75,7 @@ class Counters:
     def __init__(self, terms: Terms, *, book: Book, rows: Rows | None = None) -> None:
         """`rows` are those of `read`; without them they are read once something counts."""
         self.terms = terms
+        self.plain = not terms.schedules  # no price of a summed meter depends on what was counted
         self._book = book
         self._months: dict[date, dict[str, Decimal]] | None = None if rows is None else _by_month(rows)
         self._changed: set[tuple[date, str]] = set()

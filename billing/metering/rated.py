@@ -140,6 +140,7 @@ def rate_at(
     does.
     """
     prices = prices_for(event.model)
+    special = not counters.plain or (prices is not None and prices.aggregated)  # next to never
     try:
         rating = rate(
             prices,
@@ -149,7 +150,7 @@ def rate_at(
             allowances=allowances.left(booked_at, own=event.hold),
             usd_per_credit=site.usd_per_credit,
             terms=counters.terms,
-            counted=counters.of(prices, event.usage, booked_at),
+            counted=counters.of(prices, event.usage, booked_at) if special else NOTHING_COUNTED,
         )
     except AmountOutOfRange:
         raise does_not_fit(event.event_id) from None
@@ -171,7 +172,7 @@ def rate_at(
         shares=largest_remainder(nano, [line.credits for line in lines]),
         nano=nano,
         usage=event.usage if rating.problem else rating.usage,
-        highest=NOTHING_COUNTED if rating.problem else peaks(prices, event.usage),
+        highest=peaks(prices, event.usage) if special and not rating.problem else NOTHING_COUNTED,
     )
 
 
@@ -184,7 +185,8 @@ def take_included(rated: RatedEvent, allowances: Allowances, counters: Counters)
     for line in rated.lines:
         if line.from_allowance:
             allowances.take(line.meter, line.from_allowance, rated.booked_at)
-    counters.add(rated.lines, rated.highest, rated.booked_at)
+    if rated.highest or not counters.plain:
+        counters.add(rated.lines, rated.highest, rated.booked_at)
 
 
 def split_ref(ref: str) -> tuple[str, str]:

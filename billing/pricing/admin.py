@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -116,10 +117,30 @@ class MarkupAdmin(ModelAdmin):
         obj.pk, obj.effective_from = added.pk, added.effective_from
 
 
+class MeterForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How a meter counts is settled when it is added: what was charged by it before would not fit otherwise."""
+
+    class Meta:
+        model = Meter
+        fields = ("key", "label", "unit", "aggregation", "contained_in", "platform", "position")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        parent, aggregation = data.get("contained_in"), data.get("aggregation", Meter.Aggregation.SUM)
+        if parent is not None and parent.aggregation != Meter.Aggregation.SUM:
+            self.add_error("contained_in", "Only a meter that is summed can contain another one.")
+        if parent is not None and aggregation != Meter.Aggregation.SUM:
+            self.add_error("aggregation", "A part of another meter is summed.")
+        if aggregation != Meter.Aggregation.SUM and PriceLine.objects.filter(meter=data.get("key")).exists():
+            self.add_error("aggregation", "It has prices already and is summed by them. Add a meter with another key.")
+        return data
+
+
 @admin.register(Meter)
 class MeterAdmin(ModelAdmin):
     """Operators add meters of their own; a key is what usage names, so it never changes."""
 
+    form = MeterForm
     list_display = ("key", "label", "unit", "aggregation", "contained_in", "platform", "position")
     list_filter = ("platform", "aggregation", "unit")
     search_fields = ("key", "label")

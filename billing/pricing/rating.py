@@ -92,7 +92,11 @@ def rate(
     sent = usage
     parts = prices.parts
     nested = not parts.isdisjoint(usage)
-    tariff = terms.tariff(prices, at=at, variant=variant, context=_context(prices, usage))
+    context = _context(prices, usage)
+    if terms is NO_TERMS:
+        tariff = prices.tariff(at=at, variant=variant, context=context)
+    else:
+        tariff = terms.tariff(prices, at=at, variant=variant, context=context)
     if prices.same_thing:
         usage = meters.without_repeats(usage, prices.same_thing, tariff.lines, prices.ancestors)
     by_request = False
@@ -104,15 +108,22 @@ def rate(
         billed, missing = _plain_quantities(tariff, usage)
     if missing:
         return Rating((), 0, "unknown_meter", _explain(prices, missing, variant, at))
-    due = tariff.fee is not None and (by_request or any(not line.platform for line, _ in billed))
-    if due and tariff.fee is not None and not usage.get("requests"):
+    if (
+        tariff.fee is not None
+        and not usage.get("requests")
+        and (by_request or any(not line.platform for line, _ in billed))
+    ):
         billed.append((tariff.fee, ONE))
     lines: list[Line] = []
     credits = ZERO
     for price, quantity in billed:
-        line = _line(price, quantity, allowances, usd_per_credit)
-        if line.from_allowance:  # two lines may be priced by one meter, which is included once
-            allowances = {**allowances, line.meter: allowances[line.meter] - line.from_allowance}
+        if price.minimum and quantity < price.minimum:
+            quantity = price.minimum
+        free = ZERO
+        if allowances and (free := min(quantity, max(allowances.get(price.meter, ZERO), ZERO))):
+            # Two lines may be priced by one meter, which is included once.
+            allowances = {**allowances, price.meter: allowances[price.meter] - free}
+        line = _line(price, quantity, free, usd_per_credit)
         if price.ladder is None:
             lines.append(line)
             credits = EXACT.add(credits, line.credits)
@@ -123,7 +134,7 @@ def rate(
             lines.append(part)
             credits = EXACT.add(credits, part.credits)
     nano = _rounded(credits, lines, usd_per_credit, round_up=round_up)
-    return Rating(tuple(lines), in_range(nano), usage=sent)
+    return Rating(tuple(lines), in_range(nano), "", "", sent)
 
 
 def _climb(line: Line, ladder: Ladder, before: Decimal, usd_per_credit: Decimal) -> Iterator[Line]:
@@ -134,14 +145,14 @@ def _climb(line: Line, ladder: Ladder, before: Decimal, usd_per_credit: Decimal)
     rungs = ladder.rungs
     if not ladder.graduated or after == before:
         reached = [rung for start, rung in rungs if start <= after]
-        yield _at(reached[-1], line.quantity, free, usd_per_credit)
+        yield _line(reached[-1], line.quantity, free, usd_per_credit)
         return
     ends = [start for start, _ in rungs[1:]]
     for (start, rung), end in zip(rungs, [*ends, None], strict=True):
         upper = after if end is None else min(after, end)
         part = EXACT.subtract(upper, max(before, start))
         if part > 0:
-            yield _at(rung, EXACT.add(part, free), free, usd_per_credit)
+            yield _line(rung, EXACT.add(part, free), free, usd_per_credit)
             free = ZERO
 
 
@@ -200,16 +211,7 @@ def _nested_quantities(
     return [(tariff.lines[meter], own[meter]) for meter in nested.order if own[meter]], ()
 
 
-def _line(price: TariffLine, quantity: Decimal, allowances: Mapping[str, Decimal], usd_per_credit: Decimal) -> Line:
-    if price.minimum and quantity < price.minimum:
-        quantity = price.minimum
-    free = ZERO
-    if allowances:
-        free = min(quantity, max(allowances.get(price.meter, ZERO), ZERO))
-    return _at(price, quantity, free, usd_per_credit)
-
-
-def _at(price: TariffLine, quantity: Decimal, free: Decimal, usd_per_credit: Decimal) -> Line:
+def _line(price: TariffLine, quantity: Decimal, free: Decimal, usd_per_credit: Decimal) -> Line:
     usd = price.usd(EXACT.subtract(quantity, free) if free else quantity)
     return Line(
         price.meter,

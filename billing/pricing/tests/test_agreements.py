@@ -26,7 +26,15 @@ from billing.pricing.agreements import (
 )
 from billing.pricing.approvals import markup_add
 from billing.pricing.book import prices_for
-from billing.pricing.models import PriceDiscount, PriceOverride, PriceRevision, TierSchedule, TierStep
+from billing.pricing.models import (
+    Meter,
+    PriceDiscount,
+    PriceLine,
+    PriceOverride,
+    PriceRevision,
+    TierSchedule,
+    TierStep,
+)
 from billing.pricing.selectors import model_listing, platform_prices
 from billing.pricing.terms import terms_for
 from billing.pricing.testing import import_demo_prices
@@ -362,3 +370,27 @@ class TestAdmin:
 def test_terms_of_nobody_are_falsy() -> None:
     assert not NO_TERMS
     assert not Terms()
+
+
+class TestMeters:
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"aggregation": "max", "contained_in": "images"}, "A part of another meter is summed"),
+            ({"contained_in": "seats"}, "Only a meter that is summed"),
+            ({"aggregation": "count", "key": "input_credits"}, "has prices already"),
+        ],
+    )
+    def test_how_it_counts_is_settled_when_it_is_added(self, fields: dict[str, str], said: str) -> None:
+        Meter.objects.create(key="seats", label="Seats", unit="seat", aggregation="max")
+        PriceLine.objects.create(source="bundled", provider="x", model="y", meter="input_credits", price=1, per=1)
+        staff = Client()
+        staff.force_login(User.objects.create_superuser(email="root@example.com", password="x"))
+        data = {"key": "new", "label": "New", "unit": "x", "aggregation": "sum", "contained_in": "", "position": "1"}
+        page = staff.post(reverse("admin:pricing_meter_add"), data | fields)
+        assert page.status_code == 200
+        assert said in page.content.decode()
+
+    def test_the_database_keeps_parts_summed(self) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Meter.objects.create(key="a", label="A", unit="x", aggregation="count", contained_in_id="images")
