@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
 from billing.pricing.agreed import PLATFORM, Scope, Step
@@ -34,17 +34,18 @@ _VARIANT = re.compile(r"\s*(\w+)\s*=\s*([^,=\s]+)\s*")
 class ScopeForm(forms.ModelForm):  # type: ignore[type-arg]
     """Which prices: a provider, a model of it, a meter, all as the catalogue names them."""
 
+    no_meter, meter_needed = "every meter", False
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "meter" not in self.fields:
             return
-        required = self.fields["meter"].required
         self.fields["meter"] = forms.ChoiceField(
             choices=[
-                ("", "every meter"),
+                ("", self.no_meter),
                 *((meter.key, f"{meter.label} ({meter.key})") for meter in Meter.objects.all()),
             ],
-            required=required,
+            required=self.meter_needed,
             widget=UnfoldAdminSelectWidget,
         )
         self.fields["provider"].help_text = f"Empty: all. “{PLATFORM}”: the platform’s own meters."
@@ -73,7 +74,10 @@ class ScopeForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class OverrideForm(ScopeForm):
     variant = forms.CharField(
-        required=False, max_length=200, help_text="Only this variant of the price, such as tier=batch. Empty: all."
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Only this variant of the price, such as tier=batch. Empty: all.",
     )
 
     class Meta:
@@ -113,6 +117,7 @@ class OverrideForm(ScopeForm):
 
 
 class ScheduleForm(ScopeForm):
+    no_meter, meter_needed = "choose one", True
     steps = forms.CharField(
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "placeholder": "1000000: 10 %\n5000000: $0.12 / 1000000"}),
         help_text="One a line: the month’s quantity from which it counts; then a percent off or a price and its units.",
@@ -298,7 +303,7 @@ class TierInline(_AgreedInline):
 
 
 def steps_text(schedule: TierSchedule) -> str:
-    """ "from 1,000,000: 10 % off; from 5,000,000: $0.12 / 1,000,000"."""
+    """ "from 1,000,000: 10 % off; from 5,000,000: $0.12 per 1,000,000"."""
     return "; ".join(str(step) for step in schedule.steps.all())
 
 

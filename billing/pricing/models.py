@@ -1,5 +1,7 @@
 """The price catalogue: append-only, effective-dated lines of USD prices as published."""
 
+from decimal import Decimal
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -183,6 +185,7 @@ class PriceOverride(_Agreed):
     note = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = "agreed price"
         ordering = ["workspace", "provider", "model", "meter", "-effective_from"]
         constraints = [
             models.UniqueConstraint(
@@ -210,7 +213,8 @@ class PriceOverride(_Agreed):
     def terms(self) -> str:
         """What is paid, in words."""
         if self.price is None:
-            return f"cost {(self.percent or 0):+.3f} %"
+            percent = (self.percent or Decimal(0)).normalize()
+            return f"cost {'+' if percent >= 0 else '−'}{abs(percent):f} %"
         return f"${self.price.normalize():f} per {self.per:,}"
 
 
@@ -222,6 +226,7 @@ class PriceDiscount(_Agreed):
     label = models.CharField(max_length=80, blank=True)  # who gives it: "Pro v2"
 
     class Meta:
+        verbose_name = "plan discount"
         ordering = ["workspace", "provider", "model", "meter", "-effective_from"]
         constraints = [
             models.UniqueConstraint(
@@ -297,8 +302,10 @@ class TierStep(models.Model):
         ]
 
     def __str__(self) -> str:
-        what = f"{self.off.normalize():f} % off" if self.price is None and self.off is not None else f"${self.price}"
-        return f"from {self.start.normalize():f}: {what}"
+        start = f"from {self.start.normalize():,f}"
+        if self.price is None:
+            return f"{start}: {(self.off or Decimal(0)).normalize():f} % off"
+        return f"{start}: ${self.price.normalize():f} per {self.per:,}"
 
 
 class PriceRevision(models.Model):

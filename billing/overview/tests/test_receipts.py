@@ -19,6 +19,8 @@ from billing.metering.tests.pricing import price_appears
 from billing.metering.unrated.charging import charge_waiting
 from billing.overview.receipt import event_receipt
 from billing.plans.services import workspace_open
+from billing.pricing.agreed import Scope, Step
+from billing.pricing.agreements import DiscountWanted, override_add, plan_terms_set, schedule_add
 
 SERVICE = Source("service")
 LINE = 300_000_000  # nano-credits of 10,000 input tokens of gpt-4o-mini
@@ -154,3 +156,26 @@ def reckoned(text: str) -> Fraction:
     for sign, factor in zip(parts[1::2], parts[2::2], strict=True):
         value = value * Fraction(factor) if sign == "×" else value / Fraction(factor)
     return value
+
+
+def test_a_receipt_says_what_was_agreed_on(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = two_lots(alice)
+    with clock.at(clock.now() - timedelta(minutes=2)):
+        plan_terms_set(workspace_id=workspace.pk, label="Team v2", discounts=[DiscountWanted(Scope(), Decimal(10))])
+        override_add(workspace=workspace, scope=Scope(meter="output_tokens"), price=Decimal(1), per=10**6, by="test")
+        steps = [Step(Decimal(1000), off=Decimal(20)), Step(Decimal(2000), price=Decimal("0.1"), per=10**6)]
+        schedule_add(scope=Scope(meter="input_tokens"), mode="graduated", steps=steps, workspace=workspace, by="test")
+    usage_record(
+        workspace_id=workspace.pk,
+        source=SERVICE,
+        event=event("agreed", input_tokens=2500, output_tokens=300),
+    )
+    found = UsageEvent.objects.get(event_id="agreed")
+    assert [(priced.sum, priced.words) for priced in event_receipt(found).lines] == [
+        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 ÷ $0.005", ("10 % off with Team v2", "below the first tier")),
+        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 × 0.8 ÷ $0.005", ("10 % off with Team v2", "20 % off from 1,000 a month")),
+        ("500 × $0.10 ÷ 1,000,000 ÷ $0.005", ("price from 2,000 a month",)),
+        ("300 × $1.00 ÷ 1,000,000 ÷ $0.005", ("agreed price",)),
+    ]
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert "10 % off with Team v2, 20 % off from 1,000 a month" in text
