@@ -1,0 +1,1 @@
+"""What the last days would have cost otherwise: on another model, with more caching, on another plan."""

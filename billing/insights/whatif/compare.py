@@ -1,0 +1,110 @@
+"""Past usage on another model: every event priced anew, and what cannot be compared counted. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from billing.metering.past import PastEvent
+from billing.pricing.replay import Replay
+
+Key = tuple[str, str]
+
+WAITS = "They wait for a price and were not charged."
+REVERSED = "Their charge was taken back."
+ARCHIVED = "Their details are archived, and what this model costs depends on them."
+MOST_REASONS = 8
+OTHERS = "Other reasons"
+
+
+@dataclass(slots=True)
+class Sums:
+    """Requests, what they were charged, and what they would have been; nano-credits."""
+
+    requests: int = 0
+    actual: int = 0
+    replayed: int = 0
+
+    def add(self, actual: int, replayed: int) -> None:
+        self.requests += 1
+        self.actual += actual
+        self.replayed += replayed
+
+    @property
+    def saved(self) -> int:
+        """Negative: it would have cost more."""
+        return self.actual - self.replayed
+
+    @property
+    def percent(self) -> Decimal | None:
+        """What would have been saved, in percent; None where nothing was charged."""
+        return Decimal(100) * self.saved / self.actual if self.actual else None
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Requests that are on neither side."""
+
+    reason: str
+    requests: int = 0
+    actual: int = 0  # nano-credits that they were charged, as recorded
+
+
+@dataclass(slots=True)
+class Comparison:
+    """`days`: sums of each stretch. `later`: requests at the present price, because there was none then."""
+
+    total: Sums
+    models: dict[Key, Sums]
+    days: list[Sums]
+    left_out: list[LeftOut] = field(default_factory=list)
+    later: int = 0
+
+    @property
+    def requests_left_out(self) -> int:
+        return sum(each.requests for each in self.left_out)
+
+
+def compare(events: Iterable[PastEvent], replay: Replay, *, days: int) -> Comparison:
+    """What `events` were charged beside what they would have been at the prices of `replay`."""
+    found = Comparison(Sums(), {}, [Sums() for _ in range(days)])
+    reasons: dict[str, LeftOut] = {}
+    by_variant = bool(replay.prices.variant_values)
+    for event in events:
+        problem = _incomparable(event, by_variant)
+        cost = None if problem else replay.cost(event.usage, event.variant, event.at, event.included)
+        if cost is None or cost.problem:
+            _leave_out(reasons, cost.problem if cost else problem, event.amount)
+            continue
+        found.later += cost.later
+        key = event.provider, event.model
+        sums = found.models.get(key)
+        if sums is None:
+            sums = found.models[key] = Sums()
+        for each in (found.total, sums, found.days[event.day]):
+            each.add(event.amount, cost.nano)
+    found.left_out = _shortened(reasons)
+    return found
+
+
+def _incomparable(event: PastEvent, by_variant: bool) -> str:
+    if event.waits:
+        return WAITS
+    if event.reversed:
+        return REVERSED
+    return ARCHIVED if event.archived and by_variant else ""
+
+
+def _leave_out(reasons: dict[str, LeftOut], reason: str, actual: int) -> None:
+    each = reasons.setdefault(reason, LeftOut(reason))
+    each.requests += 1
+    each.actual += actual
+
+
+def _shortened(reasons: dict[str, LeftOut]) -> list[LeftOut]:
+    """The most frequent reasons, the rest as one."""
+    ranked = sorted(reasons.values(), key=lambda each: (-each.requests, each.reason))
+    rest = ranked[MOST_REASONS:]
+    if rest:
+        requests, actual = sum(each.requests for each in rest), sum(each.actual for each in rest)
+        ranked[MOST_REASONS:] = [LeftOut(OTHERS, requests, actual)]
+    return ranked

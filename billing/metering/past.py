@@ -1,0 +1,38 @@
+"""What was recorded, as far as another price for it depends on it. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+
+class PastEvent(NamedTuple):
+    """One event. Its quantities and variant stay the JSON texts that the row has, so that those alike are equal."""
+
+    day: int  # in which of the stretches that were asked for it counts
+    at: datetime  # the instant whose prices count
+    provider: str
+    model: str
+    usage: str  # JSON: meter -> quantity as decimal string
+    variant: str  # JSON
+    included: str  # JSON of its lines if some of it was included, else empty
+    amount: int  # nano-credits that it was charged
+    waits: bool  # for a price: it was not charged
+    archived: bool  # its variant is in a file
+    reversed: bool  # its charge was taken back
+
+
+class WorkTotal(NamedTuple):
+    """What one meter of a model came to for a task and an agent. `quantity` is as reported: wholes contain their parts."""
+
+    provider: str
+    model: str
+    task: str
+    agent: str
+    meter: str
+    quantity: Decimal
+    nano: int
+    requests: int  # an event counts at its first meter
+
+    @property
+    def ref(self) -> str:
+        return f"{self.provider}/{self.model}" if self.provider else self.model
