@@ -22,7 +22,7 @@ class PastEvent(NamedTuple):
 
 
 class WorkTotal(NamedTuple):
-    """What one meter of a model came to for a task and an agent. `quantity` is as reported: wholes contain their parts."""
+    """What a meter of a model came to for a task and an agent. `quantity` is as reported: wholes contain parts."""
 
     provider: str
     model: str

@@ -15,8 +15,8 @@ from billing.insights.whatif.tests.conftest import GPT, MINI, SONNET, TTS, Use
 from billing.insights.whatif.utility import Candidate, Work, cheapest, is_utility
 from billing.insights.whatif.ways import Way, ways
 from billing.metering.tests.pricing import price_appears
-from billing.pricing.tests.builders import M, NOON, model, point
 from billing.pricing.tariff import ModelPrices
+from billing.pricing.tests.builders import NOON, M, model, point
 
 
 def linked(workspace: Workspace, way: Way) -> int:

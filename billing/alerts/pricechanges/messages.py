@@ -1,0 +1,159 @@
+"""The e-mail: everything that is new for a workspace in one message, in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from accounts.models import Workspace
+from billing.alerts.pricechanges.changes import ModelChange, PriceChange
+from billing.alerts.pricechanges.impact import Impact
+from billing.credits.format import MINUS, credits_text, usd_text
+from billing.foundation.site.selectors import site
+from billing.metering.selectors.days import zone
+
+MOST_MODELS, MOST_PRICES = 40, 8
+
+
+@dataclass(frozen=True)
+class Message:
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
+class PriceRow:
+    label: str  # "Input tokens (over 200,000 tokens)"
+    before: str  # "30 credits ($0.15)"
+    after: str
+    unit: str  # "1M tokens"
+    percent: str  # "+12 %", "was free"
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    name: str
+    ref: str
+    when: str
+    to_come: bool
+    prices: list[PriceRow]
+    more: int  # prices that are not listed
+    requests: str
+    cost: str  # "993.02 credits ($4.97)", at the old prices
+    difference: str  # "119 credits ($0.60) more"; empty for none
+    prices_url: str
+    whatif_url: str
+
+
+def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *, now: datetime) -> Message:
+    """The message about `found`, rises first."""
+    rises = [each for each in found if each[0].rise]
+    drops = [each for each in found if not each[0].rise]
+    tz = zone(workspace.time_zone)
+    context = {
+        "workspace": workspace,
+        "product": site().product_name,
+        "rises": [_row(workspace, *each, tz=tz, now=now) for each in rises[:MOST_MODELS]],
+        "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[:MOST_MODELS]],
+        "left_out": max(len(rises) - MOST_MODELS, 0) + max(len(drops) - MOST_MODELS, 0),
+        "models_url": _url("overview:models", workspace),
+    }
+    return Message(
+        subject=_subject([each[0] for each in rises], [each[0] for each in drops], tz=tz, now=now),
+        text=render_to_string("alerts/email/prices.txt", context),
+        html=render_to_string("alerts/email/prices.html", context),
+    )
+
+
+def _subject(rises: Sequence[ModelChange], drops: Sequence[ModelChange], *, tz: ZoneInfo, now: datetime) -> str:
+    if rises and drops:
+        return f"Prices of {len(rises) + len(drops)} models you use change"
+    found = rises or drops
+    what = found[0].name if len(found) == 1 else f"{len(found)} models you use"
+    one = len(found) == 1
+    if drops:
+        return f"{what} {'costs' if one else 'cost'} less now"
+    days = {change.at.astimezone(tz).date() for change in rises}
+    when = ""
+    if len(days) == 1:
+        when = f" {'from' if rises[0].at > now else 'since'} {days.pop():%-d %B}"
+    return f"{what} {'costs' if one else 'cost'} more{when}"
+
+
+def _row(workspace: Workspace, change: ModelChange, impact: Impact, *, tz: ZoneInfo, now: datetime) -> ModelRow:
+    return ModelRow(
+        name=change.name,
+        ref=change.ref,
+        when=f"{change.at.astimezone(tz):%-d %B %Y, %H:%M} ({workspace.time_zone})",
+        to_come=change.at > now,
+        prices=[_price(price) for price in change.prices[:MOST_PRICES]],
+        more=max(len(change.prices) - MOST_PRICES, 0),
+        requests=f"{impact.requests:,} request{'' if impact.requests == 1 else 's'}",
+        cost=_amount(impact.before),
+        difference=_difference(impact),
+        prices_url=_url("overview:models", workspace, q=change.ref),
+        whatif_url=_url("insights:whatif", workspace, of=change.ref),
+    )
+
+
+def _price(change: PriceChange) -> PriceRow:
+    after = change.after
+    variant = after.variant_text
+    size = after.shown[0]
+    return PriceRow(
+        label=f"{after.label} ({variant})" if variant else after.label,
+        before=_shown(change.before.credits_for(size), change.before.usd_for(size)),
+        after=_shown(after.credits_for(size), after.usd_for(size)),
+        unit=after.shown_unit,
+        percent=percent_text(change.percent),
+    )
+
+
+def percent_text(percent: Decimal | None) -> str:
+    """ "+12 %", "−0.4 %", "was free": whole from ten on, else one decimal, more where that would be nothing."""
+    if percent is None:
+        return "was free"
+    size = abs(percent)
+    digits = 0 if size >= 10 or size == int(size) else 1 if size >= Decimal("0.05") else 2
+    return f"{'+' if percent > 0 else MINUS}{size:.{digits}f} %"
+
+
+def _shown(credits: Decimal, usd: Decimal) -> str:
+    number = exact_text(credits).removesuffix(".00")
+    return f"{number} {_unit(number)} (${exact_text(usd)})"
+
+
+def exact_text(amount: Decimal) -> str:
+    """A price with two decimals or, where it has more, four significant digits: "33.60", "0.168", "0.00025"."""
+    decimals = max(2, 3 - amount.adjusted()) if amount else 2
+    text = f"{amount:,.{decimals}f}"
+    while text.endswith("0") and len(text.partition(".")[2]) > 2:
+        text = text[:-1]
+    return text
+
+
+def _amount(nano: int) -> str:
+    number = credits_text(nano)
+    return f"{number} {_unit(number)} ({usd_text(nano, site().usd_per_credit)})"
+
+
+def _unit(number: str) -> str:
+    return site().credit_name if number == "1" else site().credit_name_plural
+
+
+def _difference(impact: Impact) -> str:
+    if not impact.difference:
+        return ""
+    return f"{_amount(abs(impact.difference))} {'more' if impact.difference > 0 else 'less'}"
+
+
+def _url(view: str, workspace: Workspace, **query: str) -> str:
+    path = settings.SITE_URL + reverse(view, args=[workspace.public_id])
+    return f"{path}?{urlencode(query)}" if query else path
