@@ -8,16 +8,18 @@ from typing import NamedTuple
 class PastEvent(NamedTuple):
     """One event. Its quantities and variant stay the JSON texts that the row has, so that those alike are equal."""
 
-    day: int  # in which of the stretches that were asked for it counts
+    day: int  # in which of the days that were asked for it counts; below 0: before them
+    month: int  # and in which calendar month (UTC)
     at: datetime  # the instant whose prices count
     provider: str
     model: str
     usage: str  # JSON: meter -> quantity as decimal string
     variant: str  # JSON
-    included: str  # JSON of its lines if some of it was included, else empty
+    lines: str  # JSON of those it was charged by, if some of it was included or counts towards steps; else empty
     amount: int  # nano-credits that it was charged
     waits: bool  # for a price: it was not charged
     archived: bool  # its variant is in a file
+    chosen: bool  # one of those that were asked for, and not just beside them
     reversed: bool  # its charge was taken back
 
 

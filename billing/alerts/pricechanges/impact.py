@@ -10,6 +10,7 @@ from billing.metering.selectors.past import past_events
 from billing.pricing.book import prices_of
 from billing.pricing.replay import Replay
 from billing.pricing.tariff import ModelPrices
+from billing.pricing.terms import terms_for
 
 DAY = timedelta(days=1)
 
@@ -30,18 +31,19 @@ class Impact:
 
 def impact(workspace_id: int, change: ModelChange, *, now: datetime) -> Impact:
     """The 30 days before the change, or before `now` while it is still to come. Requests that wait for a price or were
-    taken back do not count.
+    taken back do not count. Steps of tiers are climbed from the beginning of these days.
     """
     until = min(change.at, now)
     prices = prices_of([change.key])[change.key]
-    replay = Replay(prices, usd_per_credit=site().usd_per_credit, now=change.at)
+    terms, face = terms_for(workspace_id), site().usd_per_credit
+    old, new = (Replay(prices, usd_per_credit=face, now=change.at, terms=terms) for _ in range(2))
     found = Impact()
     for event in past_events(workspace_id, starts=[until - USED_WITHIN], until=until, models=[change.key]):
         if event.waits or event.reversed:
             continue
-        old, new = _instants(prices, change.at, event.at)
-        before = replay.cost(event.usage, event.variant, old, event.included)
-        after = replay.cost(event.usage, event.variant, new, event.included)
+        last, first = _instants(prices, change.at, event.at)
+        before = old.cost(event.usage, event.variant, last, event.lines, event.month)
+        after = new.cost(event.usage, event.variant, first, event.lines, event.month)
         found.requests += 1
         if not (before.problem or after.problem):
             found.before += before.nano

@@ -12,6 +12,7 @@ Key = tuple[str, str]
 WAITS = "They wait for a price and were not charged."
 REVERSED = "Their charge was taken back."
 ARCHIVED = "Their details are archived, and what this model costs depends on them."
+BESIDE = "They were not asked for."
 MOST_REASONS = 8
 OTHERS = "Other reasons"
 
@@ -24,10 +25,10 @@ class Sums:
     actual: int = 0
     replayed: int = 0
 
-    def add(self, actual: int, replayed: int) -> None:
-        self.requests += 1
-        self.actual += actual
-        self.replayed += replayed
+    def add(self, other: "Sums") -> None:
+        self.requests += other.requests
+        self.actual += other.actual
+        self.replayed += other.replayed
 
     @property
     def saved(self) -> int:
@@ -65,23 +66,35 @@ class Comparison:
 
 
 def compare(events: Iterable[PastEvent], replay: Replay, *, days: int) -> Comparison:
-    """What `events` were charged beside what they would have been at the prices of `replay`."""
+    """What the chosen `events` were charged beside what they would have been at the prices of `replay`. Others are
+    there only because prices may depend on what a month counts.
+    """
     found = Comparison(Sums(), {}, [Sums() for _ in range(days)])
+    cells: dict[tuple[Key, int], Sums] = {}
     reasons: dict[str, LeftOut] = {}
     by_variant = bool(replay.prices.variant_values)
     for event in events:
-        problem = _incomparable(event, by_variant)
-        cost = None if problem else replay.cost(event.usage, event.variant, event.at, event.included)
+        problem = _incomparable(event, by_variant) if event.chosen else BESIDE
+        cost = None if problem else replay.cost(event.usage, event.variant, event.at, event.lines, event.month)
         if cost is None or cost.problem:
-            _leave_out(reasons, cost.problem if cost else problem, event.amount)
+            if replay.counting and not (event.waits or event.reversed):
+                replay.pass_by(event.usage, event.lines, event.month)
+            if event.chosen and event.day >= 0:
+                _leave_out(reasons, cost.problem if cost else problem, event.amount)
+            continue
+        if event.day < 0:
             continue
         found.later += cost.later
-        key = event.provider, event.model
-        sums = found.models.get(key)
+        cell = (event.provider, event.model), event.day
+        sums = cells.get(cell)
         if sums is None:
-            sums = found.models[key] = Sums()
-        for each in (found.total, sums, found.days[event.day]):
-            each.add(event.amount, cost.nano)
+            sums = cells[cell] = Sums()
+        sums.requests += 1
+        sums.actual += event.amount
+        sums.replayed += cost.nano
+    for (key, day), sums in cells.items():
+        for each in (found.total, found.models.setdefault(key, Sums()), found.days[day]):
+            each.add(sums)
     found.left_out = _shortened(reasons)
     return found
 

@@ -1,6 +1,5 @@
 """Past usage on another plan: what is included, the month's credits and the plan's price, month by month. Pure."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
@@ -9,7 +8,8 @@ from fractions import Fraction
 from billing.credits.units import NANO, AmountOutOfRange
 from billing.insights.whatif.compare import REVERSED, WAITS, LeftOut
 from billing.metering.past import PastEvent
-from billing.pricing.replay import Replay, quantities
+from billing.pricing.rating import NO_ALLOWANCES
+from billing.pricing.replay import Replay, quantities, variant_of, was_included
 from billing.pricing.tariff import EXACT
 
 SMALLEST = Decimal("1e-9")
@@ -25,6 +25,7 @@ class Offer:
     credits: int = 0  # nano-credits a month
     rollover_months: int = 0
     allowances: Mapping[str, Decimal] = field(default_factory=dict)  # meter -> quantity a month
+    as_charged: bool = True  # its prices are those that were charged
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,17 @@ class PlanComparison:
     fixed: int  # requests that count as they were charged, whatever the plan includes
 
 
+ReplayFor = Callable[[str, str], Replay | None]
+
+
 class _Open:
     """A plan while usage goes through it."""
 
-    def __init__(self, offer: Offer, months: Sequence[Month], days: int, usd_per_credit: Decimal) -> None:
+    def __init__(
+        self, offer: Offer, prices: ReplayFor, months: Sequence[Month], days: int, usd_per_credit: Decimal
+    ) -> None:
+        self.replay_for = prices
+        self.as_charged = offer.as_charged
         self.left = [{meter: _part(of, month) for meter, of in offer.allowances.items()} for month in months]
         bills = [
             MonthBill(month, month.share * Fraction(offer.price_usd), given=month.part(offer.credits))
@@ -131,77 +139,79 @@ class _Open:
         ]
         self.bill = Bill(offer, bills, [0] * days, usd_per_credit)
 
-    def add(self, day: int, month: int, listed: int, used: int) -> None:
-        bill = self.bill.months[month]
-        bill.requests += 1
-        bill.listed += listed
-        bill.used += used
-        self.bill.days[day] += used
+    def go_through(self, event: PastEvent, month: int | None) -> bool:
+        """Charge one event; False: it counted as it was charged, because nothing else can be known. Without a `month`
+        it is one of before, and only counted.
+        """
+        replay = None if event.archived else self.replay_for(event.provider, event.model)
+        costs = None if replay is None else self._costs(event, replay, {} if month is None else self.left[month])
+        if costs is None and replay is not None and replay.counting:
+            replay.pass_by(event.usage, event.lines, event.month)
+        if month is not None:
+            listed, used = costs or (event.amount, event.amount)
+            bill = self.bill.months[month]
+            bill.requests += 1
+            bill.listed += listed
+            bill.used += used
+            self.bill.days[event.day] += used
+        return costs is not None
+
+    def _costs(self, event: PastEvent, replay: Replay, left: dict[str, Decimal]) -> tuple[int, int] | None:
+        """What the event costs if nothing is included, and what it costs after what is left of the allowances, which it
+        uses up; None where that cannot be known.
+        """
+        if replay.meters.isdisjoint(left):
+            left = {}
+        as_charged = self.as_charged and not was_included(event.lines)
+        if as_charged and not left and not replay.counting:
+            return event.amount, event.amount
+        usage, variant = quantities(event.usage), variant_of(event.variant)
+        try:
+            plain = replay.rating(usage, variant, event.at, NO_ALLOWANCES, event.month)
+            rating = replay.rating(usage, variant, event.at, left, event.month) if left else plain
+        except AmountOutOfRange:
+            return None
+        if plain.problem:
+            return None
+        for line in rating.lines:
+            if line.from_allowance:
+                left[line.meter] -= line.from_allowance
+                if not left[line.meter]:
+                    del left[line.meter]
+        replay.count(usage, rating, event.month)
+        return (event.amount if as_charged else plain.nano), rating.nano
 
 
 def replay_plans(
     events: Iterable[PastEvent],
-    offers: Sequence[Offer],
+    offers: Sequence[tuple[Offer, ReplayFor]],
     *,
     months: Sequence[Month],
     month_of: Sequence[int],
-    replay_for: Callable[[str, str], Replay | None],
     usd_per_credit: Decimal,
 ) -> PlanComparison:
-    """What each offer would have cost, had it been in force all the time.
+    """What each offer would have cost, had it been in force all the time. With it come the prices of (provider, model)
+    under it.
 
-    `month_of` tells which of `months` each day is in, `replay_for` the prices of (provider, model). Every event stays
-    at the price that it had; what a plan includes of a month is used up in the order of the events.
+    `month_of` tells which of `months` each day is in. Every event stays at the price of its own time; what a plan
+    includes of a month is used up in the order of the events.
     """
-    opened = [_Open(offer, months, len(month_of), usd_per_credit) for offer in offers]
+    opened = [_Open(offer, prices, months, len(month_of), usd_per_credit) for offer, prices in offers]
     waiting, given_back, fixed = LeftOut(WAITS), LeftOut(REVERSED), 0
     for event in events:
+        inside = event.day >= 0
         if event.waits or event.reversed:
             out = waiting if event.waits else given_back
-            out.requests += 1
-            out.actual += event.amount
+            out.requests += inside
+            out.actual += event.amount if inside else 0
             continue
-        month = month_of[event.day]
-        replay = None if event.archived else replay_for(event.provider, event.model)
-        listed = _listed(event, replay)
-        fixed += listed is None
-        for each in opened:
-            if listed is None or replay is None:
-                each.add(event.day, month, event.amount, event.amount)
-            else:
-                each.add(event.day, month, listed, _used(event, replay, each.left[month], listed))
+        month = month_of[event.day] if inside else None
+        known = [each.go_through(event, month) for each in opened]
+        fixed += inside and not all(known)
     for each in opened:
         _pay(each.bill.months, each.bill.offer.rollover_months)
     left_out = [out for out in (waiting, given_back) if out.requests]
     return PlanComparison([each.bill for each in opened], left_out, fixed)
-
-
-def _listed(event: PastEvent, replay: Replay | None) -> int | None:
-    """What the event costs if nothing is included; None where that cannot be known."""
-    if replay is None:
-        return None
-    if not event.included:
-        return event.amount
-    cost = replay.cost(event.usage, event.variant, event.at)
-    return None if cost.problem or cost.later else cost.nano
-
-
-def _used(event: PastEvent, replay: Replay, left: dict[str, Decimal], listed: int) -> int:
-    """What the event costs after what is left of the allowances, which it uses up."""
-    if not left:
-        return listed
-    try:
-        rating = replay.rating(quantities(event.usage), json.loads(event.variant), event.at, left)
-    except AmountOutOfRange:
-        return listed
-    if rating.problem:
-        return listed
-    for line in rating.lines:
-        if line.from_allowance:
-            left[line.meter] -= line.from_allowance
-            if not left[line.meter]:
-                del left[line.meter]
-    return rating.nano
 
 
 def _pay(months: Sequence[MonthBill], rollover: int) -> None:

@@ -20,8 +20,9 @@ from billing.plans.models import PlanVersion
 from billing.plans.selectors import newest_version, plans_on_offer, subscribed_version
 from billing.pricing.book import PLATFORM, prices_for
 from billing.pricing.models import CatalogModel
-from billing.pricing.replay import Replay
+from billing.pricing.replay import Counts, Replay
 from billing.pricing.tariff import ModelPrices
+from billing.pricing.terms import Terms, terms_for
 
 # A page is not the place for more; fewer days, or one model, are.
 MOST_REQUESTS = 1_000_000
@@ -89,11 +90,17 @@ def _on_model(workspace: Workspace, asked: Question) -> Answer:
     if asked.cached:
         writes = prices.in_force(WRITTEN, now) is not None
         change = cached_to(asked.cached, writes=writes)
-    found = compare(
-        past_events(workspace.pk, starts=days.starts, until=days.until, models=keys, where=asked.where),
-        Replay(prices, usd_per_credit=site().usd_per_credit, now=now, change=change),
-        days=len(days.starts),
+    terms, face = terms_for(workspace.pk), site().usd_per_credit
+    replay = Replay(prices, usd_per_credit=face, now=now, terms=terms, change=change)
+    events = past_events(
+        workspace.pk,
+        starts=days.starts,
+        until=days.until,
+        models=keys,
+        where=asked.where,
+        counting=replay.counting,
     )
+    found = compare(events, replay, days=len(days.starts))
     return Answer(
         asked, days, site().usd_per_credit, prices.ref, modality="" if asked.of else prices.modality, models=found
     )
@@ -129,32 +136,45 @@ def _on_plan(workspace: Workspace, asked: Question) -> Answer:
         raise NotAnswered(f"More than {MOST_REQUESTS:,} requests are too many for this page. Choose fewer days.")
     months, month_of = calendar_months(days.dates)
     current = subscribed_version(workspace.pk)
+    own = terms_for(workspace.pk)
     found = replay_plans(
-        past_events(workspace.pk, starts=days.starts, until=days.until),
-        [offer_of(current), offer_of(version)],
+        past_events(workspace.pk, starts=days.starts, until=days.until, counting=_may_count(own)),
+        [(offer_of(current), _Replays(own, now).get), (offer_of(version), _Replays(own, now).get)],
         months=months,
         month_of=month_of,
-        replay_for=_Replays(now).get,
         usd_per_credit=site().usd_per_credit,
     )
     name = current.plan.name if current else ""
     return Answer(asked, days, site().usd_per_credit, version.plan.name, name, plans=found)
 
 
-class _Replays:
-    """The prices of every model that comes along."""
+def _may_count(*each: Terms) -> bool:
+    """Whether prices may depend on what a month counts."""
+    platform = prices_for("")
+    return any(terms.schedules for terms in each) or (platform is not None and bool(platform.aggregated))
 
-    def __init__(self, now: datetime) -> None:
+
+class _Replays:
+    """The prices of every model that comes along, under the same terms and counts."""
+
+    def __init__(self, terms: Terms, now: datetime) -> None:
+        self._terms = terms
         self._now = now
+        self._counts = Counts()
         self._known: dict[tuple[str, str], Replay | None] = {}
 
     def get(self, provider: str, model: str) -> Replay | None:
         key = provider, model
         if key not in self._known:
-            prices = prices_for(f"{provider}/{model}" if model else "")
-            known = Replay(prices, usd_per_credit=site().usd_per_credit, now=self._now) if prices else None
-            self._known[key] = known
+            self._known[key] = self._made(f"{provider}/{model}" if model else "")
         return self._known[key]
+
+    def _made(self, ref: str) -> Replay | None:
+        prices = prices_for(ref)
+        if prices is None:
+            return None
+        face = site().usd_per_credit
+        return Replay(prices, usd_per_credit=face, now=self._now, terms=self._terms, counts=self._counts)
 
 
 def offer_of(version: PlanVersion | None) -> Offer:

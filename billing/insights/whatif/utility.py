@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from billing.insights.whatif.caching import CACHED, INPUT, WRITES
 from billing.metering.past import WorkTotal
+from billing.pricing.agreed import NO_TERMS, Terms
 from billing.pricing.rating import rate
 from billing.pricing.tariff import ModelPrices
 
@@ -85,19 +86,19 @@ def is_utility(work: Work) -> bool:
     return any(word in label for word in WORDS) or work.average_output <= SHORT_ANSWER
 
 
-def cheapest(work: Work, candidates: Sequence[Candidate], *, at: datetime) -> Candidate | None:
+def cheapest(work: Work, candidates: Sequence[Candidate], *, at: datetime, terms: Terms = NO_TERMS) -> Candidate | None:
     """The candidate for which an average request of this work costs least: one the workspace uses already if any of
     those is cheaper than the present model, else one of the same provider. None: nothing is cheaper.
     """
     usage = work.typical()
     present = next((each for each in candidates if each.prices.ref == work.ref), None)
-    limit = _cost(present.prices, usage, at) if present else None
+    limit = _cost(present.prices, usage, at, terms) if present else None
     if limit is None:
         return None
     cheaper = [
         (cost, each.prices.ref, each)
         for each in candidates
-        if _fits(each, work) and (cost := _cost(each.prices, usage, at)) is not None and cost < limit
+        if _fits(each, work) and (cost := _cost(each.prices, usage, at, terms)) is not None and cost < limit
     ]
     for group in (
         [each for each in cheaper if each[2].used],
@@ -125,7 +126,7 @@ def _fits(candidate: Candidate, work: Work) -> bool:
     return candidate.prices.ref != work.ref and (room is None or room >= CONTEXT_ROOM * work.average_input)
 
 
-def _cost(prices: ModelPrices, usage: Mapping[str, Decimal], at: datetime) -> Decimal | None:
+def _cost(prices: ModelPrices, usage: Mapping[str, Decimal], at: datetime, terms: Terms) -> Decimal | None:
     """USD of a request; None where it has no price, or a price of nothing."""
-    rating = rate(prices, usage=usage, variant={}, at=at, usd_per_credit=Decimal(1))
+    rating = rate(prices, usage=usage, variant={}, at=at, usd_per_credit=Decimal(1), terms=terms)
     return None if rating.problem or not rating.usd else rating.usd

@@ -18,6 +18,7 @@ from billing.insights.whatif.utility import LEAST_REQUESTS, Candidate, Work, che
 from billing.metering.selectors.past import work_totals
 from billing.pricing.book import prices_for, prices_of
 from billing.pricing.models import CatalogModel
+from billing.pricing.terms import Terms, terms_for
 
 SHOWN = 5  # the dearest works are looked at
 ASSUMED = 50  # percent of cached input where the workspace has no better example
@@ -72,9 +73,10 @@ def ways(workspace: Workspace, *, count: int, share: int | None) -> Ways:
     itself, or half where it has no example.
     """
     days = span(workspace, count)
+    terms = terms_for(workspace.pk)
     rows = work_totals(workspace.pk, since=days.since, until=days.until)
     of_text = [row for row in rows if (prices := prices_for(row.ref)) is not None and prices.modality == TEXT]
-    cacheable = [work for work in works(of_text, by_agent=True) if _can_cache(work, days.until)]
+    cacheable = [work for work in works(of_text, by_agent=True) if _can_cache(work, days.until, terms)]
     best = max(cacheable, key=lambda work: work.cached_percent, default=None)
     example = min(int(best.cached_percent), MOST_CACHED) if best else 0
     assumed = share if share is not None else example if example >= GOOD_EXAMPLE else ASSUMED
@@ -91,12 +93,13 @@ def ways(workspace: Workspace, *, count: int, share: int | None) -> Ways:
     )
 
 
-def _can_cache(work: Work, now: datetime) -> bool:
+def _can_cache(work: Work, now: datetime, terms: Terms) -> bool:
     """Whether caching is cheaper for this model, and its inputs are large and many enough."""
     prices = prices_for(work.ref)
     if prices is None or work.requests < LEAST_REQUESTS or work.average_input < LEAST_INPUT:
         return False
-    cached, fresh = prices.in_force(CACHED, now), prices.in_force(INPUT, now)
+    lines = terms.tariff(prices, at=now, variant={}).lines
+    cached, fresh = lines.get(CACHED), lines.get(INPUT)
     return cached is not None and fresh is not None and cached.usd(Decimal(1)) < fresh.usd(Decimal(1))
 
 
@@ -116,7 +119,7 @@ def _cached(workspace: Workspace, work: Work, count: int, share: int) -> Way:
 def _cheaper(workspace: Workspace, found: Sequence[Work], used: set[Key], count: int, now: datetime) -> Iterable[Way]:
     candidates = _candidates({work.provider for work in found}, used) if found else []
     for work in found:
-        candidate = cheapest(work, candidates, at=now)
+        candidate = cheapest(work, candidates, at=now, terms=terms_for(workspace.pk))
         if candidate is not None:
             ref = candidate.prices.ref
             asked = Question(days=count, of=work.ref, model=ref, task=work.task)

@@ -3,7 +3,7 @@ own: a reader keeps no snapshot open, so it never keeps old rows alive for write
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -12,22 +12,25 @@ from django.db.models import Sum
 from billing.metering.models import EventReversal, HourUsage
 from billing.metering.past import PastEvent, WorkTotal
 from billing.metering.rated import CLOCK_SKEW
+from billing.metering.selectors.days import months as months_between
 from billing.metering.selectors.totals import floor_hour
 
 CHUNK = 5_000  # rows of a statement: some 30 ms
 
 # Along an index each (compare selectors.events.booked_events).
 _ROWS = """
-SELECT id, {place}, width_bucket(booked_at, %(starts)s::timestamptz[]) - 1, LEAST(occurred_at, recorded_at), provider,
-    model, usage::text, variant::text,
-    CASE WHEN jsonb_path_exists(lines, '$[*].from_allowance ? (@ != "0")') THEN lines::text ELSE '' END,
-    amount, problem <> '', archive_id IS NOT NULL
+SELECT id, {place}, width_bucket(booked_at, %(starts)s::timestamptz[]) - 1,
+    width_bucket(booked_at, %(months)s::timestamptz[]), LEAST(occurred_at, recorded_at), provider, model,
+    usage::text, variant::text,
+    CASE WHEN jsonb_path_exists(lines, '$[*] ? (@.from_allowance != "0" || exists(@.counter))')
+        THEN lines::text ELSE '' END,
+    amount, problem <> '', archive_id IS NOT NULL, {chosen}
 FROM metering_usageevent
 WHERE workspace_id = %(workspace)s AND {late} AND booked_at >= %(since)s AND booked_at < %(until)s
     AND {place} >= %(since)s AND {place} < %(latest)s AND ({place}, id) > (%(place)s, %(id)s){narrowed}
 ORDER BY {place}, id LIMIT %(limit)s
 """
-_MODELS = " AND (provider, model) IN (SELECT * FROM unnest(%(providers)s::text[], %(models)s::text[]))"
+_MODELS = "(provider, model) IN (SELECT * FROM unnest(%(providers)s::text[], %(models)s::text[]))"
 
 
 def past_events(
@@ -37,24 +40,41 @@ def past_events(
     until: datetime,
     models: Sequence[tuple[str, str]] | None = None,
     where: Mapping[str, str] | None = None,
+    counting: bool = False,
 ) -> Iterator[PastEvent]:
     """The events that count from the first of `starts` to before `until`, oldest first, those that came late last:
     the ones whose amounts the hourly totals have there. `PastEvent.day` is the stretch that begins at one of `starts`.
 
-    `models` are (provider, model) as events have them; `where` may name task and agent.
+    `models` are (provider, model) as events have them; `where` may name task and agent. `counting`: from the beginning
+    of the first month on, and the others beside those that were asked for, because prices may depend on all of them.
     """
     given_back = set(EventReversal.objects.filter(workspace_id=workspace_id).values_list("event_id", flat=True))
-    narrowed = _MODELS if models is not None else ""
-    bounds: dict[str, Any] = {"workspace": workspace_id, "starts": list(starts), "since": starts[0], "until": until}
+    months = _months(starts[0], until)
+    since = months[0] if counting else starts[0]
+    bounds: dict[str, Any] = {"workspace": workspace_id, "starts": list(starts), "months": months, "since": since}
+    asked = []
     if models is not None:
+        asked.append(_MODELS)
         bounds |= {"providers": [key[0] for key in models], "models": [key[1] for key in models]}
     for name in ("task", "agent"):
         if where and name in where:
-            narrowed += f" AND {name} = %({name})s"
+            asked.append(f"{name} = %({name})s")
             bounds[name] = where[name]
+    chosen = " AND ".join(asked) or "true"
     for place, late, latest in (("occurred_at", "NOT late", until + CLOCK_SKEW), ("booked_at", "late", until)):
-        query = _ROWS.format(place=place, late=late, narrowed=narrowed)
-        yield from _portions(query, bounds | {"latest": latest, "limit": CHUNK}, given_back)
+        query = _ROWS.format(
+            place=place,
+            late=late,
+            chosen=chosen if counting else "true",
+            narrowed="" if counting or not asked else f" AND {chosen}",
+        )
+        yield from _portions(query, bounds | {"until": until, "latest": latest, "limit": CHUNK}, given_back)
+
+
+def _months(since: datetime, until: datetime) -> list[datetime]:
+    """The beginnings of the months (UTC) from that of `since` to that of `until`."""
+    first, last = (at.astimezone(UTC).date() for at in (since, until))
+    return [datetime(month.year, month.month, 1, tzinfo=UTC) for month in months_between(first, last)]
 
 
 def _portions(query: str, bounds: dict[str, Any], given_back: set[int]) -> Iterator[PastEvent]:

@@ -25,7 +25,7 @@ CHARACTER = 8_000_000  # nano-credits
 def past(characters: int, *, day: int = 0, **fields: object) -> PastEvent:
     usage = f'{{"input_characters": "{characters}"}}'
     values = {"amount": characters * CHARACTER, "waits": False, "archived": False, "reversed": False} | fields
-    return PastEvent(day, NOON, "acme", "m1", usage, "{}", "", **values)  # type: ignore[arg-type]
+    return PastEvent(day, 3, NOON, "acme", "m1", usage, "{}", "", chosen=True, **values)  # type: ignore[arg-type]
 
 
 def speech(_provider: str, _name: str) -> Replay:
@@ -41,10 +41,9 @@ def bills(
 ) -> PlanComparison:
     return replay_plans(
         events,
-        offers,
+        [(offer, speech) for offer in offers],
         months=list((months or {0: WHOLE}).values()),
         month_of=month_of or [0] * 31,
-        replay_for=speech,
         usd_per_credit=CREDIT,
     )
 
