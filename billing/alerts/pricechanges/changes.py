@@ -72,6 +72,26 @@ def differences(before: Sequence[Price], after: Sequence[Price]) -> tuple[PriceC
     return tuple(change for change in found if _is_news(change))
 
 
+def with_steps(prices: Iterable[Price]) -> list[Price]:
+    """`prices` with the steps of their tiers as variants of their own."""
+    found = []
+    for price in prices:
+        found.append(price)
+        found += [
+            replace(
+                price,
+                variant={**price.variant, "from": f"from {step.start.normalize():,f} a month"},
+                price_usd=step.price_usd,
+                per=step.per,
+                credits=step.credits,
+                tiers=(),
+            )
+            for step in price.tiers
+            if step.start
+        ]
+    return found
+
+
 def _is_news(change: PriceChange) -> bool:
     before, after = _each(change.before), _each(change.after)
     return before != after and abs(after - before) >= LEAST * max(before, Decimal(0))

@@ -12,10 +12,13 @@ from billing.alerts.models import PriceNotice, PriceWatch
 from billing.alerts.pricechanges import jobs
 from billing.alerts.pricechanges.finding import announced
 from billing.alerts.pricechanges.tests.conftest import DAY, GPT, HOUR, MINI, NOW, Told, reprice, use
+from billing.credits import clock
 from billing.foundation.cache import clear_all
 from billing.foundation.outbox.models import OutboxMessage
 from billing.metering.models import UsageEvent
 from billing.metering.reverse import usage_reverse
+from billing.pricing.agreed import Scope, Step
+from billing.pricing.agreements import override_add, schedule_add
 from billing.pricing.models import Markup
 from billing.pricing.services import changed
 
@@ -116,6 +119,43 @@ def test_a_markup_to_come_is_a_change_of_price(shop: Workspace, told: Told) -> N
     assert told(NOW + HOUR) == []  # a drop
     (message,) = told(NOW + 2 * DAY)
     assert "36 credits ($0.18) → 33 credits ($0.165) per 1M tokens, −8.3 %" in message.text
+
+
+def test_a_price_of_its_own_is_not_touched_by_the_list(shop: Workspace, told: Told) -> None:
+    use(shop)
+    with clock.at(NOW - 2 * DAY):
+        override_add(workspace=shop, scope=Scope("openai", "gpt-4o-mini", "input_tokens"), by="staff",
+                     price=Decimal("0.1"), per=1_000_000)  # fmt: skip
+    reprice(MINI, "input_tokens", "0.3", at=NOW + DAY)
+    assert told() == []
+
+
+def test_what_a_workspace_agreed_on_changes_its_prices_alone(shop: Workspace, told: Told, alice: User) -> None:
+    other = Workspace.objects.create(name="Other")
+    Membership.objects.create(workspace=other, user=alice, role=Role.OWNER)
+    use(shop)
+    use(other)
+    scope = Scope("openai", "gpt-4o-mini")
+    override_add(workspace=shop, scope=scope, by="staff", percent=Decimal(30), effective_from=NOW + DAY)
+    (message,) = told()
+    assert message.workspace == shop
+    assert message.text.count("+30 %") == 3 + 2  # input, cached, output; two of them in batches, too
+    override_add(workspace=shop, scope=scope, by="staff", percent=Decimal(10), effective_from=NOW + 2 * DAY)
+    assert told(NOW + DAY) == []
+    (message,) = told(NOW + 2 * DAY)
+    assert "−15 %" in message.text
+
+
+def test_steps_by_the_months_quantity_are_prices_too(shop: Workspace, told: Told) -> None:
+    use(shop, input_tokens=3_000_000)
+    scope = Scope("openai", "gpt-4o-mini", "input_tokens")
+    steps = (Step(Decimal(1_000_000), off=Decimal(50)),)
+    schedule_add(scope=scope, mode="graduated", steps=steps, by="staff", effective_from=NOW + DAY)
+    assert told() == []
+    (message,) = told(NOW + DAY)
+    text = " ".join(message.text.split())
+    assert "Input tokens (from 1,000,000 a month): 30 credits ($0.15) → 15 credits ($0.075) per 1M tokens" in text
+    assert "at the new ones 30 credits ($0.15) less" in text  # two of three million for half
 
 
 def test_who_is_told(shop: Workspace, told: Told, bob: User, charlie: User) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.credits.units import NANO
 from billing.foundation.site.services import site_update
 from billing.insights.whatif.asked import Question
 from billing.insights.whatif.compare import ARCHIVED, REVERSED, WAITS, Comparison
@@ -19,6 +20,8 @@ from billing.metering.record import usage_record
 from billing.metering.reverse import usage_reverse
 from billing.metering.tests.pricing import price_appears
 from billing.metering.validate import parse_event
+from billing.pricing.agreed import Scope, Step
+from billing.pricing.agreements import override_add, schedule_add
 from billing.pricing.book import prices_for
 from billing.pricing.models import Markup, PriceLine
 from billing.pricing.rating import rate
@@ -191,3 +194,30 @@ def test_an_operators_own_model_can_be_the_target(shop: Workspace, use: Use) -> 
     with clock.at(NOW - timedelta(days=3)):
         price_appears("acme/brain")
     assert on(shop, "acme/brain").total.replayed == 200 * 10**9
+
+
+def test_what_the_workspace_agreed_on_counts(shop: Workspace, use: Use) -> None:
+    use(GPT, ago=1, input_tokens=1_000_000)
+    scope = Scope("openai", "gpt-4o-mini", "input_tokens")
+    with clock.at(NOW - timedelta(days=9)):
+        override_add(workspace=shop, scope=scope, by="staff", price=Decimal("0.05"), per=1_000_000)
+    assert on(shop, MINI).total.replayed == 10 * NANO
+
+
+def test_steps_are_climbed_from_the_first_of_the_month(shop: Workspace, use: Use) -> None:
+    """A million tokens a month at the full price, the rest for half: 30 credits and 15."""
+    with clock.at(NOW - timedelta(days=60)):
+        schedule_add(
+            scope=Scope("openai", "gpt-4o-mini", "input_tokens"),
+            mode="graduated",
+            steps=[Step(Decimal(1_000_000), off=Decimal(50))],
+            by="staff",
+        )
+    use(GPT, ago=37, input_tokens=700_000)  # 1 February, before the 30 days
+    use(TTS, ago=36, input_characters=10)
+    use(GPT, ago=20, input_tokens=700_000)
+    use(GPT, ago=1, input_tokens=1_200_000)
+    found = on(shop, MINI)
+    assert found.total.requests == 2
+    assert [sums.replayed for sums in found.days if sums.requests] == [15 * NANO, 33 * NANO]
+    assert on(shop, MINI, days=90).total.replayed == (21 + 15 + 33) * NANO
