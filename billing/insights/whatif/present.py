@@ -92,7 +92,8 @@ def _rows(found: Answer) -> Iterator[list[str | int]]:
 
 def _amounts(before: int, after: int, found: Answer) -> list[str]:
     saved = credits(before - after)
-    return [f"{credits(before):f}", f"{credits(after):f}", f"{saved:f}", f"{saved * found.usd_per_credit:f}"]
+    usd = EXACT.multiply(saved, found.usd_per_credit)
+    return [f"{amount.normalize(EXACT):f}" for amount in (credits(before), credits(after), saved, usd)]
 
 
 def titled(asked: Question, found: Answer) -> str:
