@@ -47,6 +47,14 @@ def best_of(runs: int, ask: Callable[[], T], *, meter: Callable[[], float] = tim
     return min(times), found
 
 
+def crowded() -> float:
+    """How much longer than its own work takes a thread needs here just now: 1 on a machine that does nothing else."""
+    began, worked = time.perf_counter(), time.thread_time()
+    while time.thread_time() - worked < 0.2:
+        pass
+    return max(1.0, (time.perf_counter() - began) / (time.thread_time() - worked))
+
+
 def replayed(
     workspace: Workspace, events: int, seconds: float, *, meter: Callable[[], float] = time.perf_counter
 ) -> Comparison:
@@ -80,11 +88,11 @@ def test_twenty_thousand_requests(db: None) -> None:
 @pytest.mark.slow
 def test_two_hundred_thousand_requests(db: None) -> None:
     workspace = seeded(200_000)
-    replayed(workspace, 200_000, 5.0)
+    replayed(workspace, 200_000, 5.0 * crowded())
     took, on_plan = best_of(3, lambda: answer(workspace, Question(on="plan", plan="pro")).plans)
     assert on_plan is not None
     assert on_plan.bills[0].requests == 200_000
-    assert took < 5.0, f"{took:.2f} s"
+    assert took < 5.0 * crowded(), f"{took:.2f} s"
     took, found = best_of(3, lambda: ways(workspace, count=30, share=None))
     assert found.share == 50
-    assert took < 10.0, f"{took:.2f} s"
+    assert took < 10.0 * crowded(), f"{took:.2f} s"
