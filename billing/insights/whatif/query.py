@@ -14,6 +14,7 @@ from billing.insights.whatif.asked import Choices, Question, Span, span
 from billing.insights.whatif.caching import WRITTEN, cached_to
 from billing.insights.whatif.compare import Comparison, compare
 from billing.insights.whatif.plans import Month, Offer, PlanComparison, replay_plans
+from billing.insights.whatif.terms import has_of_plan, takes_off, terms_on
 from billing.metering.selectors.breakdown import BreakdownRow, breakdown
 from billing.metering.selectors.past import past_events
 from billing.plans.models import PlanVersion
@@ -137,9 +138,12 @@ def _on_plan(workspace: Workspace, asked: Question) -> Answer:
     months, month_of = calendar_months(days.dates)
     current = subscribed_version(workspace.pk)
     own = terms_for(workspace.pk)
+    anew = has_of_plan(own) or takes_off(current) or takes_off(version)
+    terms = [terms_on(each, own) if anew else own for each in (current, version)]
+    offers = [offer_of(each, as_charged=not anew) for each in (current, version)]
     found = replay_plans(
-        past_events(workspace.pk, starts=days.starts, until=days.until, counting=_may_count(own)),
-        [(offer_of(current), _Replays(own, now).get), (offer_of(version), _Replays(own, now).get)],
+        past_events(workspace.pk, starts=days.starts, until=days.until, counting=_may_count(own, *terms)),
+        [(offer, _Replays(each, now).get) for offer, each in zip(offers, terms, strict=True)],
         months=months,
         month_of=month_of,
         usd_per_credit=site().usd_per_credit,
@@ -177,9 +181,9 @@ class _Replays:
         return Replay(prices, usd_per_credit=face, now=self._now, terms=self._terms, counts=self._counts)
 
 
-def offer_of(version: PlanVersion | None) -> Offer:
+def offer_of(version: PlanVersion | None, *, as_charged: bool = True) -> Offer:
     if version is None:
-        return Offer("", "No plan")
+        return Offer("", "No plan", as_charged=as_charged)
     return Offer(
         key=version.plan.key,
         name=version.plan.name,
@@ -187,6 +191,7 @@ def offer_of(version: PlanVersion | None) -> Offer:
         credits=version.monthly_credits,
         rollover_months=version.rollover_months,
         allowances={meter: Decimal(included) for meter, included in version.allowances.items()},
+        as_charged=as_charged,
     )
 
 

@@ -221,3 +221,21 @@ def test_steps_are_climbed_from_the_first_of_the_month(shop: Workspace, use: Use
     assert found.total.requests == 2
     assert [sums.replayed for sums in found.days if sums.requests] == [15 * NANO, 33 * NANO]
     assert on(shop, MINI, days=90).total.replayed == (21 + 15 + 33) * NANO
+
+
+def test_on_the_same_model_it_costs_what_it_cost_with_steps_too(shop: Workspace, use: Use) -> None:
+    """Graduated steps that another model's usage climbs as well, and a price of its own."""
+    scope = Scope("openai", "", "input_tokens")
+    with clock.at(NOW - timedelta(days=60)):
+        schedule_add(scope=scope, mode="graduated", steps=[Step(Decimal(1_000_000), off=Decimal(50))], by="staff")
+        own = Scope("openai", "gpt-4o", "output_tokens")
+        override_add(workspace=shop, scope=own, by="staff", price=Decimal(7), per=1_000_000)
+    use(MINI, ago=38, input_tokens=300_000)  # 31 January
+    use(MINI, ago=37, input_tokens=300_000)
+    for ago in (30.2, 20, 19, 8, 1):
+        use(GPT, ago=ago, input_tokens=400_001, output_tokens=333)
+        use(MINI, ago=ago - 0.1, input_tokens=300_003)
+    found = on(shop, GPT, of=GPT)
+    assert found.total.requests == 4
+    assert found.total.saved == 0
+    assert on(shop, MINI, of=MINI).total.saved == 0

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from billing.credits.units import NANO
 from billing.insights.whatif.asked import Question
 from billing.insights.whatif.plans import Month, Offer, PlanComparison, replay_plans
 from billing.insights.whatif.query import answer, calendar_months
-from billing.insights.whatif.tests.conftest import GPT, TTS, Use
+from billing.insights.whatif.tests.conftest import GPT, NOW, TTS, Use
 from billing.metering.past import PastEvent
+from billing.plans.models import PlanVersion
 from billing.pricing.replay import Replay
 from billing.pricing.tests.builders import CREDIT, NOON, model, point
 
@@ -156,3 +158,38 @@ def test_what_was_included_and_what_was_not_are_told_apart(on_free: Workspace, u
     assert charged == 1_800 * CHARACTER  # 1,000 of March were included
     assert march.listed == 2_800 * CHARACTER
     assert march.used == march.listed - int(Decimal(1_000) * 10 / 31 * CHARACTER)
+
+
+def version_with(plan: str, **terms: Any) -> None:
+    """A new version of a plan that takes something off."""
+    old = PlanVersion.objects.filter(plan__key=plan).latest("number")
+    old.pk, old.number, old.published_at = None, old.number + 1, NOW - timedelta(days=200)
+    for name, value in {"allowances": {}, "monthly_price_cents": 0, **terms}.items():
+        setattr(old, name, value)
+    old.save(force_insert=True)
+
+
+def test_what_a_plan_takes_off(on_free: Workspace, use: Use) -> None:
+    use(GPT, ago=2, input_tokens=1_000_000)
+    use(TTS, ago=2, input_characters=10_000)
+    version_with("pro", discounts=[{"percent": "10"}, {"percent": "50", "provider": "openai", "model": "gpt-4o"}])
+    found = answer(on_free, Question(on="plan", plan="pro")).plans
+    assert found is not None
+    free, pro = found.bills
+    assert free.listed == 500 * NANO + 10_000 * CHARACTER
+    assert pro.used == 250 * NANO + 9_000 * CHARACTER
+    assert pro.included == 0
+
+
+def test_steps_of_a_plan_are_climbed_month_by_month(on_free: Workspace, use: Use) -> None:
+    steps = [{"from": "1000000", "off": "50"}]
+    version_with("pro", tiers=[{"meter": "input_tokens", "mode": "graduated", "steps": steps}])
+    use(GPT, ago=37, input_tokens=600_000)  # 1 February, before the 30 days
+    use(GPT, ago=20, input_tokens=600_000)
+    use(GPT, ago=2, input_tokens=600_000)
+    found = answer(on_free, Question(on="plan", plan="pro")).plans
+    assert found is not None
+    free, pro = found.bills
+    assert free.used == 600 * NANO
+    assert [month.used for month in pro.months] == [250 * NANO, 300 * NANO]
+    assert pro.requests == 2
