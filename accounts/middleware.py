@@ -12,7 +12,12 @@ from accounts import visits
 from accounts.models import Workspace
 
 # What a visit needs besides its workspace's pages. Everything else is closed, whatever is added to the site later.
-OPEN_TO_VISITS = frozenset({"accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon"})
+OPEN_TO_VISITS = frozenset(
+    {
+        *("accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon"),
+        *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model"),  # the same for everybody
+    }
+)
 
 
 class SessionActivityMiddleware(UserSessionsMiddleware):

@@ -23,5 +23,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("billing.usage.budgets.urls")),
     path("", include("billing.overview.urls")),
+    path("", include("billing.overview.publicurls")),
     path("", include("billing.insights.urls")),
 ]

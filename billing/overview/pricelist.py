@@ -1,31 +1,32 @@
 """The price list as the pages show it: filters from the address, rows with the prices of this customer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import or_
-from urllib.parse import urlencode
 
 from django.db.models import Q
+from django.http import QueryDict
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.site.selectors import site
 from billing.metering.selectors.breakdown import breakdown
+from billing.metering.selectors.work import Work
+from billing.overview.pricequery import SCALES, Asked, asked_of
+from billing.overview.pricereader import Reader
+from billing.overview.words import meter_name, meter_unit
 from billing.pricing.book import prices_for
-from billing.pricing.display import Price
+from billing.pricing.display import SOLD_BY, Price
+from billing.pricing.history import Identity, identity, per_unit
 from billing.pricing.models import CatalogModel
-from billing.pricing.selectors import (
-    ModelListing,
-    last_refreshed,
-    listings,
-    modalities,
-    models_list,
-    providers,
-)
+from billing.pricing.names import Key
+from billing.pricing.selectors import ModelListing, last_refreshed, listings, modalities, models_list, providers
+from billing.pricing.tariff import EXACT
+from billing.pricing.terms import Terms, terms_for
 
 KINDS = {
     "text": "Text",
@@ -40,18 +41,6 @@ KINDS = {
     "ocr": "Documents",
     "moderation": "Moderation",
 }
-# What people compare models of a kind by, if they are sold that way.
-SOLD_BY = {
-    "image": ("images",),
-    "video": ("video_seconds", "requests"),
-    "speech": ("input_characters",),
-    "transcription": ("audio_input_seconds", "audio_seconds"),
-    "rerank": ("searches",),
-    "search": ("searches",),
-    "ocr": ("pages",),
-}
-SCALES = {"1k": (1_000, "1K"), "1m": (1_000_000, "1M")}
-CURRENCIES = {"credits": "Credits", "usd": "US dollars"}
 # The first look of somebody who has not used anything yet.
 COMMON = (
     "openai/gpt-4o-mini",
@@ -78,7 +67,6 @@ TYPICAL = {
     "moderation": "1K tokens",
 }
 MANY_LEFT = 99_999  # more are shown as "100K+"
-MOST_SEARCH = 100
 MODELS_OF_OWN = 6
 
 
@@ -92,11 +80,32 @@ class Shown:
     credits: Decimal
     unit: str
     free: bool
+    listed: "Shown | None" = None  # the list price, where this customer pays another one
+    tiers: tuple["Tier", ...] = ()  # steps of the month's quantity, the first one included
+    graduated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tier:
+    """A price once the month has counted `start` units."""
+
+    start: Decimal
+    usd: Decimal
+    credits: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What the own work of 30 days would cost on a model."""
+
+    usd: Decimal
+    credits: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
     listing: ModelListing
+    url: str
     kind: str
     input: Shown | None
     output: Shown | None
@@ -104,6 +113,12 @@ class ModelRow:
     others: tuple[Shown, ...]  # everything, variants included
     typical: str  # what a typical request is
     left: int | None  # typical requests that the balance covers
+    month: Cost | None
+
+    @property
+    def own_price(self) -> bool:
+        """Whether this customer pays something else than the list says."""
+        return any(price.listed for price in self.others)
 
     @property
     def many_left(self) -> bool:
@@ -111,108 +126,211 @@ class ModelRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkLine:
+    """One kind of work in words."""
+
+    kind: str
+    requests: int
+    left_out: int
+    quantities: tuple[tuple[str, Decimal], ...]  # what was counted, how much of it
+    credits: int  # nano-credits that it cost
+
+
+@dataclass(frozen=True, kw_only=True)
 class PriceList:
+    asked: Asked
     rows: tuple[ModelRow, ...]
-    search: str
-    provider: str
-    modality: str
-    scale: str
-    currency: str
+    total: int
     refreshed: datetime | None
     next_cursor: str
+    works: tuple[WorkLine, ...] = ()
     providers: tuple[str, ...] = ()
-    modalities: tuple[tuple[str, str], ...] = field(default=())
+    modalities: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def search(self) -> str:
+        return self.asked.search
+
+    @property
+    def modality(self) -> str:
+        return self.asked.modality
+
+    @property
+    def currency(self) -> str:
+        return self.asked.currency
 
     @property
     def scale_text(self) -> str:
-        return SCALES[self.scale][1]
+        return SCALES[self.asked.scale][1]
 
-    def link(self, **changes: str) -> str:
-        """The query of the same list with `changes`."""
-        query = {
-            "q": self.search,
-            "provider": self.provider,
-            "modality": self.modality,
-            "per": self.scale,
-            "in": self.currency,
-            **changes,
-        }
-        return urlencode({key: value for key, value in query.items() if value})
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """Models chosen to be compared that are not among the rows."""
+        shown = {row.listing.ref for row in self.rows}
+        return tuple(ref for ref in self.asked.chosen if ref not in shown)
 
 
-def price_list(
-    query: Mapping[str, str], *, workspace: Workspace, available: int, limit: int, scale: str = "1k", own: bool = False
-) -> PriceList:
+def price_list(query: QueryDict, *, reader: Reader, limit: int, scale: str = "1k", own: bool = False) -> PriceList:
     """Models that match the query. `own`: the beginning of the list only, and without a search what the workspace
     used lately, then common models.
 
     Raises pricing.selectors.BadCursor.
     """
-    search = query.get("q", "").strip()[:MOST_SEARCH].replace("\x00", "")
-    asked_provider, asked_modality = query.get("provider", ""), query.get("modality", "")
-    known_providers, known_modalities = tuple(providers()), modalities()
-    provider = asked_provider if asked_provider in known_providers else ""
-    modality = asked_modality if asked_modality in known_modalities else ""
-    scale = query.get("per", scale) if query.get("per") in SCALES else scale
-    cursor = "" if own else query.get("cursor", "")
-    found = models_list(search=search, provider=provider, modality=modality, limit=limit, cursor=cursor)
+    known, works = modalities(), {} if own else reader.works
+    asked = asked_of(query, providers=providers(), modalities=known, scale=scale, own=bool(works))
+    face = site().usd_per_credit
+    found = models_list(
+        search=asked.search,
+        provider=asked.provider,
+        modality=asked.modality,
+        free=asked.free,
+        min_usd=asked.usd(asked.low, face),
+        max_usd=asked.usd(asked.high, face),
+        sort=asked.sort,
+        costs=reader.costs if asked.sort == "cost" else None,
+        limit=limit,
+        cursor="" if own else asked.cursor,
+        terms=reader.terms,
+    )
     rows = found.rows
-    if own and not (search or provider or modality):
-        used = _used_or_common(workspace, limit)
+    if own and reader.workspace is not None and not asked.narrowed:
+        used = _used_or_common(reader.workspace, limit, reader.terms)
         taken = {listing.ref for listing in used}
         rows = (*used, *(listing for listing in rows if listing.ref not in taken))[:limit]
     return PriceList(
-        rows=tuple(_row(listing, available, SCALES[scale]) for listing in rows),
-        search=search,
-        provider=provider,
-        modality=modality,
-        scale=scale,
-        currency=query["in"] if query.get("in") in CURRENCIES else "credits",
+        asked=asked,
+        rows=model_rows(rows, reader, SCALES[asked.scale], compared=not own),
+        total=found.total,
         refreshed=last_refreshed(),
         next_cursor=found.next_cursor or "",
-        providers=known_providers,
-        modalities=tuple((key, KINDS.get(key, key.capitalize())) for key in known_modalities),
+        works=work_lines(works, asked.modality),
+        providers=tuple(providers()),
+        modalities=tuple((key, kind_name(key)) for key in known),
     )
 
 
-def shown(price: Price, scale: tuple[int, str]) -> Shown:
-    """Tokens per 1K or 1M, everything else in the unit people buy it by."""
-    if price.unit == "token":
-        size, text = scale[0], f"{scale[1]} tokens"
-        usd, credits = price.usd_for(size), price.credits_for(size)
-    else:
-        usd, credits, text = price.shown_usd, price.shown_credits, price.shown_unit
-    return Shown(label=price.label, variant=price.variant_text, usd=usd, credits=credits, unit=text, free=price.free)
+def kind_name(modality: str) -> str:
+    return KINDS.get(modality, modality.capitalize())
 
 
-def _row(listing: ModelListing, available: int, scale: tuple[int, str]) -> ModelRow:
+def work_lines(works: Mapping[str, Work], modality: str = "") -> tuple[WorkLine, ...]:
+    """Of one kind or of all, the dearest first."""
+    wanted = [work for work in works.values() if modality in ("", work.modality)]
+    return tuple(
+        WorkLine(
+            kind=kind_name(work.modality),
+            requests=work.requests,
+            left_out=work.left_out,
+            quantities=tuple(
+                _counted(meter, quantity)
+                for meter, quantity in sorted(work.usage.items(), key=lambda each: -each[1])
+                if quantity
+            ),
+            credits=work.nano,
+        )
+        for work in sorted(wanted, key=lambda work: -work.nano)
+    )
+
+
+def _counted(meter: str, quantity: Decimal) -> tuple[str, Decimal]:
+    name = meter_name(meter)
+    return (
+        (f"minutes of {name[:1].lower()}{name[1:]}", quantity / 60)
+        if meter_unit(meter) == "second"
+        else (name, quantity)
+    )
+
+
+def shown(price: Price, scale: tuple[int, str], listed: Price | None = None) -> Shown:
+    """Tokens per 1K or 1M, everything else in the unit people buy it by. `listed`: the same price on the list."""
+    size, text = (scale[0], f"{scale[1]} tokens") if price.unit == "token" else price.shown
+    return Shown(
+        label=price.label,
+        variant=price.variant_text,
+        usd=price.usd_for(size),
+        credits=price.credits_for(size),
+        unit=text,
+        free=price.free,
+        listed=shown(listed, scale) if listed is not None and per_unit(listed) != per_unit(price) else None,
+        tiers=tuple(
+            Tier(start=tier.start, usd=tier.price_usd * size / tier.per, credits=tier.credits * size / tier.per)
+            for tier in price.tiers
+        ),
+        graduated=price.graduated,
+    )
+
+
+Listed = Mapping[Identity, Price]
+
+
+def list_prices(models: Sequence[ModelListing], reader: Reader) -> Mapping[Key, Listed]:
+    """The list prices of `models` for a reader who may pay others; nothing for everybody else."""
+    if not reader.special:
+        return {}
+    catalogued = models_of(listing.ref for listing in models)
+    found = listings(catalogued, now=clock.now(), usd_per_credit=site().usd_per_credit, terms=terms_for(None))
+    return {listing.key: {identity(price): price for price in listing.prices} for listing in found}
+
+
+def model_rows(
+    models: Sequence[ModelListing], reader: Reader, scale: tuple[int, str], *, compared: bool = True
+) -> tuple[ModelRow, ...]:
+    """`compared`: with what the own usage would cost on each."""
+    listed = list_prices(models, reader)
+    return tuple(_row(listing, reader, scale, listed.get(listing.key, {}), compared) for listing in models)
+
+
+def _row(listing: ModelListing, reader: Reader, scale: tuple[int, str], listed: Listed, compared: bool) -> ModelRow:
+    def words(price: Price | None) -> Shown | None:
+        return shown(price, scale, listed.get(identity(price))) if price else None
+
     plain = {price.meter: price for price in listing.plain_prices}
     own = next((plain[meter] for meter in SOLD_BY.get(listing.modality, ()) if meter in plain), None)
     into = None if own else plain.get("input_tokens") or plain.get("embedding_tokens")
     out = None if own else plain.get("output_tokens")
-    main = None if into or not plain else own or next(iter(plain.values()))
     return ModelRow(
         listing=listing,
-        kind=KINDS.get(listing.modality, listing.modality.capitalize()),
-        input=shown(into, scale) if into else None,
-        output=shown(out, scale) if out else None,
-        unit=shown(main, scale) if main else None,
-        others=tuple(shown(price, scale) for price in listing.prices),
+        url=reader.model_url(listing.ref),
+        kind=kind_name(listing.modality),
+        input=words(into),
+        output=words(out),
+        unit=None if into else words(listing.main),
+        others=tuple(shown(price, scale, listed.get(identity(price))) for price in listing.prices),
         typical=TYPICAL.get(listing.modality, TYPICAL["text"]),
-        left=_left(available, listing.typical_credits),
+        left=_left(reader.available, listing.typical_credits),
+        month=cost_on(listing, reader) if compared else None,
     )
 
 
-def _left(available: int, cost: Decimal | None) -> int | None:
-    return int(Decimal(max(available, 0)) / (cost * NANO)) if cost else None
+def cost_on(listing: ModelListing, reader: Reader) -> Cost | None:
+    usd = reader.costs.get(listing.key)
+    return None if usd is None else Cost(usd=usd, credits=EXACT.divide(usd, site().usd_per_credit))
 
 
-def _used_or_common(workspace: Workspace, limit: int) -> tuple[ModelListing, ...]:
+def chosen_names(refs: Iterable[str]) -> dict[str, str]:
+    """The names of models by their references; what is no model is left out."""
+    found = models_of(refs)
+    return {f"{model.provider}/{model.model}": model.name for model in found}
+
+
+def models_of(refs: Iterable[str]) -> list[CatalogModel]:
+    """The models that references mean, in their order, each once."""
+    prices = (prices_for(ref) for ref in refs if ref)
+    keys = list(dict.fromkeys((found.provider, found.model) for found in prices if found))
+    wanted = reduce(or_, (Q(provider=provider, model=model) for provider, model in keys), Q(pk=None))
+    models = {(model.provider, model.model): model for model in CatalogModel.objects.filter(wanted)}
+    return [models[key] for key in keys if key in models]
+
+
+def _left(available: int | None, cost: Decimal | None) -> int | None:
+    if available is None or not cost:
+        return None
+    return int(Decimal(max(available, 0)) / (cost * NANO))
+
+
+def _used_or_common(workspace: Workspace, limit: int, terms: Terms) -> tuple[ModelListing, ...]:
     now = clock.now()
     rows = breakdown(workspace, by="model", since=now - timedelta(days=30), until=now + timedelta(hours=1))
     refs = [row.key for row in rows if row.key]
-    prices = (prices_for(ref) for ref in (*refs[:MODELS_OF_OWN], *COMMON))
-    keys = list(dict.fromkeys((found.provider, found.model) for found in prices if found))[:limit]
-    wanted = reduce(or_, (Q(provider=provider, model=model) for provider, model in keys), Q(pk=None))
-    models = {(model.provider, model.model): model for model in CatalogModel.objects.filter(wanted)}
-    return listings([models[key] for key in keys if key in models], now=now, usd_per_credit=site().usd_per_credit)
+    models = models_of([*refs[:MODELS_OF_OWN], *COMMON])[:limit]
+    return listings(models, now=now, usd_per_credit=site().usd_per_credit, terms=terms)

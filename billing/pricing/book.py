@@ -34,6 +34,7 @@ class _Book:
     platform: list[PricePoint]
     aggregated: dict[str, str]  # meters that are not summed
     models: dict[Key, ModelPrices] = field(default_factory=dict)
+    edition: object = field(default_factory=object)
 
 
 class _Kept(TimedCache[str, _Book]):
@@ -89,6 +90,11 @@ def prices_of(keys: Iterable[Key]) -> dict[Key, ModelPrices]:
         for key, found in points.items():
             book.models.setdefault(key, _model_prices(book, key, found))
     return {key: book.models[key] for key in wanted}
+
+
+def edition() -> object:
+    """The same for as long as the catalogue is: what is worked out from it may be kept until there is another one."""
+    return _kept.get("").edition
 
 
 def invalidate() -> None:

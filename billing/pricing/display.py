@@ -32,6 +32,35 @@ TYPICAL: Mapping[str, tuple[Mapping[str, int], ...]] = {
     "moderation": ({"input_tokens": 1000},),
 }
 
+# What people compare models of a kind by, if they are sold that way; the rest by what goes in.
+SOLD_BY: Mapping[str, tuple[str, ...]] = {
+    "image": ("images",),
+    "video": ("video_seconds", "requests"),
+    "speech": ("input_characters",),
+    "transcription": ("audio_input_seconds", "audio_seconds"),
+    "rerank": ("searches",),
+    "search": ("searches",),
+    "ocr": ("pages",),
+}
+INPUT = ("input_tokens", "embedding_tokens")
+TOKENS = "1M tokens"
+# The unit in which main prices of a kind can be compared; models of the kind that are sold by another one cannot.
+MAIN_UNITS: Mapping[str, str] = {
+    "image": "image",
+    "video": "second",
+    "speech": "1K characters",
+    "transcription": "minute",
+    "realtime": "minute",
+    "rerank": "search",
+    "search": "search",
+    "ocr": "page",
+}
+
+
+def main_unit(modality: str) -> str:
+    """What a price of this kind is for when models are compared by one number."""
+    return MAIN_UNITS.get(modality, TOKENS)
+
 
 @dataclass(frozen=True, slots=True)
 class TierPrice:
@@ -101,6 +130,14 @@ class Price:
         """ "4k, with audio", "over 200,000 tokens": empty for the plain price."""
         keys = sorted(self.variant, key=lambda key: (WEIGHT.index(key) if key in WEIGHT else len(WEIGHT), key))
         return ", ".join(_words(key, self.variant[key]) for key in keys)
+
+
+def main_price(modality: str, plain: Mapping[str, Price]) -> Price | None:
+    """The price that a model is compared by; `plain` are its prices without a variant, by meter."""
+    for meter in (*SOLD_BY.get(modality, ()), *INPUT):
+        if meter in plain:
+            return plain[meter]
+    return next(iter(plain.values()), None)
 
 
 def _words(key: str, value: str) -> str:

@@ -1,31 +1,31 @@
 """Reading the catalogue for pages and the API: models with the prices their customers pay."""
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
+from typing import NamedTuple
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Concat
+from django.db.models import Q
 
 from billing.credits import clock
 from billing.foundation.cache import TimedCache
 from billing.foundation.site.selectors import site
 from billing.pricing import book
-from billing.pricing.display import TYPICAL, Price, TierPrice
+from billing.pricing.display import TYPICAL, Price, TierPrice, main_price, main_unit
 from billing.pricing.models import CatalogModel, Meter, PriceImport, PriceLine
+from billing.pricing.names import Key
 from billing.pricing.rating import rate
+from billing.pricing.shelf import BadCursor as BadCursor
+from billing.pricing.shelf import Card, Shelf, page, shelf
 from billing.pricing.tariff import EXACT, ModelPrices, PricePoint, TariffLine, line_of
 from billing.pricing.terms import NO_TERMS, Terms
 
 MOST = 200
-
-
-class BadCursor(ValueError):
-    """The cursor was not made by this list."""
+MOST_KEPT = 20  # customers with terms of their own for whom the whole catalogue stays worked out
+# "": those sold by their makers first. Prices: of what a kind is compared by, or of a typical request of any kind.
+SORTS = ("", "name", "price", "-price", "context", "cost")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,19 @@ class ModelListing:
     typical_usage: Mapping[str, int]
 
     @property
+    def key(self) -> Key:
+        return self.provider, self.model
+
+    @cached_property
+    def main(self) -> Price | None:
+        """What it is compared by: its price per unit sold, or of what goes in."""
+        return main_price(self.modality, {price.meter: price for price in self.plain_prices})
+
+    @property
+    def free(self) -> bool:
+        return bool(self.prices) and all(price.free for price in self.prices)
+
+    @property
     def plain_prices(self) -> tuple[Price, ...]:
         """Prices without a variant; of a meter that has none, the first variant."""
         shown: dict[str, Price] = {}
@@ -61,6 +74,16 @@ class ModelListing:
 class ModelPage:
     rows: tuple[ModelListing, ...]
     next_cursor: str | None
+    total: int = 0  # that match, on all pages
+
+
+class Sold(NamedTuple):
+    """What a model is found and sorted by. `main_usd`: per the unit of its kind; None when sold by another one."""
+
+    main_usd: Decimal | None
+    typical_usd: Decimal | None
+    free: bool
+    plain: Mapping[str, str]  # the variant of its main price
 
 
 def models_list(
@@ -68,31 +91,111 @@ def models_list(
     search: str = "",
     provider: str = "",
     modality: str = "",
+    free: bool = False,
+    min_usd: Decimal | None = None,
+    max_usd: Decimal | None = None,
+    sort: str = "",
+    costs: Mapping[Key, Decimal] | None = None,
     limit: int = 50,
     cursor: str = "",
     now: datetime | None = None,
     usd_per_credit: Decimal | None = None,
     terms: Terms = NO_TERMS,
 ) -> ModelPage:
-    """Priced models, those sold by their makers first, with the prices in force now as a customer of `terms` pays them.
+    """Priced models, those sold by their makers first, with the prices in force now.
 
-    Each word of `search` must occur in the reference or the name. Raises BadCursor.
+    Each word of `search` must occur in the reference, the name or an alias. `min_usd`, `max_usd` and the sort "price"
+    mean the main price per display.main_unit of the `modality`; without one, a typical request. `sort` is one of
+    SORTS; "cost" goes by `costs`. Raises BadCursor.
     """
-    models = _priced().alias(ref=Concat("provider", Value("/"), "model", output_field=CharField()))
-    for word in search.replace("\x00", "").split()[:8]:
-        models = models.filter(Q(ref__icontains=word) | Q(name__icontains=word))
-    if provider:
-        models = models.filter(provider=provider)
-    if modality:
-        models = models.filter(modality=modality)
-    if cursor:
-        models = models.filter(_after(*_decode(cursor)))
+    now, usd_per_credit = now or clock.now(), usd_per_credit or site().usd_per_credit
+    stock = shelf()
+    found = stock.find(search=search, provider=provider, modality=modality)
+    bounded = min_usd is not None or max_usd is not None
+    known = sold(stock, now, usd_per_credit, terms) if free or bounded or sort in ("price", "-price") else {}
+
+    def price_of(card: Card) -> Decimal | None:
+        return known[card.key].main_usd if modality else known[card.key].typical_usd
+
+    if free:
+        found = [card for card in found if known[card.key].free]
+    if bounded:
+        found = [card for card in found if _between(price_of(card), min_usd, max_usd)]
     limit = max(1, min(limit, MOST))
-    found = list(models.order_by("-by_maker", "provider", "model")[: limit + 1])
-    face_value = usd_per_credit or site().usd_per_credit
-    rows = listings(found[:limit], now=now or clock.now(), usd_per_credit=face_value, terms=terms)
-    more = len(found) > limit
-    return ModelPage(rows, _encode(found[limit - 1]) if more else None)
+    cards, following = page(found, sort=sort, value=_value(sort, price_of, costs or {}), limit=limit, cursor=cursor)
+    rows = listings([card.model for card in cards], now=now, usd_per_credit=usd_per_credit, terms=terms)
+    return ModelPage(rows, following, len(found))
+
+
+def _value(
+    sort: str, price_of: Callable[[Card], Decimal | None], costs: Mapping[Key, Decimal]
+) -> Callable[[Card], Decimal | str | None] | None:
+    def dearest(card: Card) -> Decimal | None:
+        price = price_of(card)
+        return None if price is None else -price
+
+    def context(card: Card) -> Decimal | None:
+        window = card.model.context_window
+        return None if window is None else Decimal(-window)
+
+    return {
+        "": None,
+        "name": lambda card: card.model.name.lower(),
+        "price": price_of,
+        "-price": dearest,
+        "context": context,
+        "cost": lambda card: costs.get(card.key),
+    }[sort]
+
+
+def _between(price: Decimal | None, least: Decimal | None, most: Decimal | None) -> bool:
+    return price is not None and (least is None or price >= least) and (most is None or price <= most)
+
+
+class _Priced(NamedTuple):
+    terms: Terms
+    since: datetime | None
+    until: datetime | None
+    usd_per_credit: Decimal
+    sold: Mapping[Key, Sold]
+
+
+def sold(stock: Shelf, now: datetime, usd_per_credit: Decimal, terms: Terms = NO_TERMS) -> Mapping[Key, Sold]:
+    """Of every model on the shelf, as a customer of `terms` pays; worked out once between two changes of price."""
+    kept: _Priced | None = stock.kept.get(id(terms))
+    if (
+        kept is not None
+        and kept.terms is terms
+        and kept.usd_per_credit == usd_per_credit
+        and (kept.since is None or kept.since <= now)
+        and (kept.until is None or now < kept.until)
+    ):
+        return kept.sold
+    prices = book.prices_of(card.key for card in stock.cards)
+    edges = sorted({edge for each in prices.values() for edge in each.edges}.union(terms.edges))
+    rows = listings([card.model for card in stock.cards], now=now, usd_per_credit=usd_per_credit, terms=terms)
+    fresh = _Priced(
+        terms=terms,
+        since=max((edge for edge in edges if edge <= now), default=None),
+        until=min((edge for edge in edges if edge > now), default=None),
+        usd_per_credit=usd_per_credit,
+        sold={row.key: _sold(row) for row in rows},
+    )
+    if len(stock.kept) >= MOST_KEPT:
+        stock.kept.clear()
+    stock.kept[id(terms)] = fresh
+    return fresh.sold
+
+
+def _sold(row: ModelListing) -> Sold:
+    main = row.main
+    comparable = main is not None and main.shown_unit == main_unit(row.modality)
+    return Sold(
+        main_usd=main.shown_usd if main is not None and comparable else None,
+        typical_usd=Decimal(0) if row.free else row.typical_usd,
+        free=row.free,
+        plain=main.variant if main is not None else {},
+    )
 
 
 def model_listing(ref: str, *, now: datetime | None = None, terms: Terms = NO_TERMS) -> ModelListing | None:
@@ -110,6 +213,12 @@ def platform_prices(*, now: datetime | None = None, terms: Terms = NO_TERMS) -> 
     return _prices(prices, now or clock.now(), site().usd_per_credit, terms) if prices else ()
 
 
+def prices_at(prices: ModelPrices, at: datetime, usd_per_credit: Decimal, terms: Terms = NO_TERMS) -> tuple[Price, ...]:
+    """The model's own prices at `at`, variants included."""
+    platform = _platform(prices)
+    return tuple(price for price in _prices(prices, at, usd_per_credit, terms) if price.meter not in platform)
+
+
 def listings(
     models: Sequence[CatalogModel], *, now: datetime, usd_per_credit: Decimal, terms: Terms = NO_TERMS
 ) -> tuple[ModelListing, ...]:
@@ -120,12 +229,12 @@ def listings(
 
 def providers() -> list[str]:
     """Every provider with a priced model."""
-    return _choices.get("provider")
+    return list(shelf().providers)
 
 
 def modalities() -> list[str]:
     """Every modality with a priced model."""
-    return _choices.get("modality")
+    return list(shelf().modalities)
 
 
 def last_refreshed() -> datetime | None:
@@ -139,18 +248,6 @@ def waiting() -> int:
     return PriceLine.objects.filter(status=PriceLine.Status.PENDING).count()
 
 
-def _priced() -> QuerySet[CatalogModel]:
-    lines = PriceLine.objects.filter(
-        provider=OuterRef("provider"), model=OuterRef("model"), status=PriceLine.Status.ACTIVE, effective_to=None
-    )
-    return CatalogModel.objects.filter(Exists(lines))
-
-
-def _distinct(field: str) -> list[str]:
-    return list(_priced().order_by(field).values_list(field, flat=True).distinct())
-
-
-_choices: TimedCache[str, list[str]] = TimedCache(_distinct, seconds=30)
 _labels: TimedCache[str, dict[str, Meter]] = TimedCache(lambda _: Meter.objects.in_bulk(), seconds=30)
 
 
@@ -162,8 +259,7 @@ def meters() -> dict[str, Meter]:
 def _listing(
     model: CatalogModel, prices: ModelPrices, now: datetime, usd_per_credit: Decimal, terms: Terms
 ) -> ModelListing:
-    platform = _platform(prices)
-    shown = tuple(price for price in _prices(prices, now, usd_per_credit, terms) if price.meter not in platform)
+    shown = prices_at(prices, now, usd_per_credit, terms)
     usage, usd = _typical(model.modality, prices, shown, now, terms)
     return ModelListing(
         ref=f"{model.provider}/{model.model}",
@@ -251,24 +347,3 @@ def _typical(
             if not rating.problem and rating.usd:
                 return usage, rating.usd
     return {}, None
-
-
-def _after(by_maker: bool, provider: str, model: str) -> Q:
-    later = Q(provider__gt=provider) | Q(provider=provider, model__gt=model)
-    return (Q(by_maker=True) & later) | Q(by_maker=False) if by_maker else Q(by_maker=False) & later
-
-
-def _encode(model: CatalogModel) -> str:
-    text = json.dumps([model.by_maker, model.provider, model.model], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> tuple[bool, str, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        by_maker, provider, model = json.loads(base64.urlsafe_b64decode(padded.encode()))
-    except (binascii.Error, ValueError, TypeError, UnicodeError) as error:
-        raise BadCursor("this cursor is not one of ours") from error
-    if not (isinstance(by_maker, bool) and isinstance(provider, str) and isinstance(model, str)):
-        raise BadCursor("this cursor is not one of ours")
-    return by_maker, provider.replace("\x00", ""), model.replace("\x00", "")

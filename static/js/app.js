@@ -20,7 +20,10 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => { button.textContent = text }, 1500)
 })
 
-// Theme: a cookie for the server's next page, the attribute for this one
+// Theme: a cookie for the server's next page, the attribute for this one. Pages that caches keep are the same for
+// everybody, so it is read here.
+const kept = document.cookie.match(/(?:^|; )theme=(light|dark)/)
+if (kept && !document.documentElement.dataset.theme) document.documentElement.dataset.theme = kept[1]
 document.addEventListener('submit', (event) => {
   const form = event.target.closest('[data-theme-form]')
   if (!form) return

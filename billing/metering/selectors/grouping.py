@@ -22,6 +22,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "key": ("series.api_key_id",),
 }
 
+# For other selectors: groups by it are not shown, and nothing is narrowed to one.
+TOGETHER: Mapping[str, tuple[str, ...]] = {"model_meter": ("series.provider", "series.model", "series.meter")}
+
 
 def groups(
     workspace_id: int,
@@ -42,7 +45,7 @@ def groups(
         raise ValueError("usage of end users cannot be narrowed, nor be narrowed to them")
     if by == "end_user":
         return end_user_groups(workspace_id, since=since, until=until, starts=starts)
-    dims = COLUMNS[by] if by else ()
+    dims = {**COLUMNS, **TOGETHER}[by] if by else ()
     bucket = "width_bucket(used.hour, %s::timestamptz[]) - 1" if starts else "0"
     picked = ", ".join([*dims, bucket])
     conditions, parameters = _conditions(where)

@@ -111,6 +111,12 @@ def whole_percent(value: Decimal | None) -> str:
 
 
 @register.filter
+def signed_percent(value: Decimal) -> str:
+    """ "+20%", "−12.5%", "+0.04%"."""
+    return numbers.signed_percent_text(value)
+
+
+@register.filter
 def unsigned(amount: int) -> int:
     return abs(amount)
 

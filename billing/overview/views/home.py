@@ -15,6 +15,7 @@ from billing.overview.activity import feed
 from billing.overview.balance import balance_card, mark_of
 from billing.overview.page import page
 from billing.overview.pricelist import price_list
+from billing.overview.pricereader import Reader
 from billing.overview.ranges import PRESETS, day_range
 from billing.overview.spending import usage_chart
 from billing.overview.views.credits import credits_parts
@@ -35,9 +36,7 @@ def home(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     if request.htmx.target == "usage":
         return render(request, "overview/home.html#usage", _chart(request))
     card = balance_card(workspace)
-    models = price_list(
-        request.GET, workspace=workspace, available=card.balance.available, limit=MODELS, scale="1m", own=True
-    )
+    models = price_list(request.GET, reader=Reader(workspace), limit=MODELS, scale="1m", own=True)
     if request.htmx.target == "model-rows":
         return render(request, "overview/home.html#models", {"models": models, "card": card})
     context = {
