@@ -28,7 +28,7 @@ SOURCES = {
     "openrouter": "OpenRouter’s catalogue",
 }
 SERIES = 4
-SHOWN_CHANGES = 50
+FIRST_CHANGES, SHOWN_CHANGES = 12, 120
 LEAST_SPAN = timedelta(days=30)
 
 
@@ -60,7 +60,8 @@ class ModelPage:
     prices: tuple[PriceLine, ...]
     origins: tuple[tuple[str, Origin], ...]  # in words
     past: tuple[ChangeLine, ...]
-    left_out: int  # older changes
+    older: tuple[ChangeLine, ...]
+    left_out: int  # changes that are older still
     ahead: tuple[ChangeLine, ...]
     chart: StepChart | None
     chart_unit: str
@@ -82,7 +83,8 @@ def model_page(detail: ModelDetail, asked: Asked, reader: Reader) -> ModelPage:
             for price, words in zip(detail.listing.prices, row.others, strict=True)
         ),
         origins=tuple((source_text(origin.source), origin) for origin in detail.origins),
-        past=tuple(_change(change, scale) for change in detail.past[:SHOWN_CHANGES]),
+        past=tuple(_change(change, scale) for change in detail.past[:FIRST_CHANGES]),
+        older=tuple(_change(change, scale) for change in detail.past[FIRST_CHANGES:SHOWN_CHANGES]),
         left_out=max(len(detail.past) - SHOWN_CHANGES, 0),
         ahead=tuple(_change(change, scale) for change in detail.ahead),
         chart=chart,

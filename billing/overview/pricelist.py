@@ -276,11 +276,15 @@ def model_rows(
     models: Sequence[ModelListing], reader: Reader, scale: tuple[int, str], *, compared: bool = True
 ) -> tuple[ModelRow, ...]:
     """`compared`: with what the own usage would cost on each."""
-    listed = list_prices(models, reader)
-    return tuple(_row(listing, reader, scale, listed.get(listing.key, {}), compared) for listing in models)
+    listed, months = list_prices(models, reader), reader.costs_on(models) if compared else {}
+    return tuple(
+        _row(listing, reader, scale, listed.get(listing.key, {}), months.get(listing.key)) for listing in models
+    )
 
 
-def _row(listing: ModelListing, reader: Reader, scale: tuple[int, str], listed: Listed, compared: bool) -> ModelRow:
+def _row(
+    listing: ModelListing, reader: Reader, scale: tuple[int, str], listed: Listed, month: Decimal | None
+) -> ModelRow:
     def words(price: Price | None) -> Shown | None:
         return shown(price, scale, listed.get(identity(price))) if price else None
 
@@ -298,13 +302,8 @@ def _row(listing: ModelListing, reader: Reader, scale: tuple[int, str], listed: 
         others=tuple(shown(price, scale, listed.get(identity(price))) for price in listing.prices),
         typical=TYPICAL.get(listing.modality, TYPICAL["text"]),
         left=_left(reader.available, listing.typical_credits),
-        month=cost_on(listing, reader) if compared else None,
+        month=None if month is None else Cost(usd=month, credits=EXACT.divide(month, site().usd_per_credit)),
     )
-
-
-def cost_on(listing: ModelListing, reader: Reader) -> Cost | None:
-    usd = reader.costs.get(listing.key)
-    return None if usd is None else Cost(usd=usd, credits=EXACT.divide(usd, site().usd_per_credit))
 
 
 def chosen_names(refs: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Who looks at prices: a workspace, which pays its own and has usage to compare by, or anybody."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -8,10 +8,12 @@ from functools import cached_property
 from django.urls import reverse
 
 from accounts.models import Workspace
+from billing.credits import clock
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import balance
-from billing.metering.selectors.work import Work, costs, works
+from billing.metering.selectors.work import Work, costs, costs_on, works
 from billing.pricing.names import Key
+from billing.pricing.selectors import ModelListing
 from billing.pricing.terms import Terms, terms_for
 
 
@@ -48,6 +50,10 @@ class Reader:
         if self.workspace is None or not self.works:
             return {}
         return costs(self.workspace, usd_per_credit=site().usd_per_credit)
+
+    def costs_on(self, models: Iterable[ModelListing]) -> Mapping[Key, Decimal]:
+        """The same for a few of them, without asking what the rest would cost."""
+        return costs_on(self.works, models, now=clock.now(), terms=self.terms) if self.works else {}
 
     @cached_property
     def urls(self) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict, StreamingHttpResponse
@@ -43,9 +44,9 @@ def _lines(query: QueryDict, reader: Reader) -> Iterator[str]:
     writer.writerow(COLUMNS if reader.public else COLUMNS + OWN_COLUMNS)
     yield line.text
     for models in _pages(query, reader):
-        listed = list_prices(models, reader)
+        listed, months = list_prices(models, reader), reader.costs_on(models)
         for listing in models:
-            for row in _rows(listing, reader, listed.get(listing.key, {})):
+            for row in _rows(listing, reader, listed.get(listing.key, {}), months.get(listing.key)):
                 writer.writerow(row)
                 yield line.text
 
@@ -62,7 +63,7 @@ def _pages(query: QueryDict, reader: Reader) -> Iterator[Sequence[ModelListing]]
             min_usd=asked.usd(asked.low, face),
             max_usd=asked.usd(asked.high, face),
             sort=asked.sort,
-            costs=reader.costs,
+            costs=reader.costs if asked.sort == "cost" else None,
             limit=MOST,
             cursor=cursor,
             terms=reader.terms,
@@ -73,8 +74,7 @@ def _pages(query: QueryDict, reader: Reader) -> Iterator[Sequence[ModelListing]]
         cursor = page.next_cursor
 
 
-def _rows(listing: ModelListing, reader: Reader, listed: Listed) -> Iterator[list[Any]]:
-    month = reader.costs.get(listing.key)
+def _rows(listing: ModelListing, reader: Reader, listed: Listed, month: Decimal | None) -> Iterator[list[Any]]:
     model = [
         *map(_text, (listing.ref, listing.provider, listing.name, listing.modality)),
         "" if listing.context_window is None else listing.context_window,

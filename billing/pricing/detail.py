@@ -69,7 +69,7 @@ def model_detail(ref: str, *, now: datetime | None = None, terms: Terms = NO_TER
         origin_of=origin_of,
         stretches=tuple(through),
         past=tuple(change for change in changed if change.at <= now),
-        ahead=tuple(change for change in reversed(changed) if change.at > now),
+        ahead=tuple(sorted((change for change in changed if change.at > now), key=lambda change: change.at)),
         elsewhere=_elsewhere(model, now, face, terms),
     )
 

@@ -52,11 +52,28 @@ class LedgerQuery(PageQuery):
     pass
 
 
+USD = r"^[0-9]{1,9}([.][0-9]{1,15})?$"
+BOUND = (
+    "USD, of the main price per the unit of its `modality` (1M tokens, 1K characters, minute, image, second, page,"
+    " search); without `modality`, of a typical request."
+)
+
+
 class ModelsQuery(PageQuery):
-    limit: Annotated[Whole, Field(ge=1, le=200, description="Models per page.")] = 50
-    search: Annotated[Text, Field(description="Part of a model's or provider's name.")] | None = None
+    limit: Annotated[Whole, Field(ge=1, le=200, description="Models per page; all of them in CSV.")] = 50
+    search: (
+        Annotated[Text, Field(description="Words that all occur in the model's reference, name or an alias.")] | None
+    ) = None
     provider: Text | None = None
     modality: Text | None = None
+    min_price_usd: Annotated[Text, Field(pattern=USD, description=f"At least so many {BOUND}")] | None = None
+    max_price_usd: (
+        Annotated[Text, Field(pattern=USD, description=f"At most so many {BOUND} 0 finds what is free.")] | None
+    ) = None
+    sort: Annotated[
+        Literal["makers", "name", "price", "-price", "context", "cost"],
+        Field(description="`cost`: what the workspace's usage of the last 30 days would cost, lowest first."),
+    ] = "makers"
 
 
 class Event(Described):
@@ -220,6 +237,13 @@ class Ledger(Described):
     next_cursor: str | None
 
 
+class PriceStep(Described):
+    start: Number = Field(description="From so many units of the month on.")
+    customer_price_usd: Number = Field(description="Per `per` units.")
+    credits: Number = Field(description="Credits per `per` units, exact.")
+    per: int
+
+
 class Price(Described):
     meter: str
     unit: str
@@ -227,8 +251,15 @@ class Price(Described):
     variant: dict[str, str]
     price_usd: Number = Field(description="Per `per` units, as its provider publishes it.")
     markup_percent: Number
-    customer_price_usd: Number = Field(description="Per `per` units, with markup.")
+    customer_price_usd: Number = Field(description="Per `per` units, as this customer pays it.")
     credits: Number = Field(description="Credits per `per` units, exact.")
+    agreed: bool = Field(description="Agreed on with this customer, in place of the list price.")
+    discount_percent: Number = Field(description="Taken off the price with markup.")
+    list_price_usd: Number | None = Field(
+        description="Per `per` units, as customers without an agreement pay it; null when it is not on the list."
+    )
+    graduated: bool = Field(description="Of `steps`: each part of the month's quantity at its own step's price.")
+    steps: list[PriceStep] = Field(description="Prices that depend on the month's quantity; empty without any.")
 
 
 class ModelDocument(Described):
@@ -237,7 +268,44 @@ class ModelDocument(Described):
     name: str
     modality: str
     context_window: int | None
+    retired: bool = Field(description="It left its provider's price list, and keeps its last prices.")
     prices: list[Price]
+    month_cost_usd: Number | None = Field(
+        description="What the workspace's last 30 days of this modality would cost on it at today's plain prices; null"
+        " without such usage, or when it is priced by other meters."
+    )
+    month_cost_credits: Number | None
+
+
+class PriceSource(Described):
+    source: str
+    version: str = Field(description="Empty where the operator sets the price.")
+    read_at: Instant | None = Field(description="When it was last read.")
+
+
+class PriceMoment(Described):
+    customer_price_usd: Number = Field(description="Per `per` units.")
+    credits: Number
+    per: int
+
+
+class PriceChange(Described):
+    at: Instant
+    meter: str
+    unit: str
+    variant: dict[str, str]
+    old: PriceMoment | None = Field(description="Null for a price that is new.")
+    new: PriceMoment | None = Field(description="Null for one that is no longer sold.")
+    change_percent: Number | None = Field(description="Of the price per unit, rounded to 4 decimals.")
+
+
+class ModelDetail(ModelDocument):
+    sold_by_maker: bool
+    names: list[str] = Field(description="What usage may call it.")
+    retired_at: Instant | None
+    sources: list[PriceSource] = Field(description="Where the prices in force come from.")
+    history: list[PriceChange] = Field(description="What changed for this customer, newest first.")
+    announced: list[PriceChange] = Field(description="Changes that are decided, soonest first.")
 
 
 class Models(Described):

@@ -4,7 +4,7 @@ From hourly totals: exact for prices that go by quantity. Where a kind is sold i
 tokens), only the unit that cost more can be compared; the rest is said to be left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,9 +18,9 @@ from billing.metering.selectors.totals import floor_hour
 from billing.pricing import book
 from billing.pricing.display import INPUT, SOLD_BY
 from billing.pricing.names import Key
-from billing.pricing.selectors import meters, sold
+from billing.pricing.selectors import ModelListing, meters, sold
 from billing.pricing.shelf import shelf
-from billing.pricing.terms import terms_for
+from billing.pricing.terms import Terms, terms_for
 from billing.pricing.totals import cost_of_totals
 
 SPAN = timedelta(days=30)
@@ -103,41 +103,54 @@ def _together(modality: str, models: list[_Model]) -> Work:
     )
 
 
-def costs(workspace: Workspace, *, now: datetime | None = None, usd_per_credit: Decimal) -> Mapping[Key, Decimal]:
-    """USD that the last 30 days' work of its kind would cost on each model, at most 30 seconds old.
-
-    Prices of today, before what is included in a plan; models that cannot be priced by the same meters are left out.
+def costs_on(
+    of_kind: Mapping[str, Work], models: Iterable[ModelListing], *, now: datetime, terms: Terms
+) -> dict[Key, Decimal]:
+    """USD that the work of its kind would cost on each of `models` at the prices of `now`, before what a plan includes;
+    those that cannot be priced by the same meters are left out.
     """
-    if clock.travelled() or now is not None:
-        return _costs(workspace, now or clock.now(), usd_per_credit)
+    wanted = [model for model in models if model.modality in of_kind]
+    variants = {model.key: model.main.variant if model.main else {} for model in wanted}
+    return _priced(of_kind, {model.key: model.modality for model in wanted}, variants, now, terms)
+
+
+def costs(workspace: Workspace, *, usd_per_credit: Decimal) -> Mapping[Key, Decimal]:
+    """The same for every model of the catalogue, at most 30 seconds old."""
+    if clock.travelled():
+        return _costs(workspace, usd_per_credit)
     return _kept.get((workspace, book.edition(), id(terms_for(workspace.pk)), usd_per_credit))
 
 
-def _costs(workspace: Workspace, now: datetime, usd_per_credit: Decimal) -> dict[Key, Decimal]:
-    of_kind = works(workspace, now=now)
+def _costs(workspace: Workspace, usd_per_credit: Decimal) -> dict[Key, Decimal]:
+    now, of_kind, terms = clock.now(), works(workspace), terms_for(workspace.pk)
     if not of_kind:
         return {}
     stock = shelf()
-    terms = terms_for(workspace.pk)
     known = sold(stock, now, usd_per_credit, terms)
     cards = [card for card in stock.cards if card.model.modality in of_kind]
-    prices = book.prices_of(card.key for card in cards)
+    variants = {card.key: known[card.key].plain for card in cards}
+    return _priced(of_kind, {card.key: card.model.modality for card in cards}, variants, now, terms)
+
+
+def _priced(
+    of_kind: Mapping[str, Work],
+    modality_of: Mapping[Key, str],
+    variants: Mapping[Key, Mapping[str, str]],
+    now: datetime,
+    terms: Terms,
+) -> dict[Key, Decimal]:
+    prices = book.prices_of(modality_of)
     found: dict[Key, Decimal] = {}
-    for card in cards:
-        work = of_kind[card.model.modality]
+    for key, modality in modality_of.items():
+        work = of_kind[modality]
         cost = cost_of_totals(
-            prices[card.key],
-            usage=work.usage,
-            requests=work.requests,
-            at=now,
-            variant=known[card.key].plain,
-            terms=terms,
+            prices[key], usage=work.usage, requests=work.requests, at=now, variant=variants[key], terms=terms
         )
         if cost is not None:
-            found[card.key] = cost
+            found[key] = cost
     return found
 
 
 _kept: TimedCache[tuple[Workspace, object, int, Decimal], Mapping[Key, Decimal]] = TimedCache(
-    lambda key: _costs(key[0], clock.now(), key[3]), seconds=KEEP_SECONDS, most=100
+    lambda key: _costs(key[0], key[3]), seconds=KEEP_SECONDS, most=100
 )
