@@ -15,6 +15,7 @@ READS = [
     ("/api/v1/usage/events", Scope.USAGE_READ),
     ("/api/v1/usage/breakdown?by=model", Scope.USAGE_READ),
     ("/api/v1/pricing/models", Scope.USAGE_READ),
+    ("/api/v1/pricing/models/openai/gpt-4o", Scope.USAGE_READ),
     ("/api/v1/credits/summary", Scope.BILLING_READ),
     ("/api/v1/credits/lots", Scope.BILLING_READ),
     ("/api/v1/credits/ledger", Scope.BILLING_READ),

@@ -1,6 +1,7 @@
 """The served document describes what is answered: statuses, headers, shapes."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +15,14 @@ from billing.api.openapi import document
 from billing.api.schemas.base import ProblemDocument
 from billing.api.schemas.examples import BODIES
 from billing.api.schemas.holds import Accuracies, Authorized, HoldChanged, HoldDocument, Holds, Settled
-from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, Models, ReceiptDocument, Summary
+from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, ModelDetail, Models, ReceiptDocument, Summary
 from billing.api.schemas.usage import BatchRecorded, Estimated, UsageRecorded
 from billing.api.schemas.workspaces import Granted, PortalSession, WorkspaceDocument, WorkspaceMade, Workspaces
 from billing.api.tests.conftest import Answer, Api, key_of, usage_event
+from billing.credits import clock
+from billing.pricing.agreed import Scope, Step
+from billing.pricing.agreements import override_add, schedule_add
+from billing.pricing.approvals import markup_add
 
 REF = re.compile(r'"\$ref": ?"([^"]+)"')
 
@@ -110,6 +115,7 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/entitlements",
         "/api/v1/entitlements/{feature}",
         "/api/v1/pricing/models",
+        "/api/v1/pricing/models/{model}",
         "/api/v1/workspaces",
         "/api/v1/workspaces/{workspace}",
         "/api/v1/workspaces/{workspace}/grants",
@@ -142,7 +148,19 @@ def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        *(UsageRecorded, BatchRecorded, Estimated, Summary, Lots, Ledger, Models, Events, ReceiptDocument, Breakdown),
+        *(
+            UsageRecorded,
+            BatchRecorded,
+            Estimated,
+            Summary,
+            Lots,
+            Ledger,
+            Models,
+            ModelDetail,
+            Events,
+            ReceiptDocument,
+            Breakdown,
+        ),
         *(Authorized, HoldDocument, Holds, HoldChanged, Settled, Accuracies),
         *(WorkspaceMade, WorkspaceDocument, Workspaces, Granted, PortalSession),
     ],
@@ -186,6 +204,22 @@ def test_answers_are_as_described(api: Api) -> None:
     credits = [f"/api/v1/credits/{name}" for name in ("summary", "lots", "ledger", "proof")]
     for path in (*credits, "/api/v1/pricing/models"):
         check(api.get(path), path, "get")
+
+
+def test_answers_about_prices_are_as_described(api: Api, funded: Workspace) -> None:
+    models, one = "/api/v1/pricing/models", "/api/v1/pricing/models/{model}"
+    api.post("/api/v1/usage", usage_event())
+    agreed = Scope("openai", "gpt-4o", "input_tokens")
+    with clock.at(clock.now() - timedelta(days=1)):
+        markup_add(percent=Decimal(7), by="test", provider="openai")
+        override_add(workspace=funded, scope=agreed, by="test", price=Decimal(1), per=3)
+        tiers = (Step(Decimal(10), off=Decimal(5)),)
+        schedule_add(scope=Scope(meter="output_tokens"), mode="volume", steps=tiers, by="test")
+    for query in ({}, {"sort": "cost"}, {"max_price_usd": "1", "modality": "text"}, {"sort": "x"}, {"cursor": "x"}):
+        check(api.get(models, query), models, "get")
+    check(api.get(models, Accept="text/csv"), models, "get")
+    for name in ("openai/gpt-4o", "gpt-4o-mini", "deepgram/nova-3", "nobody"):
+        check(api.get(f"{models}/{name}"), one, "get")
 
 
 def test_answers_about_holds_are_as_described(api: Api) -> None:

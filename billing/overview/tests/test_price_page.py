@@ -1,10 +1,21 @@
+import csv
+import io
+import re
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 
 from accounts.models import User, Workspace
+from billing.credits import clock
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import forget_site
 from billing.plans.services import workspace_open
+from billing.pricing.agreed import Scope
+from billing.pricing.agreements import override_add
+from billing.pricing.models import PriceLine
+from billing.pricing.services import changed
 
 
 def page(client: Client, workspace: Workspace, **query: str) -> str:
@@ -88,3 +99,96 @@ def test_the_operators_own_word_for_credits_is_used(alice_client: Client, northw
     assert "Voice tokens" in page(alice_client, northwind)
     text = alice_client.get(f"/w/{northwind.public_id}/").content.decode()
     assert "voice tokens a day" in text
+
+
+def rows(text: str) -> list[str]:
+    return re.findall(r'name="m" value="([^"]+)" aria-label', text)
+
+
+def test_prices_bound_and_sort_the_list(alice_client: Client, northwind: Workspace) -> None:
+    query = {"modality": "text", "max": "2.5", "in": "usd", "per": "1m"}
+    assert rows(page(alice_client, northwind, sort="-price", **query)) == ["openai/gpt-4o", "openai/gpt-4o-mini"]
+    assert rows(page(alice_client, northwind, sort="price", **query)) == ["openai/gpt-4o-mini", "openai/gpt-4o"]
+    text = page(alice_client, northwind, max="0.0000001")
+    assert "No model that matches has a price between these bounds" in text
+    assert "Show all models" in text
+
+
+def test_free_models_are_found_and_no_others(alice_client: Client, northwind: Workspace) -> None:
+    assert "No model that matches is free" in page(alice_client, northwind, free="1")
+    PriceLine.objects.filter(model="gpt-4o").update(price=0)
+    changed()
+    text = page(alice_client, northwind, free="1")
+    assert rows(text) == ["openai/gpt-4o"]
+    assert 'class="free">Free' in text.split("own services")[0]
+
+
+def test_your_own_month_is_told_and_sorted_by(alice_client: Client, northwind: Workspace) -> None:
+    text = page(alice_client, northwind, modality="text", sort="cost")
+    assert "Your month" in text
+    assert "<b>Text</b>:" in text
+    found = rows(text)
+    assert found[0] == "openai/gpt-4o-mini"
+    assert set(found) == {"openai/gpt-4o-mini", "openai/gpt-4o", "anthropic/claude-sonnet-4-5"}
+
+
+def test_without_usage_there_is_no_month(alice_client: Client, fresh: Workspace) -> None:
+    text = page(alice_client, fresh, sort="cost")
+    assert "Once you have used a model" in text
+    assert "What you would pay" not in text
+
+
+def test_chosen_models_are_kept_through_filters_up_to_four(alice_client: Client, northwind: Workspace) -> None:
+    url = f"/w/{northwind.public_id}/models"
+    chosen = ["openai/gpt-4o", "deepgram/nova-3"]
+    text = alice_client.get(url, {"q": "gpt", "m": chosen}).content.decode()
+    assert "Compare 2 models" in text
+    assert '<input type="hidden" name="m" value="deepgram/nova-3">' in text  # not on the page, and not forgotten
+    assert re.search(r'value="openai/gpt-4o"[^>]* checked', text)
+    four = [*chosen, "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"]
+    text = alice_client.get(url, {"m": [*four, "elevenlabs/eleven_flash_v2_5"]}).content.decode()
+    assert "Four is all that fits" in text
+    assert re.search(r'value="elevenlabs/eleven_flash_v2_5"[^>]* disabled', text)
+
+
+def test_a_price_of_ones_own_has_the_list_price_beside_it(alice_client: Client, northwind: Workspace) -> None:
+    own = Scope("openai", "gpt-4o", "input_tokens")
+    with clock.at(clock.now() - timedelta(hours=1)):
+        override_add(workspace=northwind, scope=own, by="test", price=Decimal(2), per=1_000_000)
+    text = page(alice_client, northwind, q="openai/gpt-4o", per="1m", **{"in": "usd"})
+    assert text.count("Your price") == 1
+    assert "$2.00" in text
+    assert "list $2.50" in text
+    public = Client().get("/pricing", {"q": "openai/gpt-4o", "per": "1m", "in": "usd"}).content.decode()
+    assert "$2.50" in public
+    assert "Your price" not in public
+
+
+def test_the_list_as_a_file(alice_client: Client, northwind: Workspace) -> None:
+    response = alice_client.get(f"/w/{northwind.public_id}/models.csv", {"provider": "openai", "sort": "price"})
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    lines = list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode())))
+    first = next(line for line in lines if line["model"] == "openai/gpt-4o" and not line["variant"])
+    assert (first["meter"], first["price_usd"], first["per"], first["credits"]) == (
+        "input_tokens",
+        "2.5",
+        "1000000",
+        "500",
+    )
+    assert (first["list_price_usd"], first["markup_percent"]) == ("2.5", "0")
+    assert Decimal(first["month_usd"]) > 0
+    assert {line["provider"] for line in lines} == {"openai"}
+    assert any(line["variant"] == "tier=batch" for line in lines)
+
+
+def test_a_long_list_has_pages_in_every_order(alice_client: Client, northwind: Workspace, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("billing.overview.views.models.ROWS", 2)
+    url = f"/w/{northwind.public_id}/models"
+    for sort in ("", "name", "price", "context", "cost"):
+        seen, link = [], f"?sort={sort}"
+        while link:
+            text = alice_client.get(url + link).content.decode()
+            seen += rows(text)
+            found = re.search(r'rel="next" href="([^"]+)"', text)
+            link = found[1].replace("&amp;", "&") if found else ""
+        assert len(seen) == len(set(seen)) == 9
