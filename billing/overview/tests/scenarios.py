@@ -22,6 +22,7 @@ from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record, usage_record_batch
 from billing.metering.reverse import usage_reverse
 from billing.plans.services import workspace_open
+from billing.pricing.approvals import markup_add
 from billing.usage.authorize import authorize
 from billing.usage.budgets.services import budget_create
 
@@ -68,6 +69,15 @@ def busy(workspace: Workspace) -> None:
     usage_reverse(workspace_id=workspace.pk, pk=charged.pk, **by)
     bought = Lot.objects.get(workspace=workspace, label="Top-up, second")
     lot_refund(workspace_id=workspace.pk, lot_id=bought.pk, amount=1_000 * NANO, key="refund", **by)
+
+
+def repriced() -> None:
+    """A model that became dearer and cheaper, and will be dearer again."""
+    now = clock.now()
+    for days, percent in ((-60, 10), (-20, 5), (20, 15)):
+        with clock.at(now + timedelta(days=min(days, 0))):
+            at = now + timedelta(days=days)
+            markup_add(percent=Decimal(percent), by="test", provider="anthropic", effective_from=at)
 
 
 def low(owner: User) -> Workspace:

@@ -22,6 +22,7 @@ TEXT = {
 def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     """Address and a text of every page but the overview, with and without data."""
     workspace = states["healthy"]
+    scenarios.repriced()
     scenarios.busy(workspace)
     scenarios.budgeted(workspace)
     healthy, fresh = (f"/w/{states[state].public_id}" for state in ("healthy", "new"))
@@ -62,6 +63,17 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
         (f"{healthy}/activity/{entry.seq}", "The digest covers"),
         (f"{healthy}/models", "own services"),
         (f"{healthy}/models?q=zzz", "No model matches"),
+        (f"{healthy}/models?modality=text&sort=cost&m=openai/gpt-4o&m=deepgram/nova-3", "Compare 2 models"),
+        (f"{fresh}/models", "Once you have used a model"),
+        (f"{healthy}/models/openai/gpt-4o", "Price history"),
+        (f"{healthy}/models/anthropic/claude-sonnet-4-5?in=usd&per=1m", "Prices will change"),
+        (f"{healthy}/models/compare", "No models chosen yet"),
+        (f"{healthy}/models/compare?m=openai/gpt-4o&m=openai/gpt-4o-mini&m=deepgram/nova-3", "of different types"),
+        (f"{healthy}/models/compare?m=openai/gpt-4o&add=e", "Add"),
+        ("/pricing?in=usd&per=1m", "Create an account"),
+        ("/pricing?free=1", "No model that matches is free"),
+        ("/pricing/anthropic/claude-sonnet-4-5", "Price history"),
+        ("/pricing/compare?m=openai/gpt-4o&m=anthropic/claude-sonnet-4-5", "Lowest"),
         (f"{healthy}/credits", "Which credits are spent first"),
         (f"{fresh}/credits", "No credits yet"),
         (f"{healthy}/credits/proof", "Check against an older head"),
