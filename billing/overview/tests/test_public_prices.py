@@ -60,6 +60,7 @@ def test_it_leads_to_an_account(prices: None, client: Client) -> None:
     text = client.get("/pricing").content.decode()
     assert 'href="/accounts/signup/"' in text
     assert 'href="/accounts/login/"' in text
+    assert 'href="/estimate"' in text
 
 
 def test_nobody_sorts_by_usage_that_is_not_there(prices: None, client: Client) -> None:
