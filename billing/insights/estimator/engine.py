@@ -5,7 +5,7 @@ exact sum stands beside it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
@@ -195,7 +195,15 @@ def _cost(step: Step, times: Decimal, rates: Rates, counted: dict[str, Decimal])
     for way in others:
         if found.problem == "unknown_meter":
             found = _way(step, way, times, rates, counted)
-    return problem if found.problem else found
+    return problem if found.problem else replace(found, note=_note(step, found))
+
+
+def _note(step: Step, cost: StepCost) -> str:
+    """That of the way which asks for what is billed: a request paid as one may have been asked for by its size."""
+    billed = {line.meter for line in cost.lines}
+    asking = (way for way in step.ways if any(not billed.isdisjoint(asked.usage) for asked in way.asked))
+    way = next(asking, None)
+    return cost.note if way is None else way.note
 
 
 def _way(step: Step, way: Way, times: Decimal, rates: Rates, counted: dict[str, Decimal]) -> StepCost:
