@@ -10,8 +10,9 @@ from typing import Final
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from accounts.models import User, Workspace
+from accounts.models import Workspace
 from billing.foundation.due.models import DueJob
+from billing.foundation.operators import operators
 from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
 from billing.ledger.records import Problem
@@ -49,12 +50,6 @@ def standing_alarm() -> str:
     error = DueJob.objects.filter(name=JOB).values_list("last_error", flat=True).first() or ""
     kind, _, finding = error.partition(": ")
     return f"The ledger does not add up: {finding}." if kind == LedgerDrift.__name__ else ""
-
-
-def operators() -> list[str]:
-    """Who is told: the addresses of everybody who may do everything."""
-    people = User.objects.filter(is_active=True, is_superuser=True).order_by("pk")
-    return list(people.values_list("email", flat=True))
 
 
 def _mail(problems: Sequence[Problem], now: datetime) -> None:

@@ -1,6 +1,9 @@
-"""What a person decides: held lines, and markups. Everything here is audited and takes effect a minute later."""
+"""What a person decides: held lines, and markups. Everything here is audited and takes effect a minute later, a rise
+after the operator's notice hours.
+"""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -8,8 +11,9 @@ from django.db import transaction
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit import services as audit
+from billing.pricing.lines import NOTICE, Charged, Moments, dearer, meter_of, overruled_by
 from billing.pricing.models import Markup, PriceLine
-from billing.pricing.services import NOTICE, changed, overruled_by
+from billing.pricing.services import changed
 
 Status = PriceLine.Status
 
@@ -21,36 +25,72 @@ class NotWaiting(ValueError):
 def price_approve(*, line_id: int, by: User | str, now: datetime | None = None) -> PriceLine:
     """Put a held line in force and close the one it replaces. Raises NotWaiting, PriceLine.DoesNotExist."""
     with transaction.atomic():
-        line = _waiting(line_id)
-        if line.reason.startswith("currency"):
-            raise NotWaiting("Prices in another currency cannot be charged; enter the line in USD instead.")
-        now = now or clock.now()
-        same_meter = PriceLine.objects.filter(
-            source=line.source, provider=line.provider, model=line.model, meter=line.meter, status=Status.ACTIVE
-        )
-        replaced = same_meter.filter(
-            dims_key=line.dims_key, upstream_from=line.upstream_from, effective_to=None
-        ).first()
-        # The first price of a meter holds since ever: what was used meanwhile waits to be charged.
-        known = PriceLine.objects.filter(
-            source__in=overruled_by(line.source),
-            provider=line.provider,
-            model=line.model,
-            meter=line.meter,
-            status=Status.ACTIVE,
-        )
-        if known.exists():
-            line.effective_from = now + NOTICE
-        if replaced is not None:
-            if replaced.effective_from and line.effective_from and replaced.effective_from >= line.effective_from:
-                line.effective_from = replaced.effective_from + timedelta(microseconds=1)
-            replaced.effective_to, replaced.reason = line.effective_from, "replaced after approval"
-            replaced.save(update_fields=["effective_to", "reason"])
-        line.status, line.reason = Status.ACTIVE, f"{line.reason} (approved)"[:80]
-        line.save(update_fields=["status", "reason", "effective_from"])
-        audit.record(action="price.approve", actor=by, target=str(line), before=_words(replaced), after=_words(line))
+        line = _approve(line_id, by, now or clock.now())
         changed()
     return line
+
+
+def prices_approve(*, line_ids: Iterable[int], by: User | str, now: datetime | None = None) -> tuple[int, list[str]]:
+    """Approve many; returns how many were, and in words why the others were not."""
+    now = now or clock.now()
+    done, problems = _each(line_ids, lambda line_id: _approve(line_id, by, now))
+    return done, problems
+
+
+def prices_reject(*, line_ids: Iterable[int], by: User | str) -> tuple[int, list[str]]:
+    """Reject many; returns how many were, and in words why the others were not."""
+    return _each(line_ids, lambda line_id: price_reject(line_id=line_id, by=by))
+
+
+def _each(line_ids: Iterable[int], decide: Callable[[int], PriceLine]) -> tuple[int, list[str]]:
+    done, problems = 0, []
+    with transaction.atomic():
+        for line_id in sorted(line_ids):
+            try:
+                decide(line_id)
+                done += 1
+            except NotWaiting as problem:
+                problems.append(f"{PriceLine.objects.get(pk=line_id)}: {problem}")
+            except PriceLine.DoesNotExist:
+                problems.append(f"{line_id}: there is no such line.")
+        if done:
+            changed()
+    return done, problems
+
+
+def _approve(line_id: int, by: User | str, now: datetime) -> PriceLine:
+    line = _waiting(line_id)
+    if line.reason.startswith("currency"):
+        raise NotWaiting("Prices in another currency cannot be charged; enter the line in USD instead.")
+    replaced = PriceLine.objects.filter(
+        source=line.source,
+        provider=line.provider,
+        model=line.model,
+        meter=line.meter,
+        dims_key=line.dims_key,
+        upstream_from=line.upstream_from,
+        status=Status.ACTIVE,
+        effective_to=None,
+    ).first()
+    if replaced is not None:
+        rises = dearer(line, replaced)
+        line.effective_from = Moments(now).start(line, rises=rises, after=replaced.effective_from)
+        replaced.effective_to, replaced.reason = line.effective_from, "replaced after approval"
+        replaced.save(update_fields=["effective_to", "reason"])
+    elif _is_priced(line):
+        line.effective_from = Moments(now).start(line, rises=Charged([line]).rises(line, now))
+    # Else the first price of a meter, which holds since ever: what was used meanwhile waits to be charged.
+    line.status, line.reason = Status.ACTIVE, f"{line.reason} (approved)"[:80]
+    line.save(update_fields=["status", "reason", "effective_from"])
+    audit.record(action="price.approve", actor=by, target=str(line), before=_words(replaced), after=_words(line))
+    return line
+
+
+def _is_priced(line: PriceLine) -> bool:
+    provider, model, meter = meter_of(line)
+    return PriceLine.objects.filter(
+        source__in=overruled_by(line.source), provider=provider, model=model, meter=meter, status=Status.ACTIVE
+    ).exists()
 
 
 def price_reject(*, line_id: int, by: User | str) -> PriceLine:

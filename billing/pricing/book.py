@@ -19,8 +19,17 @@ from billing.pricing.names import Catalogue, Key
 from billing.pricing.tariff import MarkupPoint, ModelPrices, PricePoint
 
 CHECK_EVERY = 30.0  # seconds; a price change takes effect 60 seconds after its import
-# Of the sources that price a meter of a model, the highest rank decides.
-RANKS = {"operator": 30, "platform": 20, "genai-prices": 10, "bundled": 5}
+# Of the sources that price a meter of a model, the highest rank decides all its lines. `shipped` are Purser's own rows
+# for what no catalogue has: they stand behind the operator's, so that an update never overwrites what was entered.
+RANKS = {
+    "operator": 70,
+    "shipped": 60,
+    "platform": 50,
+    "genai-prices": 40,
+    "bundled": 30,
+    "litellm": 20,
+    "openrouter": 10,
+}
 
 PLATFORM: Key = ("platform", "")
 

@@ -56,8 +56,37 @@ class CatalogModel(models.Model):
         return f"{self.provider}/{self.model}"
 
 
+class PriceSource(models.Model):
+    """Where prices are read from: which sources, how often, and how the last reading went."""
+
+    name = models.CharField(max_length=40, primary_key=True)  # a key of sources.SOURCES
+    enabled = models.BooleanField(default=True)
+    url = models.URLField(max_length=500, blank=True)  # of a catalogue that is fetched; others come with the package
+    refresh_hours = models.PositiveSmallIntegerField(default=24)
+    read_at = models.DateTimeField(null=True, blank=True)  # the last reading that was believed
+    error = models.CharField(max_length=500, blank=True)  # why the last reading was not; empty: it was
+    failing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(refresh_hours__gte=1), name="price_source_refresh_hours_positive"),
+            models.CheckConstraint(
+                condition=Q(enabled=False) | ~Q(name__in=["litellm", "openrouter"]) | ~Q(url=""),
+                name="price_source_fetched_has_url",
+            ),
+            models.CheckConstraint(
+                condition=Q(error="", failing_since=None) | (~Q(error="") & Q(failing_since__isnull=False)),
+                name="price_source_failing_since_error",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PriceImport(models.Model):
-    """One reading of a source, also when it changed nothing."""
+    """One reading of a source, also when it changed nothing or could not be read."""
 
     source = models.CharField(max_length=40)
     version = models.CharField(max_length=80)
@@ -65,7 +94,7 @@ class PriceImport(models.Model):
     at = models.DateTimeField()
     applied = models.BooleanField()
     lines = models.PositiveIntegerField()
-    report = models.JSONField(default=dict)  # added, changed, held, retired, unchanged, abort
+    report = models.JSONField(default=dict)  # added, changed, held, retired, unchanged, differs, abort, error, notes
 
     class Meta:
         ordering = ["-id"]
@@ -119,6 +148,36 @@ class PriceLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model} {self.meter} {self.price} per {self.per}"
+
+
+class PriceChange(models.Model):
+    """One line of what a reading did: the readable record of an import."""
+
+    class Kind(models.TextChoices):
+        ADDED = "added"
+        CHANGED = "changed"
+        HELD = "held", "waits for approval"
+        RETIRED = "retired"
+        DIFFERS = "differs", "differs from another source"
+        MISSING = "missing", "missing from a refused reading"
+
+    imported = models.ForeignKey(PriceImport, models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    line = models.ForeignKey(PriceLine, models.CASCADE, null=True, related_name="+")  # the new one
+    # The one it replaces, or would; that vanished; or of the other source.
+    old = models.ForeignKey(PriceLine, models.CASCADE, null=True, related_name="+")
+    note = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(line__isnull=False) | Q(old__isnull=False), name="price_change_names_a_line"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.line or self.old}"
 
 
 class Markup(models.Model):

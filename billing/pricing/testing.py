@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing.foundation.site.models import SiteSettings
+from billing.foundation.site.selectors import forget_site
 from billing.pricing.services import import_reading
 from billing.pricing.sources import platform
 from billing.pricing.sources.rows import ModelRow, PriceRow, Reading, dims_of
@@ -98,6 +100,12 @@ def demo_reading(source: str, models: tuple[Demo, ...] = DEMO) -> Reading:
         for meter, unit, usd, per, dims in demo.prices
     ]
     return Reading(source, "demo", rows, [demo.model for demo in of_source])
+
+
+def rises_after(hours: int) -> None:
+    """Let a dearer price count so many hours after it was read; 0: a minute, as one that falls."""
+    SiteSettings.objects.update_or_create(pk=1, defaults={"price_rise_notice_hours": hours})
+    forget_site()
 
 
 def import_demo_prices() -> None:

@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db.models import Max
 from django.template.loader import render_to_string
 
+from billing.foundation.operators import operators
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
-from billing.ledger.alarm import operators
 from billing.metering.models import UsageEvent
 from billing.metering.unrated.waiting import groups, how_many
 

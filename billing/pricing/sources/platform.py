@@ -5,10 +5,10 @@ Operators change these in the admin; rows of the source "operator" win over thes
 
 from decimal import Decimal
 
-from billing.pricing.sources.rows import ModelRow, PriceRow, Reading
+from billing.pricing.sources.rows import ModelRow, PriceRow, Reading, dims_of
 
 SOURCE = "platform"
-VERSION = "1"
+VERSION = "2"
 PROVIDER = "platform"
 
 PRICES = (  # meter, unit, USD for one
@@ -23,10 +23,17 @@ PRICES = (  # meter, unit, USD for one
     ("function_calls", "call", "0"),
     ("logic_steps", "step", "0"),
 )
+# EXAMPLES. Nobody publishes a price for these: set your own before you sell them.
+CLONES = (("instant", "1"), ("professional", "50"))  # tier, USD for one cloned voice
+PREMIUM_FEATURE = "10"  # USD for a million tokens of a premium feature
 
 
 def read() -> Reading:
-    """The platform's own meters; voice clones and premium features have no price until the operator sets one."""
+    """The platform's own meters."""
     rows = [PriceRow(PROVIDER, "", meter, unit, Decimal(usd), 1) for meter, unit, usd in PRICES]
+    rows += [
+        PriceRow(PROVIDER, "", "voice_clones", "clone", Decimal(usd), 1, dims_of(tier=tier)) for tier, usd in CLONES
+    ]
+    rows.append(PriceRow(PROVIDER, "", "premium_feature_tokens", "token", Decimal(PREMIUM_FEATURE), 1_000_000))
     models: list[ModelRow] = []
     return Reading(SOURCE, VERSION, rows, models)

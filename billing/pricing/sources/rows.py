@@ -12,6 +12,10 @@ Identity = tuple[str, str, str, Dims, date | None]
 TWELVE_DIGITS = Context(prec=12)
 
 
+class SourceError(Exception):
+    """A source could not be read; the text tells the operator why. Its prices stay as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class PriceRow:
     """One price as published: `price` USD for `per` units of `meter`."""

@@ -16,10 +16,16 @@ from billing.pricing.book import prices_for
 from billing.pricing.models import Markup, Meter, PriceLine
 from billing.pricing.services import import_reading
 from billing.pricing.sources.rows import ModelRow, Reading
+from billing.pricing.testing import rises_after
 from billing.pricing.tests.builders import rated
 from billing.pricing.tests.test_import import DAY1, DAY2, MINUTE, cost, read, row
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _rises_at_once(db: None) -> None:
+    rises_after(0)
 
 
 def pending() -> PriceLine:

@@ -9,8 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from billing.foundation.due.registry import jobs, run_due
-from billing.pricing.models import CatalogModel, PriceImport, PriceLine
+from billing.foundation.due.registry import run_due
+from billing.pricing.models import CatalogModel, PriceImport, PriceLine, PriceSource
 from billing.pricing.services import import_reading
 from billing.pricing.sources import bundled
 from billing.pricing.testing import demo_reading
@@ -30,7 +30,7 @@ def run(*args: str) -> str:
 @pytest.mark.django_db
 def test_everything_is_imported_in_seconds_and_again_changes_nothing() -> None:
     first = {each["source"]: each for each in json.loads(run("prices_import", "--json"))["imports"]}
-    assert set(first) == {"platform", "genai-prices", "bundled"}
+    assert set(first) == {"platform", "shipped", "genai-prices", "bundled"}
     assert first["genai-prices"]["added"] > 7_900
     assert first["bundled"]["added"] > 1_300
     assert first["bundled"]["held"] == PriceLine.objects.filter(status="pending").count()
@@ -44,8 +44,8 @@ def test_everything_is_imported_in_seconds_and_again_changes_nothing() -> None:
 
 @pytest.mark.django_db
 def test_the_command_says_what_it_does() -> None:
-    assert "platform 1: 9 added" in run("prices_import", "--source", "platform")
-    assert "9 prices, nothing new" in run("prices_import", "--source", "platform")
+    assert "platform 2: 12 added" in run("prices_import", "--source", "platform")
+    assert "12 prices, nothing new" in run("prices_import", "--source", "platform")
 
 
 @pytest.mark.django_db
@@ -71,10 +71,9 @@ def test_a_snapshot_is_built_from_litellms_file(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 def test_prices_are_refreshed_daily() -> None:
-    job = next(job for job in jobs() if job.name == "prices_refresh")
-    assert job.every.days == 1
+    assert PriceSource(name="any").refresh_hours == 24
     done = run_due(only="prices_refresh")
-    assert (done[0].items, done[0].error) == (3, "")
+    assert (done[0].items, done[0].error) == (4, "")
     assert run_due(only="prices_refresh")[0].items == 0
 
 
