@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.admin.priceapprovals import price_approvals_page
 from portal.admin.trialbalance import trial_balance_page
 from portal.admin.unrated import unrated_page
 from portal.favicon import favicon
@@ -14,6 +15,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
+    path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

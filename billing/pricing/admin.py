@@ -11,7 +11,8 @@ from unfold.decorators import action, display
 
 from accounts.models import User
 from billing.pricing import admin_terms, approvals, services
-from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine
+from billing.pricing.adminsources import PriceImportAdmin, PriceSourceAdmin
+from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine, PriceSource
 
 __all__ = ["admin_terms"]  # registers what customers agree on
 
@@ -68,23 +69,17 @@ class PriceLineAdmin(_Kept):
     # List actions are forms with a token, unlike unfold's row actions, which are links.
     @action(description="Approve: charge the new price", permissions=["decide"])
     def approve(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
-        by, done, problems = cast(User, request.user), 0, []
-        for line in lines.order_by("pk"):
-            try:
-                approvals.price_approve(line_id=line.pk, by=by)
-                done += 1
-            except approvals.NotWaiting as problem:
-                problems.append(f"{line}: {problem}")
-        messages.success(request, f"{done} prices approved. They are charged from a minute from now.")
-        for problem_text in problems[:10]:
-            messages.warning(request, problem_text)
+        ids = lines.values_list("pk", flat=True)
+        done, problems = approvals.prices_approve(line_ids=ids, by=cast(User, request.user))
+        messages.success(request, approvals.approved_in_words(done))
+        for problem in problems[:10]:
+            messages.warning(request, problem)
 
     @action(description="Reject: keep the price in force", permissions=["decide"])
     def reject(self, request: HttpRequest, lines: QuerySet[PriceLine]) -> None:
-        waiting = list(lines.filter(status=PriceLine.Status.PENDING).order_by("pk"))
-        for line in waiting:
-            approvals.price_reject(line_id=line.pk, by=cast(User, request.user))
-        messages.success(request, f"{len(waiting)} prices rejected; what was in force stays.")
+        waiting = lines.filter(status=PriceLine.Status.PENDING).values_list("pk", flat=True)
+        done, _ = approvals.prices_reject(line_ids=waiting, by=cast(User, request.user))
+        messages.success(request, f"{done:,} prices rejected; what was in force stays.")
 
 
 @admin.register(Markup)
@@ -156,22 +151,5 @@ class MeterAdmin(ModelAdmin):
         services.changed()
 
 
-@admin.register(PriceImport)
-class PriceImportAdmin(_Kept):
-    list_display = ("source", "version", "at", "outcome", "lines", "summary")
-    list_filter = ("source", "applied")
-
-    @display(description="Outcome", label={"applied": "success", "unchanged": "info", "refused": "danger"})
-    def outcome(self, record: PriceImport) -> str:
-        if record.applied:
-            return "applied"
-        return "unchanged" if record.report.get("noop") else "refused"
-
-    @display(description="What it did")
-    def summary(self, record: PriceImport) -> str:
-        report = record.report
-        if report.get("abort"):
-            return str(report["abort"])
-        if report.get("noop"):
-            return "nothing new"
-        return ", ".join(f"{report.get(key, 0)} {key}" for key in ("added", "changed", "held", "retired"))
+admin.site.register(PriceSource, PriceSourceAdmin)
+admin.site.register(PriceImport, PriceImportAdmin)

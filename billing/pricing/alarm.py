@@ -11,8 +11,8 @@ from django.template.loader import render_to_string
 from billing.foundation.operators import operators
 from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
-from billing.pricing.lines import cost
-from billing.pricing.models import PriceChange, PriceImport, PriceLine, PriceSource
+from billing.pricing.held import held_lines, rises_waiting
+from billing.pricing.models import PriceChange, PriceImport, PriceSource
 
 log = logging.getLogger(__name__)
 SHOWN = 20  # lines in an e-mail; the page has all
@@ -39,14 +39,9 @@ def tell_of_failure(source: str, reason: str, since: datetime) -> None:
 
 def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
     """Write an e-mail about the rises that `record` brought and that wait: until then they are sold below cost."""
-    held = [each for each in changes if each.kind == PriceChange.Kind.HELD and each.line is not None]
-    new = [each for each in held if each.line is not None and each.line.imported_id == record.pk and each.old_id]
-    old = PriceLine.objects.in_bulk([each.old_id for each in new if each.old_id])
-    rises = [
-        (old[each.old_id], each.line)
-        for each in new
-        if each.old_id and each.line and _rise(old[each.old_id], each.line)
-    ]
+    lines = [each.line for each in changes if each.kind == PriceChange.Kind.HELD and each.line is not None]
+    new = [line for line in lines if line.imported_id == record.pk]
+    rises = [one for one in held_lines(new, now=record.at) if one.is_rise]
     if not rises:
         return
     context = {
@@ -55,12 +50,12 @@ def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
         "count": len(rises),
         "rises": [
             {
-                "model": f"{after.provider}/{after.model}" if after.model else "the platform",
-                "meter": after.meter.replace("_", " "),
-                "before": priced(before),
-                "after": priced(after),
+                "model": f"{one.line.provider}/{one.line.model}" if one.line.model else "the platform",
+                "meter": one.line.meter.replace("_", " "),
+                "before": f"${one.old_usd or 0:f}",
+                "after": f"${one.new_usd:f} per {one.shown[1]}",
             }
-            for before, after in rises[:SHOWN]
+            for one in rises[:SHOWN]
         ],
         "left_out": max(len(rises) - SHOWN, 0),
         "link": f"{settings.SITE_URL}/admin/price-approvals/",
@@ -77,23 +72,18 @@ def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
 
 def standing_alarms() -> list[str]:
     """What is wrong with prices now, in sentences; empty when nothing is."""
-    failing = PriceSource.objects.filter(enabled=True).exclude(error="")
-    return [
-        f"Prices of {source.name} have not been refreshed since {_day(source)}: {source.error}." for source in failing
-    ]
-
-
-def priced(line: PriceLine) -> str:
-    """ "$0.15 / 1,000,000 token" """
-    return f"${line.price.normalize():f} / {line.per:,} {line.unit}"
+    found = []
+    for source in PriceSource.objects.filter(enabled=True).exclude(error=""):
+        reason = source.error.rstrip(".")
+        found.append(f"Prices of {source.name} have not been refreshed since {_day(source)}: {reason}.")
+    if rises := rises_waiting():
+        wait = "price waits" if rises == 1 else "prices wait"
+        found.append(f"{rises:,} dearer {wait} for your decision (Price approvals); until then it is sold too cheaply.")
+    return found
 
 
 def _day(source: PriceSource) -> str:
     return f"{source.failing_since:%Y-%m-%d %H:%M} UTC" if source.failing_since else "an unknown time"
-
-
-def _rise(old: PriceLine, new: PriceLine) -> bool:
-    return old.unit == new.unit and cost(new) > cost(old)
 
 
 def _mail(*, subject: str, text: str, kind: str, key: str) -> None:

@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit import services as audit
+from billing.foundation.site.selectors import site
 from billing.pricing.lines import NOTICE, Charged, Moments, dearer, meter_of, overruled_by
 from billing.pricing.models import Markup, PriceLine
 from billing.pricing.services import changed
@@ -35,6 +36,13 @@ def prices_approve(*, line_ids: Iterable[int], by: User | str, now: datetime | N
     now = now or clock.now()
     done, problems = _each(line_ids, lambda line_id: _approve(line_id, by, now))
     return done, problems
+
+
+def approved_in_words(done: int) -> str:
+    """What to tell who approved so many prices."""
+    hours = site().price_rise_notice_hours
+    rises = f"a dearer one {hours:,} hours from now" if hours else "a dearer one as well"
+    return f"{done:,} prices approved. They count a minute from now, {rises}."
 
 
 def prices_reject(*, line_ids: Iterable[int], by: User | str) -> tuple[int, list[str]]:

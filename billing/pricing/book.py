@@ -16,6 +16,7 @@ from billing.foundation.cache import TimedCache
 from billing.pricing.meters import SUM, Ancestors, with_custom
 from billing.pricing.models import CatalogModel, Markup, Meter, PriceLine, PriceRevision
 from billing.pricing.names import Catalogue, Key
+from billing.pricing.sources import FETCHED
 from billing.pricing.tariff import MarkupPoint, ModelPrices, PricePoint
 
 CHECK_EVERY = 30.0  # seconds; a price change takes effect 60 seconds after its import
@@ -119,9 +120,10 @@ def look_again() -> None:
 
 def _load(revision: int) -> _Book:
     models = CatalogModel.objects.order_by("pk").values_list("provider", "model", "aliases", "by_maker", "modality")
+    added = CatalogModel.objects.filter(source__in=FETCHED)
     return _Book(
         revision=revision,
-        catalogue=Catalogue(models),
+        catalogue=Catalogue(models, further=set(added.values_list("provider", "model"))),
         ancestors=with_custom(Meter.objects.values_list("key", "contained_in_id")),
         markups=list(Markup.objects.values_list("provider", "model", "percent", "effective_from")),
         platform=_points("platform", ""),
@@ -171,6 +173,11 @@ def point_of(line: PriceLine) -> PricePoint:
         markup=line.markup_percent,
         platform=not line.model,
     )
+
+
+def markups_of(provider: str, model: str) -> Iterable[MarkupPoint]:
+    """The markups of a model, straight from the database."""
+    return _markups(Markup.objects.values_list("provider", "model", "percent", "effective_from"), provider, model)
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -128,8 +128,13 @@ class Price:
     @property
     def variant_text(self) -> str:
         """ "4k, with audio", "over 200,000 tokens": empty for the plain price."""
-        keys = sorted(self.variant, key=lambda key: (WEIGHT.index(key) if key in WEIGHT else len(WEIGHT), key))
-        return ", ".join(_words(key, self.variant[key]) for key in keys)
+        return variant_words(self.variant)
+
+
+def variant_words(variant: Mapping[str, str]) -> str:
+    """ "4k, with audio": empty for the plain price."""
+    keys = sorted(variant, key=lambda key: (WEIGHT.index(key) if key in WEIGHT else len(WEIGHT), key))
+    return ", ".join(_words(key, variant[key]) for key in keys)
 
 
 def main_price(modality: str, plain: Mapping[str, Price]) -> Price | None:

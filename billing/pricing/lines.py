@@ -130,15 +130,20 @@ def meter_of(row: PriceRow | PriceLine) -> Meter:
 class Charged:
     """What customers are charged for the meters of `rows` so far, whichever source says so."""
 
-    def __init__(self, rows: Iterable[PriceRow | PriceLine]) -> None:
+    def __init__(self, rows: Iterable[PriceRow | PriceLine], *, with_markups: bool = False) -> None:
         rows = list(rows)
         keys = {(row.provider, row.model) for row in rows}
         points = defaultdict(list)
+        self.sources: dict[int, str] = {}  # of each line that may be charged
         for line in PriceLine.objects.filter(
             provider__in={key[0] for key in keys}, model__in={key[1] for key in keys}, status=PriceLine.Status.ACTIVE
         ).order_by("pk"):
             points[line.provider, line.model].append(book.point_of(line))
-        self._prices = {key: ModelPrices(*key, tuple(points[key])) for key in keys}
+            self.sources[line.pk] = line.source
+        self._prices = {
+            key: ModelPrices(*key, tuple(points[key]), tuple(book.markups_of(*key)) if with_markups else ())
+            for key in keys
+        }
 
     def line(self, row: PriceRow | PriceLine, at: datetime) -> TariffLine | None:
         """What use of just this kind pays at `at`."""

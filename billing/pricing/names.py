@@ -1,7 +1,7 @@
 """Which model a reference means. Pure: no Django, no database."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 Key = tuple[str, str]  # provider, model
 
@@ -30,13 +30,20 @@ SNAPSHOT = re.compile(r"-(20\d{6}|20\d\d-\d\d-\d\d)$")
 
 
 class Catalogue:
-    """Looks references up among all known models, without regard to case."""
+    """Looks references up among all known models, without regard to case.
 
-    def __init__(self, models: Iterable[tuple[str, str, list[str], bool, str]]) -> None:
+    `further` are models of catalogues that were added to those Purser comes with. A bare name means one of them only
+    when nobody else has it: adding a catalogue must not make a name ambiguous that meant one model before.
+    """
+
+    def __init__(
+        self, models: Iterable[tuple[str, str, list[str], bool, str]], further: Container[Key] = frozenset()
+    ) -> None:
         self._exact: dict[str, Key] = {}
         self._aliases: dict[str, Key] = {}
         self._bare: dict[str, set[Key]] = {}
         self._makers: dict[str, set[Key]] = {}
+        self._further: dict[str, set[Key]] = {}
         self._modality: dict[Key, str] = {}
         for provider, model, aliases, by_maker, modality in models:
             key = (provider, model)
@@ -45,6 +52,9 @@ class Catalogue:
             for name in (model, *aliases):
                 bare = name.lower()
                 self._aliases.setdefault(f"{provider}/{bare}".lower(), key)
+                if key in further:
+                    self._further.setdefault(bare, set()).add(key)
+                    continue
                 self._bare.setdefault(bare, set()).add(key)
                 if by_maker:
                     self._makers.setdefault(bare, set()).add(key)
@@ -70,7 +80,8 @@ class Catalogue:
             found = self._exact.get(other) or self._aliases.get(other)
             if found:
                 return found
-        for candidates in (self._bare.get(name), self._makers.get(name)):
+        known = self._bare.get(name)
+        for candidates in (known, self._makers.get(name), None if known else self._further.get(name)):
             if candidates and len(candidates) == 1:
                 return next(iter(candidates))
         return None

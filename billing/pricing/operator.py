@@ -216,7 +216,7 @@ def _row(wish: Wish) -> PriceRow:
     elif wish.unit and wish.unit != known.unit:
         wrong["unit"] = f"{known.label} are counted by the {known.unit}, not by the {wish.unit}."
     if model and not CatalogModel.objects.filter(provider=provider, model=model).exists():
-        wrong["model"] = f"There is no model {provider}/{model}. Add it under Models first."
+        wrong["model"] = f"There is no model {provider or '?'}/{model}. Add it under Models first."
     if not price.is_finite() or price < 0:
         wrong["price"] = "A price is zero or more US dollars."
     elif price >= LARGEST or price != round(price, 15):

@@ -34,11 +34,8 @@ def due(now: datetime) -> list[str]:
     return [source.name for source in price_sources() if source.enabled and _is_due(source, now)]
 
 
-def source_update(
-    *, name: str, enabled: bool, url: str, refresh_hours: int, actor: User, request: HttpRequest | None = None
-) -> PriceSource:
-    """Change what the operator decides of a source. Raises ValidationError, and then changes nothing."""
-    url = url.strip()
+def check_source(*, name: str, enabled: bool, url: str) -> None:
+    """Raise ValidationError, by field, unless the source can be read as these say."""
     if url and name not in FETCHED:
         raise ValidationError({"url": "This source comes with Purser: it has no address."})
     if enabled and name in FETCHED and not url:
@@ -47,7 +44,14 @@ def source_update(
         try:
             check_url(url)
         except SourceError as problem:
-            raise ValidationError({"url": f"{str(problem).capitalize()}."}) from None
+            raise ValidationError({"url": f"Not this: {problem}."}) from None
+
+
+def source_update(
+    *, name: str, enabled: bool, url: str, refresh_hours: int, actor: User, request: HttpRequest | None = None
+) -> PriceSource:
+    """Change what the operator decides of a source. Raises ValidationError, and then changes nothing."""
+    check_source(name=name, enabled=enabled, url=url)
     with transaction.atomic():
         source = PriceSource.objects.select_for_update().get(pk=name)
         before = _words(source)

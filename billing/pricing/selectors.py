@@ -239,7 +239,9 @@ def modalities() -> list[str]:
 
 def last_refreshed() -> datetime | None:
     """When upstream catalogues were last read with success."""
-    read = PriceImport.objects.exclude(source__in=("platform", "shipped", "operator")).filter(Q(applied=True) | Q(report__noop=True))
+    read = PriceImport.objects.exclude(source__in=("platform", "shipped", "operator")).filter(
+        Q(applied=True) | Q(report__noop=True)
+    )
     return read.order_by("-at").values_list("at", flat=True).first()
 
 

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from portal.admin import charges, holds, refunds, reversals, sitesettings, workspaces
+from portal.admin import charges, holds, prices, refunds, reversals, sitesettings, workspaces
 
-__all__ = ["charges", "holds", "refunds", "reversals", "sitesettings", "workspaces"]
+__all__ = ["charges", "holds", "prices", "refunds", "reversals", "sitesettings", "workspaces"]
 
 admin.site.index_title = "Operations"

@@ -23,6 +23,7 @@ from billing.ledger.alarm import standing_alarm
 from billing.ledger.models import Wallet
 from billing.metering.models import HourTotal
 from billing.metering.unrated.waiting import how_many
+from billing.pricing.alarm import standing_alarms
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     notices = [f"Due jobs that fail or are late: {', '.join(late)}. Is the worker running?"] if late else []
     if alarm := standing_alarm():
         notices.insert(0, f"{alarm} docs/operations.md, “When the ledger does not add up”, says what to do.")
+    notices += standing_alarms()
     if transport() is Transport.NONE:
         notices.append(NO_EMAIL)
     return {**context, "tiles": [*_money(now), *_work(late)], "notices": notices}

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import trialbalance, unrated
+from portal.admin import priceapprovals, trialbalance, unrated
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -51,11 +51,13 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Subscriptions", "event_repeat", "plans.Subscription"),
             ("Models", "neurology", "pricing.CatalogModel"),
             ("Prices", "sell", "pricing.PriceLine"),
+            ("Price approvals", "price_check", "price-approvals"),
             ("Markups", "percent", "pricing.Markup"),
             ("Agreed prices", "handshake", "pricing.PriceOverride"),
             ("Tiers", "stairs", "pricing.TierSchedule"),
             ("Plan discounts", "loyalty", "pricing.PriceDiscount"),
             ("Meters", "straighten", "pricing.Meter"),
+            ("Price sources", "cloud_download", "pricing.PriceSource"),
             ("Price imports", "download", "pricing.PriceImport"),
         ),
     ),
@@ -72,7 +74,11 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 # Pages that are no list of a model: name of their URL → who may read them.
-PAGES = {"trial-balance": trialbalance.PERMISSION, "unrated": unrated.PERMISSION}
+PAGES = {
+    "trial-balance": trialbalance.PERMISSION,
+    "unrated": unrated.PERMISSION,
+    "price-approvals": priceapprovals.PERMISSION,
+}
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

@@ -42,3 +42,15 @@ CATALOGUE = Catalogue(
 )
 def test_references(ref: str, found: tuple[str, str] | None) -> None:
     assert CATALOGUE.find(ref) == found
+
+
+def test_a_catalogue_that_is_added_makes_no_name_ambiguous() -> None:
+    models = [
+        ("c", "only-here", [], False, "text"),
+        ("d", "only-here", [], False, "text"),
+        ("d", "new", [], False, "text"),
+    ]
+    catalogue = Catalogue(models, further={("d", "only-here"), ("d", "new")})
+    assert catalogue.find("only-here") == ("c", "only-here")
+    assert catalogue.find("d/only-here") == ("d", "only-here")
+    assert catalogue.find("new") == ("d", "new")
