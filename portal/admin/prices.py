@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -152,7 +153,7 @@ class PriceActions(Entering):
     @action(description="Enter a price", url_path="enter", icon="add", permissions=["entering"])
     def enter_price(self, request: HttpRequest) -> HttpResponse:
         """The link only opens the form."""
-        return self.enter(request, {}, reverse("admin:pricing_priceline_changelist"))
+        return self.enter(request, {}, _lines())
 
     @action(description="New price from …", url_path="new-price", icon="edit_calendar", permissions=["entering"])
     def change_price(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -165,7 +166,7 @@ class PriceActions(Entering):
             "per": line.per,
             "variant": variant_text(line.dims),
         }
-        return self.enter(request, initial, reverse("admin:pricing_priceline_change", args=[line.pk]))
+        return self.enter(request, initial, _lines(line.model or line.meter))
 
     @action(description="Retire", url_path="retire", icon="event_busy", permissions=["entering"])
     def retire(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -219,7 +220,12 @@ class ModelActions(Entering):
         model = CatalogModel.objects.filter(pk=object_id).first()
         if model is None:
             raise Http404
-        return self.enter(request, {"model": str(model)}, reverse("admin:pricing_catalogmodel_change", args=[model.pk]))
+        return self.enter(request, {"model": str(model)}, _lines(model.model))
+
+
+def _lines(search: str = "") -> str:
+    """The list of prices, of one model."""
+    return reverse("admin:pricing_priceline_changelist") + (f"?{urlencode({'q': search})}" if search else "")
 
 
 def _wish(data: dict[str, Any]) -> Wish:
@@ -263,7 +269,7 @@ def _effect(entry: PriceEntry) -> Facts:
 
 def _entered(data: dict[str, Any], request: HttpRequest) -> str:
     line = price_set(_wish(data), by=cast(User, request.user), reason=data["reason"], request=request)
-    return f"{usd(line)} of {line.meter} counts from {_instant(line.effective_from) or 'ever'} on."
+    return f"Entered: {line.meter} at {usd(line)}, from {_instant(line.effective_from) or 'ever'} on."
 
 
 def _retired(line: PriceLine, data: dict[str, Any], request: HttpRequest) -> str:
