@@ -78,7 +78,9 @@ def standing_alarms() -> list[str]:
         found.append(f"Prices of {source.name} have not been refreshed since {_day(source)}: {reason}.")
     if rises := rises_waiting():
         wait = "price waits" if rises == 1 else "prices wait"
-        found.append(f"{rises:,} dearer {wait} for your decision (Price approvals); until then it is sold too cheaply.")
+        found.append(
+            f"{rises:,} dearer {wait} for your decision (Price approvals); until then use is charged by the old one."
+        )
     return found
 
 

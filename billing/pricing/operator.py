@@ -120,44 +120,56 @@ def price_set(
 
 def price_retire(
     *, line_id: int, by: User | str, reason: str = "", now: datetime | None = None, request: HttpRequest | None = None
-) -> PriceLine:
-    """End an own line: what the next source says holds again, after the notice hours if that is dearer.
+) -> list[PriceLine]:
+    """End the operator's prices of the meter that the line is of, all variants: the next source decides again, after
+    the notice hours if that is dearer. (One variant alone would leave the others without the catalogue's plain price.)
 
-    One that has not begun is withdrawn, and the one before it goes on. Raises ValidationError.
+    A price that has not begun is withdrawn instead, with what was taken over for it, and the one before goes on.
+    Returns the lines that end. Raises ValidationError, PriceLine.DoesNotExist.
     """
     now = now or clock.now()
     with transaction.atomic():
         only_one(SOURCE)
-        line = PriceLine.objects.select_for_update().get(pk=line_id)
-        if line.source != SOURCE or line.status != PriceLine.Status.ACTIVE:
-            raise ValidationError("Only the operator's own prices are retired here; others follow their source.")
-        if line.effective_to is not None:
-            raise ValidationError(f"This price ends at {_instant(line.effective_to)} already.")
-        before = line.effective_from
-        if before is not None and before > now + NOTICE:
-            _withdraw(line, before)
-        else:
-            line.effective_to, line.reason = retires_at(line, now), "retired by the operator"
-            line.save(update_fields=["effective_to", "reason"])
+        line = PriceLine.objects.get(pk=line_id)
+        ending, starts = retiring(line, now)
+        for each in ending:
+            if starts is None:
+                _withdraw(each)
+            else:
+                each.effective_to, each.reason = starts, "retired by the operator"
+                each.save(update_fields=["effective_to", "reason"])
         audit.record(
             action="price.retired",
             actor=by,
             target=str(line),
-            before={"price": _usd(line)},
-            after={"effective_to": line.effective_to, "status": line.status},
+            before={"prices": [f"{variant_text(each.dims)} {_usd(each)}".strip() for each in ending]},
+            after={"effective_to": starts},
             reason=reason,
             request=request,
         )
         changed()
-    return line
+    return ending
 
 
-def retires_at(line: PriceLine, now: datetime) -> datetime:
-    """When an own line that has begun would end."""
-    follows = _without(line).in_force(line.meter, now, line.dims)
-    rises = follows is not None and cost(follows) > cost(line)
+def retiring(line: PriceLine, now: datetime) -> tuple[list[PriceLine], datetime | None]:
+    """The lines that end with `line`, and when; None: they have not begun and never will. Raises ValidationError."""
+    if line.source != SOURCE or line.status != PriceLine.Status.ACTIVE:
+        raise ValidationError("Only the operator's own prices are retired here; others follow their source.")
+    if line.effective_to is not None:
+        raise ValidationError(f"This price ends at {_instant(line.effective_to)} already.")
+    own = list(_own(line).order_by("pk"))
+    if not _has_begun(line, now):
+        return [each for each in own if each.effective_from == line.effective_from], None
+    if ahead := [each for each in own if not _has_begun(each, now)]:
+        raise ValidationError(
+            f"A price from {_instant(ahead[0].effective_from or now)} on is entered: retire it first."
+        )
+    follows = _without(own)
+    rises = any(
+        (paid := follows.in_force(each.meter, now, each.dims)) is not None and cost(paid) > cost(each) for each in own
+    )
     soonest = now + (Moments(now).notice if rises else NOTICE)
-    return max(soonest, line.effective_from + TICK) if line.effective_from else soonest
+    return own, max([soonest, *(each.effective_from + TICK for each in own if each.effective_from)])
 
 
 def model_add(
@@ -194,7 +206,7 @@ def model_add(
             context_window=context_window,
             source=SOURCE,
         )
-        made.full_clean()
+        made.full_clean(exclude=["aliases"])
         made.save()
         audit.record(action="price.model", actor=by, target=str(made), after={"modality": modality}, request=request)
         changed()
@@ -249,7 +261,7 @@ def _starts(moments: Moments, row: PriceRow, wish: Wish, *, rises: bool, first: 
     return max(wanted, soonest)
 
 
-def _own(row: PriceRow) -> QuerySet[PriceLine]:
+def _own(row: PriceRow | PriceLine) -> QuerySet[PriceLine]:
     return PriceLine.objects.filter(
         source=SOURCE,
         provider=row.provider,
@@ -269,9 +281,12 @@ def _others(row: PriceRow, at: datetime) -> list[PriceLine]:
     return [line for line in lines if dims_key(line.dims.items()) != dims_key(row.dims)]
 
 
-def _without(line: PriceLine) -> ModelPrices:
-    points = [book.point_of(each) for each in _of_model(line.provider, line.model) if each.pk != line.pk]
-    return ModelPrices(line.provider, line.model, points)
+def _without(lines: list[PriceLine]) -> ModelPrices:
+    """What is charged for the model of these lines when they are gone."""
+    provider, model = lines[0].provider, lines[0].model
+    gone = {line.pk for line in lines}
+    points = [book.point_of(each) for each in _of_model(provider, model) if each.pk not in gone]
+    return ModelPrices(provider, model, points)
 
 
 def _of_model(provider: str, model: str) -> QuerySet[PriceLine]:
@@ -279,7 +294,12 @@ def _of_model(provider: str, model: str) -> QuerySet[PriceLine]:
     return lines.order_by("pk")
 
 
-def _withdraw(line: PriceLine, start: datetime) -> None:
+def _has_begun(line: PriceLine, now: datetime) -> bool:
+    """Or will, before every process has heard of anything else."""
+    return line.effective_from is None or line.effective_from <= now + NOTICE
+
+
+def _withdraw(line: PriceLine) -> None:
     line.status, line.reason = PriceLine.Status.REJECTED, "withdrawn before it began"
     line.save(update_fields=["status", "reason"])
     before = PriceLine.objects.filter(
@@ -289,7 +309,7 @@ def _withdraw(line: PriceLine, start: datetime) -> None:
         meter=line.meter,
         dims_key=line.dims_key,
         status=PriceLine.Status.ACTIVE,
-        effective_to=start,
+        effective_to=line.effective_from,
     )
     before.update(effective_to=None, reason="")
 

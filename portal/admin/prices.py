@@ -36,7 +36,7 @@ from billing.pricing.operator import (
     price_check,
     price_retire,
     price_set,
-    retires_at,
+    retiring,
 )
 from billing.pricing.variants import KNOWN, variant_text
 from portal.admin.steps import Facts, two_steps
@@ -176,19 +176,18 @@ class PriceActions(Entering):
         line = _line(object_id)
         if line.source != SOURCE:
             raise Http404
-        now = clock.now()
-        waits = line.effective_from is not None and line.effective_from > now
         return two_steps(
             self,
             request,
             form=RetireForm(request.POST or None),
-            title="Retire a price",
-            intro="What the next source has for this meter holds again, if one has; else its use waits for a price.",
+            title="Retire your prices of a meter",
+            intro="Your prices of this meter of the model end, all variants. What the next source has for it holds "
+            "again, if one has; else its use waits for a price. One that has not begun is withdrawn.",
             facts=[*_facts(line), ("In force since", _instant(line.effective_from) or "ever")],
-            effect=lambda _: [("Ends", "never begins" if waits else f"{retires_at(line, now):{INSTANT}} UTC")],
+            effect=lambda _: _ending(line),
             apply=lambda data: _retired(line, data, request),
-            back=reverse("admin:pricing_priceline_change", args=[line.pk]),
-            button="Retire it",
+            back=_lines(line.model or line.meter),
+            button="Retire",
         )
 
 
@@ -274,7 +273,14 @@ def _entered(data: dict[str, Any], request: HttpRequest) -> str:
 
 def _retired(line: PriceLine, data: dict[str, Any], request: HttpRequest) -> str:
     done = price_retire(line_id=line.pk, by=cast(User, request.user), reason=data["reason"], request=request)
-    return f"It ends on {_instant(done.effective_to)}." if done.effective_to else "It was withdrawn and never counts."
+    ends = done[0].effective_to
+    return f"{len(done):,} of your prices end at {_instant(ends)}." if ends else "It was withdrawn and never counts."
+
+
+def _ending(line: PriceLine) -> Facts:
+    lines, ends = retiring(line, clock.now())
+    prices = "; ".join(f"{variant_text(each.dims) or 'plain'} at {usd(each)}" for each in lines)
+    return [("What ends", prices), ("When", f"{ends:{INSTANT}} UTC" if ends else "it never begins")]
 
 
 def _added(data: dict[str, Any], request: HttpRequest) -> str:

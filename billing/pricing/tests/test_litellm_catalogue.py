@@ -146,9 +146,6 @@ def test_a_file_that_cannot_be_used_says_why(text: str, reason: str) -> None:
 
 
 def test_an_unknown_shape_is_a_bad_source_and_no_crash() -> None:
+    text = '{"m": {"mode": "video_generation", "litellm_provider": "x", "metadata": 7, "a_cost": 1}}'
     with pytest.raises(SourceError, match="a shape that is not known"):
-        understood(
-            lambda: read_file(
-                '{"m": {"mode": "video_generation", "litellm_provider": "x", "metadata": 7, "a_cost": 1}}'
-            )
-        )
+        understood(lambda: read_file(text))
