@@ -42,7 +42,7 @@ def unrated_page(request: HttpRequest) -> HttpResponse:
         "all_shown": len(found) < MOST_GROUPS,
         "may_charge": request.user.has_perm(MAY_POST),
         "list": reverse("admin:metering_usageevent_changelist"),
-        "prices": reverse("admin:pricing_priceline_changelist"),
+        "prices": reverse("price-approvals"),
         "imports": reverse("admin:pricing_priceimport_changelist"),
     }
     return TemplateResponse(request, "admin/unrated.html", context)
