@@ -13,6 +13,8 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from django.db.models import QuerySet
+
 from billing.foundation.site.selectors import site
 from billing.pricing import book
 from billing.pricing.diff import Held, Plan
@@ -22,6 +24,7 @@ from billing.pricing.tariff import RULES, ModelPrices, TariffLine
 
 NOTICE = timedelta(seconds=60)  # twice the time a process may believe its old prices
 TICK = timedelta(microseconds=1)
+KEPT = "the model vanished; its last prices stay for late use"  # reason of a line that goes on
 COLUMNS = (
     *("pk", "provider", "model", "meter", "unit", "price", "per", "dims"),
     *("upstream_from", "upstream_until", "markup_percent", "effective_from"),
@@ -68,17 +71,24 @@ def open_lines(source: str) -> dict[Identity, Open]:
     return found
 
 
+def kept_models(source: str) -> set[tuple[str, str]]:
+    """Models that vanished from `source` and keep its last prices: they do not vanish a second time."""
+    return set(_kept(source).values_list("provider", "model").distinct())
+
+
 def apply(
     decided: Plan,
     lines: Mapping[Identity, Open],
     record: PriceImport,
     now: datetime,
     *,
-    kept_models: set[tuple[str, str]],
+    read_models: set[tuple[str, str]],
 ) -> list[PriceChange]:
     """Do what was decided; returns the record of it, which has been written."""
     moments = Moments(now)
-    changes = _retire(decided.retired, lines, record, moments, kept_models)
+    back = [line.pk for line in _kept(record.source) if (line.provider, line.model) in read_models]
+    PriceLine.objects.filter(pk__in=back).update(reason="")
+    changes = _retire(decided.retired, lines, record, moments, read_models)
     closing: dict[datetime, list[int]] = defaultdict(list)
     opened: list[tuple[PriceLine, int | None]] = []
     for old, new in decided.changed:
@@ -193,21 +203,47 @@ def _retire(
     lines: Mapping[Identity, Open],
     record: PriceImport,
     moments: Moments,
-    kept_models: set[tuple[str, str]],
+    read_models: set[tuple[str, str]],
 ) -> list[PriceChange]:
-    """A model that vanished whole keeps its last prices, marked as retired: late use of it is still charged."""
+    """A model that vanished whole keeps its last prices, marked as retired: late use of it is still charged.
+
+    Where another source goes on selling it, that one's prices follow, after the notice, since they may be dearer.
+    """
     changes = []
     closing: dict[datetime, list[int]] = defaultdict(list)
+    elsewhere = _priced_elsewhere({key[:2] for key in gone} - read_models, record.source)
+    kept = []
     for key in gone:
         row, pk, since = lines[key]
-        ends = not row.model or key[:2] in kept_models
-        if ends:
-            closing[max(moments.now + NOTICE, since + TICK) if since else moments.now + NOTICE].append(pk)
-        note = "vanished upstream" if ends else "the model vanished; its last prices stay for late use"
+        if not row.model or key[:2] in read_models:
+            when, note = moments.now + NOTICE, "vanished upstream"
+        elif meter_of(row) in elsewhere:
+            when, note = moments.now + moments.notice, "vanished upstream; another source has a price"
+        else:
+            when, note = None, KEPT
+            kept.append(pk)
+        if when:
+            closing[max(when, since + TICK) if since else when].append(pk)
         changes.append(PriceChange(imported=record, kind=Kind.RETIRED, old_id=pk, note=note))
     for when, ids in closing.items():
         close(ids, when, "vanished upstream")
+    PriceLine.objects.filter(pk__in=kept).update(reason=KEPT)
     return changes
+
+
+def _priced_elsewhere(models: set[tuple[str, str]], source: str) -> set[Meter]:
+    """The meters of these models that another source has a price of."""
+    lines = PriceLine.objects.exclude(source=source).filter(
+        provider__in={key[0] for key in models},
+        model__in={key[1] for key in models},
+        status=PriceLine.Status.ACTIVE,
+        effective_to=None,
+    )
+    return {meter for meter in lines.values_list("provider", "model", "meter").distinct() if meter[:2] in models}
+
+
+def _kept(source: str) -> QuerySet[PriceLine]:
+    return PriceLine.objects.filter(source=source, status=PriceLine.Status.ACTIVE, effective_to=None, reason=KEPT)
 
 
 def _hold(held: list[Held], open_now: Mapping[Identity, Open], record: PriceImport) -> list[PriceChange]:

@@ -25,8 +25,9 @@ def price_sources() -> list[PriceSource]:
     return [rows[name] for name in SOURCES]
 
 
-def enabled() -> list[str]:
-    return [source.name for source in price_sources() if source.enabled]
+def enabled(*, fetched: bool = True) -> list[str]:
+    """The sources that are read; without those that are `fetched`, whatever needs no network."""
+    return [source.name for source in price_sources() if source.enabled and (fetched or source.name not in FETCHED)]
 
 
 def due(now: datetime) -> list[str]:

@@ -110,7 +110,7 @@ def import_reading(
         decided = plan(
             {key: row for key, (row, _, _) in current.items()},
             fresh,
-            retired_models=models_sync.retired(),
+            retired_models=models_sync.retired() | lines.kept_models(reading.source),
             jump=Decimal(site().price_jump_percent) / 100 if jump is None else jump,
             vanish=Decimal(site().price_vanish_percent) / 100 if vanish is None else vanish,
             zero_is_meant=reading.source in ("platform", "shipped", "operator"),
@@ -137,8 +137,8 @@ def import_reading(
             models=len(reading.models),
         )
         record = _record(report, digest, now)
-        kept = {(row.provider, row.model) for row in fresh.values()}
-        changes = lines.apply(decided, current, record, now, kept_models=kept)
+        models = {(row.provider, row.model) for row in fresh.values()}
+        changes = lines.apply(decided, current, record, now, read_models=models)
         models_sync.sync(reading, now=now)
         report = replace(report, differs=len(crosscheck.differences(record, changes)))
         record.report["differs"] = report.differs

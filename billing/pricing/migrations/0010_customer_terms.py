@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_portal_link'),
-        ('pricing', '0003_meters'),
+        ('pricing', '0005_map_searches'),
     ]
 
     operations = [

@@ -146,6 +146,23 @@ def test_a_model_that_vanishes_retires_and_keeps_its_last_price() -> None:
     assert CatalogModel.objects.get(model="m1").retired_at is None
 
 
+def test_a_model_that_another_source_goes_on_selling_follows_that_one() -> None:
+    others = [row("input_tokens", "2", f"other{number}") for number in range(20)]
+    read(row("input_tokens", "2"), row("output_tokens", "8"), *others)
+    described = [ModelRow("acme", "m1", "M1", "text")]
+    import_reading(Reading("bundled", "1", [row("input_tokens", "3")], described), now=DAY1)
+    rises_after(24)
+    assert read(*others, at=DAY2).retired == 2
+    follows = DAY2 + timedelta(hours=24)
+    assert [cost(at) for at in (DAY2, follows - MINUTE, follows)] == [2, 2, 3]
+    assert cost(DAY2 + timedelta(days=9), meter="output_tokens") == 8  # nobody else has it: it stays
+    assert CatalogModel.objects.get(model="m1").retired_at is None
+    again = read(*others, row("input_tokens", "1", "new"), at=DAY2 + timedelta(days=1))
+    assert (again.retired, again.abort) == (0, "")
+    read(row("input_tokens", "2"), row("output_tokens", "8"), *others, at=DAY2 + timedelta(days=2))
+    assert set(PriceLine.objects.filter(model="m1", effective_to=None).values_list("reason", flat=True)) == {""}
+
+
 def test_a_jump_waits_while_the_old_price_stays() -> None:
     read(row("input_tokens", "2"), row("output_tokens", "0"))
     report = read(row("input_tokens", "3"), row("output_tokens", "0"), at=DAY2)

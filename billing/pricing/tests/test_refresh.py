@@ -22,10 +22,11 @@ from billing.pricing import refresh
 from billing.pricing.alarm import standing_alarms
 from billing.pricing.book import RANKS, prices_for
 from billing.pricing.models import PriceImport, PriceLine, PriceSource
-from billing.pricing.services import PricesNotRefreshed, prices_import, refresh_due, source_import
+from billing.pricing.services import PricesNotRefreshed, import_reading, prices_import, refresh_due, source_import
 from billing.pricing.sources import FETCHED, SOURCES
+from billing.pricing.sources.rows import ModelRow, Reading
 from billing.pricing.tests.builders import rated
-from billing.pricing.tests.test_import import DAY1, DAY2
+from billing.pricing.tests.test_import import DAY1, DAY2, row
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -115,6 +116,13 @@ def test_a_catalogue_is_read_from_its_address_and_charged_by(mirror: Mirror) -> 
     assert rated(prices, {"input_tokens": 1_000_000}).usd == 2
 
 
+def test_a_start_waits_for_no_network(mirror: Mirror) -> None:
+    litellm(mirror)
+    PriceSource.objects.filter(name="platform").update(enabled=True)
+    call_command("prices_import", "--offline")
+    assert (mirror.asked, PriceImport.objects.get().source) == (0, "platform")
+
+
 def test_each_is_read_as_often_as_the_operator_wants(mirror: Mirror) -> None:
     mirror.says(brain=2)
     litellm(mirror, refresh_hours=6)
@@ -189,10 +197,6 @@ def test_sources_that_differ_are_told_in_the_record(mirror: Mirror) -> None:
     mirror.says(brain=2, same=3, near=1000)
     litellm(mirror)
     refresh_due(DAY1)
-    from billing.pricing.services import import_reading
-    from billing.pricing.sources.rows import ModelRow, Reading
-    from billing.pricing.tests.test_import import row
-
     rows = [row("input_tokens", "2.1", "brain"), row("input_tokens", "3", "same"), row("input_tokens", "1001", "near")]
     report = import_reading(
         Reading("genai-prices", "1", rows, [ModelRow("acme", r.model, r.model, "text") for r in rows]), now=DAY2

@@ -55,9 +55,11 @@ def _migrate() -> int:
 
 
 def _prices() -> str:
-    """Import the bundled catalogues. One that is refused leaves the prices as they were: no reason not to start."""
+    """Import the catalogues that come with Purser; no start waits for a network. One that is refused leaves the prices
+    as they were: no reason not to start.
+    """
     try:
-        call_command("prices_import", stdout=io.StringIO())
+        call_command("prices_import", "--offline", stdout=io.StringIO())
     except SystemExit:
         return "an import was refused, the prices stay as they were; see manage.py prices_import"
     in_force = PriceLine.objects.filter(status=PriceLine.Status.ACTIVE, effective_to=None).count()

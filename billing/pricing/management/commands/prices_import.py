@@ -23,6 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--source", action="append", choices=list(SOURCES), help="only this source (repeatable)")
         parser.add_argument("--file", type=Path, help="read this copy of LiteLLM's price file (source litellm)")
+        parser.add_argument("--offline", action="store_true", help="only sources that come with Purser")
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
         parser.add_argument(
             "--vanish",
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             self._say(reports[0], options["json"])
         else:
             reports = []
-            for source in options["source"] or enabled():
+            for source in options["source"] or enabled(fetched=not options["offline"]):
                 if not options["json"]:
                     self.stdout.write(f"{source}: reading …")
                     self.stdout.flush()
