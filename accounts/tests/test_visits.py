@@ -149,9 +149,12 @@ def test_every_page_of_the_site_that_is_no_workspaces_is_closed(visitor: Client)
     assert len(site) > 60
     api = {path for path in site if path.startswith(("/api/", "/v1/"))}
     answers = {path: visitor.get(path) for path in set(site) - api}
-    still_open = {site[path] for path, answer in answers.items() if CLOSED not in answer.content}
-    # Leads to the workspace; chooses colours; ends the visit; a picture.
-    assert still_open == {"home", "theme", "account_logout", "favicon"}
+    still_open = {site[path] for path, answer in answers.items() if CLOSED not in b"".join(answer)}
+    # Leads to the workspace; chooses colours; ends the visit; a picture; what everybody may read, session or not.
+    assert still_open == {"home", "theme", "account_logout", "favicon", "models", "models-csv", "compare"}
+    assert {path for path in site if site[path].startswith(("models", "compare"))} == {
+        *("/pricing", "/pricing/models.csv", "/pricing/compare"),
+    }
 
 
 def test_the_visit_ends_after_eight_hours_whatever_is_done_in_it(visitor: Client, workspace: Workspace) -> None:
