@@ -8,13 +8,14 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
+from billing.credits import clock
 from billing.pricing.agreed import PLATFORM, Scope, Step
 from billing.pricing.agreements import (
     Invalid,
@@ -152,10 +153,7 @@ class AgreedAdmin(ModelAdmin):
 
     @display(description="In force")
     def in_force(self, row: PriceOverride | PriceDiscount | TierSchedule) -> str:
-        if row.effective_to == row.effective_from:
-            return "withdrawn before it began"
-        until = f" until {row.effective_to:%Y-%m-%d %H:%M}" if row.effective_to else ""
-        return f"since {row.effective_from:%Y-%m-%d %H:%M}{until}"
+        return in_force_text(row)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -255,51 +253,24 @@ class PriceDiscountAdmin(AgreedAdmin):
         return False
 
 
-class _AgreedInline(TabularInline):
-    """On the workspace's page, for looking."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-    readonly_fields: tuple[str, ...] = ("what", "agreed", "effective_from", "effective_to")
-    fields = readonly_fields
-
-    @display(description="For")
-    def what(self, row: Any) -> str:
-        return row.scope or "everything"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+def agreed_with(workspace_id: int) -> list[str]:
+    """What a workspace agreed on, or its plan gives, that is in force or to come, one sentence each."""
+    soon = Q(effective_to=None) | Q(effective_to__gt=clock.now()) & ~Q(effective_to=F("effective_from"))
+    overrides = PriceOverride.objects.filter(soon, workspace_id=workspace_id)
+    discounts = PriceDiscount.objects.filter(soon, workspace_id=workspace_id)
+    tiers = TierSchedule.objects.filter(soon, workspace_id=workspace_id).prefetch_related("steps")
+    return [
+        *(f"{row}{f' ({row.variant_key})' if row.variant_key else ''}, {in_force_text(row)}" for row in overrides),
+        *(f"{row}, {row.label}, {in_force_text(row)}" for row in discounts),
+        *(f"{row}: {steps_text(row)}, {in_force_text(row)}" for row in tiers),
+    ]
 
 
-class OverrideInline(_AgreedInline):
-    model = PriceOverride
-    verbose_name_plural = "agreed prices"
-
-    @display(description="Pays")
-    def agreed(self, row: PriceOverride) -> str:
-        return f"{row.terms} {f'({row.variant_key})' if row.variant_key else ''}"
-
-
-class DiscountInline(_AgreedInline):
-    model = PriceDiscount
-    verbose_name_plural = "discounts of its plan"
-
-    @display(description="Discount")
-    def agreed(self, row: PriceDiscount) -> str:
-        return f"{row.percent.normalize():f} % off, {row.label}"
-
-
-class TierInline(_AgreedInline):
-    model = TierSchedule
-    verbose_name_plural = "tiers of its own"
-
-    @display(description="Steps")
-    def agreed(self, row: TierSchedule) -> str:
-        return f"{row.get_mode_display().partition(':')[0]}: {steps_text(row)}"
+def in_force_text(row: PriceOverride | PriceDiscount | TierSchedule) -> str:
+    if row.effective_to == row.effective_from:
+        return "withdrawn before it began"
+    until = f" until {row.effective_to:%Y-%m-%d %H:%M}" if row.effective_to else ""
+    return f"since {row.effective_from:%Y-%m-%d %H:%M}{until}"
 
 
 def steps_text(schedule: TierSchedule) -> str:

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html_join
 from unfold.decorators import action, display
 
 from accounts.models import User, Workspace
@@ -14,7 +15,7 @@ from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.ledger.selectors import balance
-from billing.pricing.admin_terms import DiscountInline, OverrideInline, TierInline
+from billing.pricing.admin_terms import agreed_with
 from portal.admin.credits import CreditsForm, credits_by_hand
 
 
@@ -24,9 +25,18 @@ class CreditsActions:
     actions_detail = ("credits", "lots", "operations")
     list_select_related = ("wallet", "subscription__version__plan")
 
-    def get_inlines(self, request: HttpRequest, obj: Workspace | None) -> list[Any]:
-        own = [OverrideInline, DiscountInline, TierInline] if obj else []
-        return [*super().get_inlines(request, obj), *own]  # type: ignore[misc]
+    def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
+        fields = tuple(super().get_fields(request, obj))  # type: ignore[misc]
+        return (*fields, "agreed_prices") if obj else fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
+        return (*super().get_readonly_fields(request, obj), "agreed_prices")  # type: ignore[misc]
+
+    @display(description="Prices of its own")
+    def agreed_prices(self, workspace: Workspace) -> str:
+        """What it agreed on, and its plan takes off."""
+        lines = agreed_with(workspace.pk) or ["It pays the list prices."]
+        return format_html_join("", "<p>{}</p>", ((line,) for line in lines))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return ["name", "balance", "plan", *super().get_list_display(request)[1:]]  # type: ignore[misc]
