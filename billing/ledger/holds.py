@@ -46,6 +46,7 @@ class HoldBook(LotBook):
         assert operation.id is not None  # noqa: S101 - for mypy; it was recorded
         hold = HoldState(operation.id, origin, amount, overdraft, self.now, expires_at, "", pins)
         self._holds[hold.id] = hold
+        self.open_holds += 1
         self._due_at(expires_at)
         values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at, expires_at)
         self._pending.holds.append((PLACE, [as_text(value) for value in values]))

@@ -42,6 +42,7 @@ class Journal:
             self.debt,
             self.overdraft_held,
             self.overdraft_limit,
+            self.open_holds,
             self.seq,
             self.head,
             self.last_at,

@@ -104,6 +104,7 @@ class LotBook(Journal):
             raise HoldResolved(hold.resolution)
         self.record(operation)
         hold.resolution, hold.open_until = resolution, None
+        self.open_holds -= 1
         self.ended.append(hold)
         hold_id, workspace = str(hold.id), str(self.workspace_id)
         values = (hold_id, workspace, resolution, str(operation.id), self.now.isoformat(), hold_id)

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Least
+from django.db.models.lookups import GreaterThanOrEqual
 
 from accounts.models import Workspace
 from billing.ledger.records import hold_id
@@ -22,6 +24,8 @@ class Wallet(models.Model):
     held = models.BigIntegerField(default=0)  # pinned by holds
     debt = models.BigIntegerField(default=0)  # used beyond the balance, repaid first by the next inflow
     overdraft_held = models.BigIntegerField(default=0)  # part of holds that no lot covers
+    # How many holds are open, those included whose time is over and was not posted yet. There is a most of them.
+    open_holds = models.BigIntegerField(default=0, db_default=0)
     overdraft_limit = models.BigIntegerField(default=0)  # how far authorisations may go below zero (from the plan)
     seq = models.BigIntegerField(default=0)  # of the last transfer
     digest = models.BinaryField(max_length=32, default=bytes(32))  # of the last transfer: the chain's head
@@ -40,8 +44,11 @@ class Wallet(models.Model):
             models.Index(fields=["next_due_at"], condition=Q(next_due_at__isnull=False), name="wallet_due"),
         ]
         constraints = [
+            # One comparison: PostgreSQL reads the stored expression anew with every request.
             models.CheckConstraint(
-                condition=Q(available__gte=0, held__gte=0, debt__gte=0, overdraft_held__gte=0, overdraft_limit__gte=0),
+                condition=GreaterThanOrEqual(
+                    Least("available", "held", "debt", "overdraft_held", "overdraft_limit", "open_holds"), Value(0)
+                ),
                 name="wallet_amounts_not_negative",
             ),
             models.CheckConstraint(condition=Q(available=0) | Q(debt=0), name="wallet_debt_only_without_credits"),

@@ -22,6 +22,7 @@ WALLET_COLUMNS = (
     "debt",
     "overdraft_held",
     "overdraft_limit",
+    "open_holds",
     "seq",
     "digest",
     "last_at",
@@ -64,11 +65,6 @@ _ONE_HOLD = f"{_HOLD} AND h.operation_id = %s::bigint"  # for a list PostgreSQL 
 # A wallet may have thousands of open holds: what is due is read, and when the next of the others is.
 _DUE_HOLDS = f"{_HOLD} AND h.open_until <= %s::timestamptz"
 _FIRST_DUE_HOLDS = f"{_DUE_HOLDS} ORDER BY h.open_until, h.operation_id LIMIT %s::int"
-_OPEN_HOLDS = """
-SELECT count(*) FROM (
-    SELECT 1 FROM ledger_hold WHERE workspace_id = %s AND open_until > %s::timestamptz LIMIT %s::int
-) open
-"""
 _NEXT_EXPIRY = """
 SELECT min(open_until) FROM ledger_hold
 WHERE workspace_id = %s AND open_until > %s::timestamptz AND operation_id <> ALL(%s::bigint[])
@@ -177,11 +173,6 @@ def due_holds(workspace_id: int, now: datetime, most: int | None = None) -> Stat
     if most is not None:
         return _FIRST_DUE_HOLDS, (str(workspace_id), now.isoformat(), str(most))
     return _DUE_HOLDS, (str(workspace_id), now.isoformat())
-
-
-def open_holds(workspace_id: int, now: datetime, most: int) -> Statement:
-    """How many holds are open, counted up to `most`."""
-    return _OPEN_HOLDS, (str(workspace_id), now.isoformat(), str(most))
 
 
 def next_expiry(workspace_id: int, now: datetime, known: Iterable[int]) -> Statement:

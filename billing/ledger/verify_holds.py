@@ -69,10 +69,11 @@ GROUP BY reversed.id HAVING bool_or(reversed.workspace_id <> r.workspace_id OR r
 
 def open_hold_problems(workspace_id: int, wallet: Wallet) -> Iterator[Finding]:
     """Open holds against the wallet and its lots; to be called in one snapshot with those."""
-    covered = overdraft = 0
+    covered = overdraft = count = 0
     for pk, part, beyond, until, said, resolution in _rows(_OPEN, workspace_id):
         covered += part
         overdraft += beyond
+        count += 1
         if resolution is not None:
             yield "hold_resolution", f"hold {pk} is open, but was resolved ({resolution})"
         if until != said:
@@ -83,6 +84,8 @@ def open_hold_problems(workspace_id: int, wallet: Wallet) -> Iterator[Finding]:
         yield "held", f"the wallet says {wallet.held} is held, open holds make {covered}"
     if overdraft != wallet.overdraft_held:
         yield "overdraft_held", f"the wallet says {wallet.overdraft_held} of the overdraft is held, not {overdraft}"
+    if count != wallet.open_holds:
+        yield "open_holds", f"the wallet says {wallet.open_holds} holds are open, {count} are"
     for lot, held, pinned in _rows(_HELD_OF_LOTS, workspace_id, workspace_id):
         yield "lot_pins", f"lot {lot} says {held} is held, open holds pin {pinned}"
 

@@ -98,17 +98,16 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
     at = now or clock.now()
     same, pause = still_the_same(request.source), pause_of(request.source)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
-    open_holds = ledger_store.open_holds(named.workspace_id, at, ledger_holds.MOST_OPEN)
-    also = [*same, open_at(named.workspace_id, None, now=at), open_holds, *pause, *known]
+    also = [*same, open_at(named.workspace_id, None, now=at), *pause, *known]
     with open_book(named.workspace_id, now=now, also=also) as book:
         confirm(book.extra[: len(same)])
-        included, ((count,),), *found = book.extra[len(same) :]
+        included, *found = book.extra[len(same) :]
         paused, before = found[: len(pause)], found[len(pause) :]
         if before and before[0]:
             ((digest, result),) = before[0]
             return _repeated(named, bytes(digest), json.loads(result))
         refuse_paused(paused)
-        if count >= ledger_holds.MOST_OPEN:
+        if book.open_holds >= ledger_holds.MOST_OPEN:
             raise TooManyHolds(ledger_holds.MOST_OPEN)
         return _new(request, named, book, included, due)
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from billing.credits import clock
 from billing.foundation.due.registry import run_due
-from billing.ledger import services, store
+from billing.ledger import services
 from billing.ledger.book import open_book
 from billing.ledger.held import recent_holds
 from billing.ledger.models import Hold, HoldResolution, Lot, Transfer, Wallet
@@ -108,10 +108,17 @@ def test_ended_holds_are_listed_along_an_index_page_by_page(held: int) -> None:
     assert "Sort" not in released.explain()
 
 
-def test_open_holds_are_counted_no_further_than_asked(held: int) -> None:
-    def counted(most: int, now: Any) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(*store.open_holds(held, now, most))
-            return int(cursor.fetchone()[0])
+def test_the_wallet_counts_its_open_holds(held: int) -> None:
+    def counted() -> int:
+        return Wallet.objects.get(pk=held).open_holds
 
-    assert [counted(100, NOON), counted(10, NOON), counted(100, LATER)] == [61, 10, 1]
+    assert counted() == 61
+    for hold in Hold.objects.order_by("pk")[:3]:
+        release(held, hold.pk, now=NOON)
+    assert counted() == 58
+    with open_book(held, now=LATER, most_due=7) as book:
+        assert book.open_holds == 51  # what is over counts until it is posted
+    with open_book(held, now=LATER) as book:
+        assert book.open_holds == 1  # and a book that places holds has posted all of it
+    assert counted() == 1
+    assert_clean(held)

@@ -58,6 +58,8 @@ def story(ws: int) -> int:
         "UPDATE ledger_lot SET held = held - 1 WHERE amount = 100",
         "UPDATE ledger_wallet SET held = held + 1",
         "UPDATE ledger_wallet SET overdraft_held = overdraft_held + 1",
+        "UPDATE ledger_wallet SET open_holds = open_holds - 1",
+        "UPDATE ledger_wallet SET open_holds = open_holds + 1",
         "UPDATE ledger_wallet SET next_due_at = NULL",
         "UPDATE ledger_wallet SET next_due_at = next_due_at + interval '2 hours'",
         "UPDATE ledger_transfer SET reverses_id = NULL WHERE reverses_id IS NOT NULL",
