@@ -21,8 +21,8 @@ from billing.ledger.chain import lot_terms, unit_price
 from billing.ledger.corrections import CorrectionBook
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError
 from billing.ledger.pending import NewLot
-from billing.ledger.records import LotState, OperationDraft
-from billing.ledger.roundtrip import Statement
+from billing.ledger.records import HoldState, LotState, OperationDraft
+from billing.ledger.roundtrip import Rows, Statement
 from billing.ledger.session import Session, session
 
 _open = threading.local()
@@ -149,6 +149,7 @@ def open_book(
     now: datetime | None = None,
     also: Sequence[Statement] = (),
     holds: Sequence[int] = (),
+    remembered: HoldState | None = None,
     most_due: int | None = None,
 ) -> Iterator[Book]:
     """The book of a workspace, in one transaction: locked, what is due posted; written and committed on exit.
@@ -156,6 +157,8 @@ def open_book(
     `holds` are the primary keys of those that `book.hold_of` will be asked for. `also` are the caller's own reading
     statements: they run after the lock in the same round trip, their rows are in `book.extra`. `now` is for history;
     the book's stamp is read after the lock, is at most a minute from the database's clock, and never goes backwards.
+    `remembered` is one of `holds`, alone, as it was when it was placed: the book has this very object while it is open,
+    and reads it anew once it is not.
     `most_due` is for `wallet_settle`, which posts nothing else: so many holds that are due, and the rest later.
     """
     busy: set[int] = _open.__dict__.setdefault("workspaces", set())
@@ -164,7 +167,7 @@ def open_book(
     with session() as tx:
         busy.add(workspace_id)
         try:
-            book = _load(tx, workspace_id, now, also, holds)
+            book = _load(tx, workspace_id, now, also, holds, remembered)
             book.post_due(most_due)
             yield book
             book.close()
@@ -173,18 +176,37 @@ def open_book(
 
 
 def _load(
-    tx: Session, workspace_id: int, now: datetime | None, also: Sequence[Statement], holds: Sequence[int]
+    tx: Session,
+    workspace_id: int,
+    now: datetime | None,
+    also: Sequence[Statement],
+    holds: Sequence[int],
+    remembered: HoldState | None,
 ) -> Book:
     # The lots come in a statement of their own: its snapshot must be taken after the lock was granted.
-    named = [store.holds(workspace_id, holds)] if holds else []
-    statements = (store.lock(workspace_id), store.first_lots(workspace_id), *named, *also)
+    first = store.first_lots(workspace_id) if remembered is None else store.first_lots_and_hold(workspace_id, remembered)
+    named = [store.holds(workspace_id, holds)] if holds and remembered is None else []
+    statements = (store.lock(workspace_id), first, *named, *also)
     wallet, lots, *extra = tx.run(*statements)
     if not wallet:
         tx.run(store.create(workspace_id))
         wallet, lots, *extra = tx.run(*statements)
     *row, locked_at = wallet[0]
     now = now or hostclock.checked(locked_at)
-    found = extra.pop(0) if holds else []
+    found = [store.hold_state(hold) for hold in extra.pop(0)] if named else []
+    if remembered is not None:
+        found = _still_open(remembered, lots) or [
+            store.hold_state(hold) for hold in tx.run(store.holds(workspace_id, holds))[0]
+        ]
+        lots = [lot[:-1] for lot in lots]
     book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, holds=found, now=now)
     book.extra = extra
     return book
+
+
+def _still_open(remembered: HoldState, lots: Rows) -> list[HoldState]:
+    """The hold as it is now, by what `store.first_lots_and_hold` returned; none where that says nothing."""
+    if not lots or lots[0][-1] is None:
+        return []
+    remembered.open_until = lots[0][-1]
+    return [remembered]

@@ -3,7 +3,7 @@
 What may be posted, and when, is the business of `billing.ledger.book`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ class Journal:
     """A wallet and its open lots as they stand with everything posted so far. Amounts are nano-credits."""
 
     def __init__(
-        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, holds: Rows, now: datetime
+        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, holds: Iterable[HoldState], now: datetime
     ) -> None:
         self.workspace_id = workspace_id
         (
@@ -60,7 +60,7 @@ class Journal:
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
         self._session = session
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
-        self._holds: dict[int, HoldState] = {hold.id: hold for hold in map(store.hold_state, holds)}
+        self._holds: dict[int, HoldState] = {hold.id: hold for hold in holds}
         self._all_read = False  # every open lot, and every hold that is due
         self._next_expiry: datetime | None = None  # of the holds that were not read then
         self.more_is_due = False  # `post_due` was asked to leave some for later, and did

@@ -46,6 +46,16 @@ SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND open AND NOT sc
 ORDER BY {BURN_ORDER} LIMIT {FIRST_LOTS}
 """  # noqa: S608
 
+# The same, and until when a hold is open of which all the rest is known. It is that one by its stamp, too.
+_FIRST_LOTS_AND_HOLD = f"""
+SELECT {LOT_COLUMNS}, (
+    SELECT open_until FROM ledger_hold
+    WHERE operation_id = %s::bigint AND workspace_id = %s AND created_at = %s::timestamptz
+)
+FROM ledger_lot WHERE workspace_id = %s AND open AND NOT scheduled
+ORDER BY {BURN_ORDER} LIMIT {FIRST_LOTS}
+"""  # noqa: S608
+
 _ALL_LOTS = f"SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND open"  # noqa: S608
 _SOME_LOTS = f"SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND id = ANY(%s::bigint[])"  # noqa: S608
 
@@ -125,6 +135,12 @@ def lock(workspace_id: int) -> Statement:
 
 def first_lots(workspace_id: int) -> Statement:
     return _FIRST_LOTS, (str(workspace_id),)
+
+
+def first_lots_and_hold(workspace_id: int, hold: HoldState) -> Statement:
+    """The first lots, and with each until when this hold is open; None: it is not, or is another one."""
+    whose = str(workspace_id)
+    return _FIRST_LOTS_AND_HOLD, (str(hold.id), whose, hold.created_at.isoformat(), whose)
 
 
 def all_lots(workspace_id: int) -> Statement:

@@ -22,6 +22,10 @@ class Known(Generic[K, V]):
     def get(self, key: K) -> V | None:
         return self._ids.get(key)
 
+    def take(self, key: K) -> V | None:
+        """What is remembered, and not any more."""
+        return self._ids.pop(key, None)
+
     def remember(self, found: Mapping[K, V]) -> None:
         """After the commit; a roll-back forgets it."""
         transaction.on_commit(lambda: self.keep(dict(found)))

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import DataError, IntegrityError
-from psycopg.errors import NumericValueOutOfRange
+from psycopg.errors import NumericValueOutOfRange, UniqueViolation
 
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
@@ -35,7 +35,7 @@ from billing.metering.rated import RatedEvent, Rollups, cost_usd, not_in_future,
 from billing.metering.receipts import BatchResult, Issue, Receipt, ReceiptLine, UsageTotals
 from billing.metering.reporters import confirm, still_the_same
 from billing.metering.series import series_ids
-from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status
+from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status, take_placed
 from billing.pricing.book import prices_for
 from billing.pricing.terms import terms_for
 
@@ -60,8 +60,11 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
 
     try:
         return with_what_is_due(workspace_id, record)
-    except IntegrityError:  # an id we remembered is gone: a deleted project, a restored backup
-        forget_everything()
+    except IntegrityError as error:
+        # The id of an event that settles an open hold is another one's already, or an id that we remembered is gone: a
+        # deleted project, a restored backup.
+        if not isinstance(error.__cause__, UniqueViolation):
+            forget_everything()
         return with_what_is_due(workspace_id, record)
     except (AmountOutOfRange, DataError) as error:
         raise does_not_fit(event.event_id) from _overflow(error)
@@ -70,20 +73,25 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
 def _record(workspace_id: int, source: Source, event: EventInput, now: datetime | None, due: Due) -> Receipt:
     digest = request_hash(event)
     at = now or clock.now()
+    find = store.find(workspace_id, source.origin, event.event_id)
+    placed = take_placed(workspace_id, event.hold)
     also = [
-        store.find(workspace_id, source.origin, event.event_id),
         open_at(workspace_id, event.occurred_at, now=at),
         *still_the_same(source),
+        *([] if placed else [find]),
     ]
     terms = terms_for(workspace_id)
     counting = counts(terms, prices_for(event.model), event.usage)
     if counting:
         also.append(read_counters(workspace_id, event.occurred_at, now=at))
     holds = [] if event.hold is None else [event.hold]
-    with open_book(workspace_id, now=now, also=also, holds=holds) as book:
-        stored, included, *same = book.extra
-        counters = Counters(terms, book=book, rows=same.pop() if counting else None)
-        confirm(same)
+    with open_book(workspace_id, now=now, also=also, holds=holds, remembered=placed) as book:
+        included, *found = book.extra
+        counters = Counters(terms, book=book, rows=found.pop() if counting else None)
+        stored = [] if placed else found.pop()
+        confirm(found)
+        if placed and book.hold_of(placed.id) is not placed:  # nobody settled one that was open: its event is new
+            stored = book.ask(find)
         if stored:
             return _replayed(stored[0], digest, event, book.state)
         hold = hold_named(book, source, event)

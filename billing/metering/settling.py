@@ -8,11 +8,26 @@ from billing.ledger.records import HoldState, OperationDraft
 from billing.metering.errors import hold_resolved, no_such_hold
 from billing.metering.events import EventInput, Source
 from billing.metering.keys import NAMESPACE, items_digest, operation_key
+from billing.metering.known import Known
 from billing.metering.models import UsageEvent
 from billing.metering.rated import RatedEvent
 
+# Holds that this process placed. Nothing of one changes but when it ends and that it is over, and most settlements reach
+# the process that placed it.
+_placed: Known[tuple[int, int], HoldState] = Known(10_000)
+
 # What the reporter is told of the hold: it paid, or it had expired, so that the balance was charged.
 STATUS: dict[str, str] = {"settle": "settled", "expire": "expired"}
+
+
+def remember_placed(workspace_id: int, hold: HoldState) -> None:
+    """Keep a hold for its settlement, once the open transaction is committed."""
+    _placed.remember({(workspace_id, hold.id): hold})
+
+
+def take_placed(workspace_id: int, hold: int | None) -> HoldState | None:
+    """The hold as it was placed, if it was here: for `open_book(remembered=…)`, which may change it, so once."""
+    return None if hold is None else _placed.take((workspace_id, hold))
 
 
 def hold_named(book: Book, source: Source, event: EventInput, used: Container[int] = ()) -> HoldState | None:

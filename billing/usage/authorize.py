@@ -26,6 +26,7 @@ from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
+from billing.metering.settling import remember_placed
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -131,6 +132,7 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
     ):
         book.also(*statement)
     store.remember(request, hold)
+    remember_placed(named.workspace_id, hold)
     told = _told(request, hold, book.state, rating)
     if named.key:
         operation.result = told.stored()
