@@ -125,11 +125,8 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
         if line.from_allowance:
             allowances.reserve(line.meter, line.from_allowance, book.now)
     expected = rating.nano if request.size.usage else amount
-    for statement in (
-        store.write(request, hold, expected=expected),
-        *allowances.reservation_writes(hold.id),
-        *budgets.hold_writes(hold.id, amount),
-    ):
+    book.within(*store.write(request, hold, expected=expected))
+    for statement in (*allowances.reservation_writes(hold.id), *budgets.hold_writes(hold.id, amount)):
         book.also(*statement)
     store.remember(request, hold)
     remember_placed(named.workspace_id, hold)

@@ -10,12 +10,13 @@ from billing.metering.events import plain
 from billing.metering.known import Known
 from billing.usage.request import HoldRequest
 
-_WRITE = """
-INSERT INTO usage_authorization (hold_id, workspace_id, api_key_id, provider, model, variant, project, agent, app, task,
-    basis, note, usage, expected, created_at)
-VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::bigint,
-    %s::timestamptz)
-"""
+# A part of the statement that writes the hold.
+_WRITE = """asked AS (
+    INSERT INTO usage_authorization (hold_id, workspace_id, api_key_id, provider, model, variant, project, agent, app,
+        task, basis, note, usage, expected, created_at)
+    VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::bigint,
+        %s::timestamptz)
+)"""
 _NAMED = """
 SELECT provider, model, variant, project, agent, app, task FROM usage_authorization
 WHERE hold_id = %s AND workspace_id = %s
@@ -23,7 +24,7 @@ WHERE hold_id = %s AND workspace_id = %s
 
 
 def write(request: HoldRequest, hold: HoldState, *, expected: int) -> Statement:
-    """The authorisation of a hold that was just placed. `expected` is in nano-credits."""
+    """The authorisation of a hold that was just placed, for `book.within`. `expected` is in nano-credits."""
     asked, key = request.asked, request.source.api_key_id
     return _WRITE, (
         str(hold.id),
@@ -31,7 +32,7 @@ def write(request: HoldRequest, hold: HoldState, *, expected: int) -> Statement:
         None if key is None else str(key),
         request.prices.provider,
         request.prices.model,
-        json.dumps(dict(asked.wanted.variant)),
+        json.dumps(dict(asked.wanted.variant)) if asked.wanted.variant else "{}",
         asked.wanted.project,
         asked.agent,
         asked.app,
