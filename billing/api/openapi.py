@@ -27,7 +27,7 @@ TITLES = {
     402: "Not covered",
     403: "The key may not do this",
     404: "Not found",
-    409: "Reused id with another body, or a hold that is resolved",
+    409: "Reused id with another body, a hold that is resolved, or as many open holds as there may be",
     413: "Body too large",
     415: "Body is of a type that is not taken here",
     422: "Cannot be priced or booked",

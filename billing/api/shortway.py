@@ -21,6 +21,7 @@ from billing.api import connections, knownkeys
 from billing.api.access import BearerKey
 from billing.api.calls import call_of
 from billing.api.middleware import finished, problem_of
+from billing.api.problems import Problem
 from billing.api.service import api
 from billing.ledger.session import read
 from billing.metering.reporters import SourceChanged
@@ -97,9 +98,11 @@ def _response(request: HttpRequest, known: Found, route: Route, arguments: dict[
         return route.view(request, **arguments)
     except SourceChanged:
         raise
-    except Exception as error:
+    except Problem as refused:
         if not _still(known):
-            raise SourceChanged from error
+            raise SourceChanged from refused
+        return problem_of(request, refused)
+    except Exception as error:  # perhaps after it was committed: nothing makes a hold twice, and so it ends here
         return problem_of(request, error)
 
 

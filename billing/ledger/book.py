@@ -184,7 +184,9 @@ def _load(
     remembered: HoldState | None,
 ) -> Book:
     # The lots come in a statement of their own: its snapshot must be taken after the lock was granted.
-    first = store.first_lots(workspace_id) if remembered is None else store.first_lots_and_hold(workspace_id, remembered)
+    first = (
+        store.first_lots(workspace_id) if remembered is None else store.first_lots_and_hold(workspace_id, remembered)
+    )
     named = [store.holds(workspace_id, holds)] if holds and remembered is None else []
     statements = (store.lock(workspace_id), first, *named, *also)
     wallet, lots, *extra = tx.run(*statements)

@@ -34,7 +34,14 @@ class Journal:
     """A wallet and its open lots as they stand with everything posted so far. Amounts are nano-credits."""
 
     def __init__(
-        self, *, session: Session, workspace_id: int, wallet: Sequence[Any], lots: Rows, holds: Iterable[HoldState], now: datetime
+        self,
+        *,
+        session: Session,
+        workspace_id: int,
+        wallet: Sequence[Any],
+        lots: Rows,
+        holds: Iterable[HoldState],
+        now: datetime,
     ) -> None:
         self.workspace_id = workspace_id
         (

@@ -13,7 +13,6 @@ from uuid import uuid4
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import credits
-from billing.foundation.site.selectors import site
 from billing.ledger import holds as ledger_holds
 from billing.ledger import selectors as ledger
 from billing.ledger import store as ledger_store
@@ -37,6 +36,7 @@ from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
 from billing.usage.estimate import priced_lines
 from billing.usage.request import HoldRequest, hold_request
 from billing.usage.wanted import fingerprint, parse_hold_wanted
+from billing.usage.words import in_credits
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,10 @@ def _hold(request: HoldRequest, book: Book, operation: OperationDraft, amount: i
 
 
 def _missing(needed: int, state: WalletState) -> str:
-    name = site().credit_name_plural
     owed = f" and {credits(state.debt):f} are owed" if state.debt else ""
     return (
-        f"This request needs {credits(needed):f} {name}; {credits(max(state.headroom, 0)):f} can be held{owed}. Nothing"
-        f" was held or charged. Add {credits(needed - state.headroom):f} {name}, or ask for less."
+        f"This request needs {in_credits(needed)}; {credits(max(state.headroom, 0)):f} can be held{owed}. Nothing"
+        f" was held or charged. Add {in_credits(needed - state.headroom)}, or ask for less."
     )
 
 

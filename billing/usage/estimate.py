@@ -30,6 +30,7 @@ from billing.usage.expected import estimate_size
 from billing.usage.limits import check_limits
 from billing.usage.sizing import Sized, audio_seconds
 from billing.usage.wanted import Wanted, parse_wanted
+from billing.usage.words import in_credits
 
 ANYBODY = Source("")
 
@@ -168,9 +169,8 @@ def _budget(workspace_id: int, wanted: Wanted, source: Source, balance: ledger.B
 
 
 def _out_of(needed: int, balance: ledger.Balance) -> str:
-    name = site().credit_name_plural
     owed = f" and {credits(balance.debt):f} are owed" if balance.debt else ""
     return (
-        f"This request needs {credits(needed):f} {name}; {credits(balance.available):f} are available{owed}."
+        f"This request needs {in_credits(needed)}; {credits(balance.available):f} are available{owed}."
         " It was not started and nothing was charged. Add credits to continue."
     )

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Workspace
 from accounts.scopes import Scope
 from accounts.services.keys import api_key_revoke
-from billing.api import shortway
+from billing.api import holding, shortway
 from billing.api.tests.conftest import Answer, Api, key_of, usage_event
 from billing.credits.units import NANO
 from billing.ledger.models import Hold, Transfer
@@ -208,6 +208,23 @@ def test_a_hold_is_not_settled_by_a_key_that_was_revoked(short: Api) -> None:
     revoked()
     assert short.post(SETTLE.format(hold=hold), {"usage": {"input_tokens": 5}}).status == 401
     assert Hold.objects.get().open_until is not None
+
+
+def test_what_fails_after_it_was_committed_is_not_done_again_the_usual_way(
+    short: Api, taken: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert short.post(AUTHORIZE, ASKED).status == 201
+
+    def fails(_found: object) -> dict[str, Any]:
+        with transaction.atomic():
+            ApiKey.objects.update(rate_limit=7)  # at the same moment
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(holding, "authorization", fails)
+    short.client.raise_request_exception = False
+    assert short.post(AUTHORIZE, ASKED).status == 500
+    assert taken == [True, True]
+    assert Hold.objects.count() == 2
 
 
 def test_a_workspaces_key_ends_with_the_operators_permission(funded: Workspace, taken: list[bool]) -> None:

@@ -11,11 +11,14 @@ from django.db import connection
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.ledger import store
 from billing.ledger.book import open_book
 from billing.ledger.proof.export import export
 from billing.ledger.proof.verifier import Proof
 from billing.ledger.records import OperationDraft
+from billing.ledger.session import read
 from billing.metering.allowances import Allowances, open_at
+from billing.metering.settling import _placed
 
 EACH = 8_000_000  # nano-credits of a character
 METER = "input_characters"
@@ -29,6 +32,12 @@ def rewriting() -> Iterator[None]:
         cursor.execute("SET purser.ledger_rewrite = 'on'")
         yield
         cursor.execute("RESET purser.ledger_rewrite")
+
+
+def remember(workspace: Workspace, hold: int) -> None:
+    """As if this process had placed the hold."""
+    (rows,) = read(store.holds(workspace.pk, [hold]))
+    _placed.keep({(workspace.pk, hold): store.hold_state(rows[0])})
 
 
 def proved(workspace: Workspace) -> None:

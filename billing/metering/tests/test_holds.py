@@ -20,7 +20,7 @@ from billing.metering.models import HourTotal, UsageEvent
 from billing.metering.record import usage_record
 from billing.metering.selectors.receipts import receipt
 from billing.metering.tests.conftest import HOUR, SERVICE, event, fund
-from billing.metering.tests.helpers import rewriting
+from billing.metering.tests.helpers import remember, rewriting
 
 pytestmark = pytest.mark.django_db
 Record = Callable[..., Any]
@@ -48,11 +48,14 @@ def refused(record: Record, reported: EventInput, source: Source = SERVICE) -> E
     return caught.value
 
 
-@pytest.fixture
-def hold(workspace: Workspace, prices: None, noon: datetime) -> int:
-    """10 of 15 credits, held for a quarter of an hour."""
+@pytest.fixture(params=["read", "remembered"])
+def hold(workspace: Workspace, prices: None, noon: datetime, request: pytest.FixtureRequest) -> int:
+    """10 of 15 credits, held for a quarter of an hour; placed by another process, or by this one."""
     fund(workspace, 15)
-    return place(workspace.pk, 10 * CREDIT, now=noon)
+    placed = place(workspace.pk, 10 * CREDIT, now=noon)
+    if request.param == "remembered":
+        remember(workspace, placed)
+    return placed
 
 
 @pytest.mark.parametrize(

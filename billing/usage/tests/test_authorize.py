@@ -294,3 +294,20 @@ def test_a_price_that_changes_after_the_check_is_what_is_held(funded: Workspace)
     assert request.rating(NOW, {}, usd_per_credit=face_value / 2).nano == 2 * request.checked.nano
     included = {"output_tokens": Decimal(300)}
     assert request.rating(NOW, included, usd_per_credit=face_value).nano < request.checked.nano
+
+
+def test_what_it_was_for_is_written_whatever_the_hold_takes(funded: Workspace) -> None:
+    """Beside the statement of usual holds as within it: of several lots, of none, with debt at the end of it."""
+    credits_grant(workspace_id=funded.pk, key="more", amount=NANO, label="More")
+    overdraft_set(workspace_id=funded.pk, limit=5 * NANO)
+    found = [hold_for(funded, max_credits=each) for each in (99, "1.5", 5)]
+    assert [each.overdraft for each in found] == [0, 0, 4_500_000_000]
+    assert [row.hold_id for row in Authorization.objects.order_by("pk")] == [each.hold_id for each in found]
+    assert verify().problems == []
+
+
+def test_one_credit_is_said_as_one(funded: Workspace) -> None:
+    hold_for(funded, max_credits=99)
+    assert str(refused(funded, max_credits=2)) == (
+        "This request needs 2 credits; 1 can be held. Nothing was held or charged. Add 1 credit, or ask for less."
+    )
