@@ -7,7 +7,7 @@ rules. What a book can post: `lots` (what falls due), `holds` (running requests 
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -184,24 +184,22 @@ def _load(
     remembered: HoldState | None,
 ) -> Book:
     # The lots come in a statement of their own: its snapshot must be taken after the lock was granted.
-    first = (
-        store.first_lots(workspace_id) if remembered is None else store.first_lots_and_hold(workspace_id, remembered)
-    )
-    named = [store.holds(workspace_id, holds)] if holds and remembered is None else []
-    statements = (store.lock(workspace_id), first, *named, *also)
+    if remembered is None:
+        first = [store.first_lots(workspace_id), *([store.holds(workspace_id, holds)] if holds else [])]
+    else:
+        first = [store.first_lots_and_hold(workspace_id, remembered)]
+    statements = (store.lock(workspace_id), *first, *also)
     wallet, lots, *extra = tx.run(*statements)
     if not wallet:
         tx.run(store.create(workspace_id))
         wallet, lots, *extra = tx.run(*statements)
     *row, locked_at = wallet[0]
     now = now or hostclock.checked(locked_at)
-    found = [store.hold_state(hold) for hold in extra.pop(0)] if named else []
+    states: Iterable[HoldState] = map(store.hold_state, extra.pop(0)) if len(first) > 1 else ()
     if remembered is not None:
-        found = _still_open(remembered, lots) or [
-            store.hold_state(hold) for hold in tx.run(store.holds(workspace_id, holds))[0]
-        ]
+        states = _still_open(remembered, lots) or map(store.hold_state, tx.run(store.holds(workspace_id, holds))[0])
         lots = [lot[:-1] for lot in lots]
-    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, holds=found, now=now)
+    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, holds=states, now=now)
     book.extra = extra
     return book
 

@@ -31,9 +31,9 @@ class HoldBook(LotBook):
         `origin` is the class of key that may resolve it. Raises InsufficientCredits beyond both, HoldTooLong, and
         ValueError for one that would be over already.
         """
-        headroom = self.state.headroom
-        if self._valid(amount) > max(headroom, 0):
-            raise InsufficientCredits(needed=amount, available=max(headroom, 0))
+        most = max(self.headroom, 0)
+        if self._valid(amount) > most:
+            raise InsufficientCredits(needed=amount, available=most)
         self._check_life(self.now, expires_at)
         covered = min(amount, self.available)
         self.record(operation)
@@ -48,8 +48,9 @@ class HoldBook(LotBook):
         self._holds[hold.id] = hold
         self.open_holds += 1
         self._due_at(expires_at)
-        values = (hold.id, self.workspace_id, origin, amount, overdraft, label, self.now, expires_at, expires_at)
-        self._pending.holds.append((PLACE, [as_text(value) for value in values]))
+        whose, until = (str(hold.id), str(self.workspace_id), origin), expires_at.isoformat()
+        values = (*whose, str(amount), str(overdraft), label, self._now, until, until)
+        self._pending.holds.append((PLACE, values))
         return hold
 
     def settle(

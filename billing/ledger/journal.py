@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from billing.ledger import hooks, store
 from billing.ledger.accounts import AVAILABLE, DEBT, HELD, IN_LOTS, OVERDRAFT_HELD
 from billing.ledger.burn import Take
-from billing.ledger.chain import canonical, link
+from billing.ledger.chain import canonical, link, stamp
 from billing.ledger.due import next_instant
 from billing.ledger.errors import LedgerError
 from billing.ledger.pending import Pending
 from billing.ledger.records import Crossing, HoldState, OperationDraft, WalletState
 from billing.ledger.roundtrip import Rows, Statement
 from billing.ledger.session import Session
+from billing.ledger.state import headroom
 from billing.ledger.write import write
 
 # What the wallet's columns are called here, in the order of store.WALLET_COLUMNS.
@@ -65,6 +66,7 @@ class Journal:
         self._operation_ids = [spare]  # not given to an operation yet; the latest first
         self._ids_asked = 1
         self.now = max(now, self.last_at) if self.last_at else now
+        self._stamp, self._now = stamp(self.now), self.now.isoformat()  # as the chain and the rows have it
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
         self._session = session
         self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
@@ -78,6 +80,16 @@ class Journal:
         self.ended: list[HoldState] = []  # holds that were resolved in this book
         self._granted = False
         self._before = self.state
+
+    @property
+    def headroom(self) -> int:
+        """What can still be authorised, with what was posted so far; negative beyond the overdraft."""
+        return headroom(
+            available=self.available,
+            debt=self.debt,
+            overdraft_limit=self.overdraft_limit,
+            overdraft_held=self.overdraft_held,
+        )
 
     @property
     def state(self) -> WalletState:
@@ -116,7 +128,7 @@ class Journal:
         self.debt += amount * ((debit == DEBT) - (credit == DEBT))
         self.overdraft_held += amount * ((credit == OVERDRAFT_HELD) - (debit == OVERDRAFT_HELD))
         self.seq += 1
-        occurred_at = occurred_at or self.now
+        at = self.now if occurred_at is None else occurred_at
         text = canonical(
             workspace_id=self.workspace_id,
             seq=self.seq,
@@ -134,8 +146,8 @@ class Journal:
             credit=credit,
             amount=amount,
             balance_after=self.available,
-            occurred_at=occurred_at,
-            created_at=self.now,
+            occurred_at=self._stamp if at is self.now else at,
+            created_at=self._stamp,
             items_digest=items_digest,
             reverses=reverses.seq if reverses else None,
             takes=takes,
@@ -152,7 +164,7 @@ class Journal:
                 "credit": credit,
                 "amount": amount,
                 "balance": self.available,
-                "occurred_at": occurred_at.isoformat(),
+                "occurred_at": self._now if at is self.now else at.isoformat(),
                 "items": items_digest.hex() if items_digest is not None else None,
                 "reverses": reverses.id if reverses else None,
                 "digest": self.head.hex(),
@@ -182,8 +194,8 @@ class Journal:
         self._also.append((sql, params))
 
     def within(self, part: str, params: Sequence[Any] = ()) -> None:
-        """Write the caller's own row in the statement that writes what was just posted. `part` is a `name AS (INSERT …)`
-        that returns nothing; a statement of its own costs more than the row.
+        """Write the caller's own row in the statement that writes what was just posted. `part` is a
+        `name AS (INSERT …)` that returns nothing; a statement of its own costs more than the row.
         """
         if not self._pending.operations:
             raise LedgerError("nothing was posted that this could be written with")
@@ -230,7 +242,7 @@ class Journal:
         if self._all_read:
             self.next_due_at = next_instant(self._lots.values(), self._holds.values(), self._next_expiry)
         self.debt_since = (self.debt_since or self.now) if self.debt else None
-        stopped = self.granted_any and self.state.headroom <= 0
+        stopped = self.granted_any and self.headroom <= 0
         self.stopped_at = (self.stopped_at or self.now) if stopped else None
 
     def _announce(self) -> None:

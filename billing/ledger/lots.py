@@ -107,7 +107,7 @@ class LotBook(Journal):
         self.open_holds -= 1
         self.ended.append(hold)
         hold_id, workspace = str(hold.id), str(self.workspace_id)
-        values = (hold_id, workspace, resolution, str(operation.id), self.now.isoformat(), hold_id)
+        values = (hold_id, workspace, resolution, str(operation.id), self._now, hold_id)
         self._pending.holds.append((RESOLVE, values))
         if any(pin.lot_id not in self._lots for pin in hold.pins):
             self._read_all()

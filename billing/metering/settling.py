@@ -12,17 +12,17 @@ from billing.metering.known import Known
 from billing.metering.models import UsageEvent
 from billing.metering.rated import RatedEvent
 
-# Holds that this process placed. Nothing of one changes but when it ends and that it is over, and most settlements reach
-# the process that placed it.
+# Holds that this process placed. Nothing of one changes but when it ends and that it is over, and most settlements
+# reach the process that placed it.
 _placed: Known[tuple[int, int], HoldState] = Known(10_000)
 
 # What the reporter is told of the hold: it paid, or it had expired, so that the balance was charged.
 STATUS: dict[str, str] = {"settle": "settled", "expire": "expired"}
 
 
-def remember_placed(workspace_id: int, hold: HoldState) -> None:
-    """Keep a hold for its settlement, once the open transaction is committed."""
-    _placed.remember({(workspace_id, hold.id): hold})
+def keep_placed(workspace_id: int, hold: HoldState) -> None:
+    """Keep a hold that was placed, and is committed, for its settlement."""
+    _placed.keep({(workspace_id, hold.id): hold})
 
 
 def take_placed(workspace_id: int, hold: int | None) -> HoldState | None:

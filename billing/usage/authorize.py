@@ -8,7 +8,7 @@ hold.
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
+from secrets import token_hex
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -25,7 +25,6 @@ from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
-from billing.metering.settling import remember_placed
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -51,7 +50,7 @@ class _Named:
     def operation(self) -> OperationDraft:
         if self.key:
             return OperationDraft(self.namespace, self.key, self.hash, "hold.place")
-        return OperationDraft("hold", uuid4().hex, self.hash, "hold.place")
+        return OperationDraft("hold", token_hex(16), self.hash, "hold.place")
 
 
 def authorize(
@@ -129,7 +128,6 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
     for statement in (*allowances.reservation_writes(hold.id), *budgets.hold_writes(hold.id, amount)):
         book.also(*statement)
     store.remember(request, hold)
-    remember_placed(named.workspace_id, hold)
     told = _told(request, hold, book.state, rating)
     if named.key:
         operation.result = told.stored()

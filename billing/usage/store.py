@@ -3,11 +3,14 @@
 import json
 from typing import Any, NamedTuple
 
+from django.db import transaction
+
 from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
 from billing.ledger.session import read
 from billing.metering.events import plain
 from billing.metering.known import Known
+from billing.metering.settling import keep_placed
 from billing.usage.request import HoldRequest
 
 # A part of the statement that writes the hold.
@@ -62,13 +65,18 @@ _named: Known[tuple[int, int], Named] = Known(10_000)
 
 
 def remember(request: HoldRequest, hold: HoldState) -> None:
-    """Keep how a request was named for its settlement, once the open transaction is committed."""
+    """Keep a hold, and how its request was named, for its settlement, once the open transaction is committed."""
     asked, prices = request.asked, request.prices
     wanted = asked.wanted
     found = Named(
         prices.provider, prices.model, dict(wanted.variant), wanted.project, asked.agent, asked.app, wanted.task
     )
-    _named.remember({(request.workspace_id, hold.id): found})
+
+    def keep() -> None:
+        _named.keep({(request.workspace_id, hold.id): found})
+        keep_placed(request.workspace_id, hold)
+
+    transaction.on_commit(keep)
 
 
 def named(workspace_id: int, pk: int) -> Named | None:

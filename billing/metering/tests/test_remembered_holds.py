@@ -1,28 +1,24 @@
 """A hold that this process placed is settled by what it remembers, and only while that is how it is."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.ledger import roundtrip
-from billing.ledger.book import open_book
 from billing.ledger.hold_services import hold_extend
 from billing.ledger.models import Hold, HoldResolution, Lot, Wallet
-from billing.ledger.records import OperationDraft
 from billing.ledger.services import overdraft_set
 from billing.ledger.tests.helpers import place, release
 from billing.ledger.verify import verify
 from billing.metering import record as recording
 from billing.metering.errors import EventConflict, EventRejected
 from billing.metering.models import UsageEvent
-from billing.metering.settling import _placed, remember_placed
+from billing.metering.settling import _placed
 from billing.metering.tests.conftest import SERVICE, event, fund
 from billing.metering.tests.helpers import remember
 from billing.metering.tests.test_holds import CREDIT, held
@@ -141,24 +137,6 @@ def test_another_one_of_the_same_number_is_read(record: Record, workspace: Works
     assert record(held("req", hold, 4)).balance.available == 11 * CREDIT
     assert Lot.objects.get().held == 0
     assert verify().problems == []
-
-
-def test_it_is_remembered_once_it_is_committed_and_used_once(workspace: Workspace, prices: None) -> None:
-    fund(workspace, 15)
-
-    def hold_and_remember() -> int:
-        with open_book(workspace.pk) as book:
-            operation = OperationDraft("hold", "h", bytes(32), "hold.place")
-            state = book.hold(
-                operation=operation, amount=CREDIT, expires_at=book.now + timedelta(hours=1), origin="service"
-            )
-            remember_placed(workspace.pk, state)
-        return state.id
-
-    with suppress(ZeroDivisionError), transaction.atomic():
-        placed = hold_and_remember()
-        raise ZeroDivisionError
-    assert _placed.take((workspace.pk, placed)) is None
 
 
 def test_a_refusal_forgets_it_and_the_next_report_reads(record: Record, workspace: Workspace, hold: int) -> None:

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,16 +13,19 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
 from billing.ledger import roundtrip
+from billing.ledger import store as ledger_store
 from billing.ledger.errors import IdempotencyConflict, TooManyHolds
 from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Hold, Operation, Transfer
 from billing.ledger.selectors import balance, hold
 from billing.ledger.services import credits_grant, overdraft_set
+from billing.ledger.session import read
 from billing.ledger.verify import verify
 from billing.metering.errors import EventRejected
 from billing.metering.events import EventInput, Source
 from billing.metering.known import forget_everything
 from billing.metering.record import usage_record
+from billing.metering.settling import take_placed
 from billing.plans.models import Plan, PlanVersion, Subscription
 from billing.pricing.models import PriceLine
 from billing.pricing.tariff import ModelPrices
@@ -279,6 +282,20 @@ def test_a_hold_that_was_not_committed_is_not_remembered(workspace: Workspace, s
         raise ZeroDivisionError
     assert hold
     assert "model" not in settlement(workspace.pk, hold, {"usage": GIVEN})
+    assert take_placed(workspace.pk, hold) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_remembered_of_a_hold_is_what_was_written(workspace: Workspace, shop: None) -> None:
+    for key in "ab":
+        credits_grant(workspace_id=workspace.pk, key=key, amount=NANO, label="Start")
+    hold = hold_for(workspace, max_credits="1.5").hold_id
+    placed = take_placed(workspace.pk, hold)
+    (rows,) = read(ledger_store.holds(workspace.pk, [hold]))
+    assert placed is not None
+    assert asdict(placed) == asdict(ledger_store.hold_state(rows[0]))
+    assert len(placed.pins) == 2
+    assert take_placed(workspace.pk, hold) is None  # a settlement may change it
 
 
 def test_a_price_that_changes_after_the_check_is_what_is_held(funded: Workspace) -> None:
