@@ -10,7 +10,13 @@ from billing.api import jsontext
 from billing.api.problems import CODES, Code
 from billing.api.schemas.examples import BODIES, QUERIES
 
-ARGUMENTS = {"{event_id}": "req_8f", "{hold_id}": "hold_4711", "{workspace}": "crm-17", "{feature}": "quality.premium"}
+ARGUMENTS = {
+    "{event_id}": "req_8f",
+    "{hold_id}": "hold_4711",
+    "{workspace}": "crm-17",
+    "{feature}": "quality.premium",
+    "{model}": "openai/gpt-4o-mini",
+}
 ALWAYS_NAMED = ("workspaces_grant",)  # need an Idempotency-Key
 NOT_SHOWN = ("/api/v1/openapi.json", "/v1/usage/estimate")
 

@@ -1,11 +1,12 @@
 """Past usage on another model: every event priced anew, and what cannot be compared counted. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from billing.metering.past import PastEvent
 from billing.pricing.replay import Replay
+from billing.pricing.tariff import RULES, ModelPrices
 
 Key = tuple[str, str]
 
@@ -72,9 +73,9 @@ def compare(events: Iterable[PastEvent], replay: Replay, *, days: int) -> Compar
     found = Comparison(Sums(), {}, [Sums() for _ in range(days)])
     cells: dict[tuple[Key, int], Sums] = {}
     reasons: dict[str, LeftOut] = {}
-    by_variant = bool(replay.prices.variant_values)
+    varying = _varying(replay.prices)
     for event in events:
-        problem = _incomparable(event, by_variant) if event.chosen else BESIDE
+        problem = _incomparable(event, varying) if event.chosen else BESIDE
         cost = None if problem else replay.cost(event.usage, event.variant, event.at, event.lines, event.month)
         if cost is None or cost.problem:
             if replay.counting and not (event.waits or event.reversed):
@@ -99,12 +100,20 @@ def compare(events: Iterable[PastEvent], replay: Replay, *, days: int) -> Compar
     return found
 
 
-def _incomparable(event: PastEvent, by_variant: bool) -> str:
+def _varying(prices: ModelPrices) -> tuple[str, ...]:
+    """Of the meters whose price depends on a variant, the JSON texts by which usage names them; one for all usage where
+    it is a meter of the model.
+    """
+    meters = {(point.platform, point.meter) for point in prices.points if point.dims.keys() - RULES}
+    return tuple(f'"{meter}":' if platform else "" for platform, meter in meters)
+
+
+def _incomparable(event: PastEvent, varying: Collection[str]) -> str:
     if event.waits:
         return WAITS
     if event.reversed:
         return REVERSED
-    return ARCHIVED if event.archived and by_variant else ""
+    return ARCHIVED if event.archived and any(text in event.usage for text in varying) else ""
 
 
 def _leave_out(reasons: dict[str, LeftOut], reason: str, actual: int) -> None:
