@@ -11,7 +11,7 @@ from billing.pricing.approvals import markup_add
 from billing.pricing.detail import canonical, model_detail
 from billing.pricing.models import CatalogModel, PriceLine
 from billing.pricing.services import changed, import_reading
-from billing.pricing.testing import demo_reading, import_demo_prices
+from billing.pricing.testing import demo_reading, import_demo_prices, rises_after
 from billing.pricing.tests.builders import NOON
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +54,7 @@ def test_names_are_those_that_lead_here() -> None:
 
 
 def test_history_is_past_and_ahead() -> None:
+    rises_after(0)
     reading = demo_reading("genai-prices")
     dearer = [
         replace(row, price=Decimal("2.75")) if (row.model, row.meter) == ("gpt-4o", "input_tokens") else row
