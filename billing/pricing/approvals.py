@@ -12,9 +12,10 @@ from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit import services as audit
 from billing.foundation.site.selectors import site
-from billing.pricing.lines import NOTICE, Charged, Moments, dearer, meter_of, overruled_by
+from billing.pricing.lines import overtake
 from billing.pricing.models import Markup, PriceLine
-from billing.pricing.services import changed
+from billing.pricing.notice import NOTICE, Charged, Moments
+from billing.pricing.services import changed, only_one
 
 Status = PriceLine.Status
 
@@ -26,6 +27,7 @@ class NotWaiting(ValueError):
 def price_approve(*, line_id: int, by: User | str, now: datetime | None = None) -> PriceLine:
     """Put a held line in force and close the one it replaces. Raises NotWaiting, PriceLine.DoesNotExist."""
     with transaction.atomic():
+        only_one()
         line = _approve(line_id, by, now or clock.now())
         changed()
     return line
@@ -33,9 +35,7 @@ def price_approve(*, line_id: int, by: User | str, now: datetime | None = None) 
 
 def prices_approve(*, line_ids: Iterable[int], by: User | str, now: datetime | None = None) -> tuple[int, list[str]]:
     """Approve many; returns how many were, and in words why the others were not."""
-    now = now or clock.now()
-    done, problems = _each(line_ids, lambda line_id: _approve(line_id, by, now))
-    return done, problems
+    return _each(line_ids, lambda line_id: _approve(line_id, by, now or clock.now()))
 
 
 def approved_in_words(done: int) -> str:
@@ -53,6 +53,7 @@ def prices_reject(*, line_ids: Iterable[int], by: User | str) -> tuple[int, list
 def _each(line_ids: Iterable[int], decide: Callable[[int], PriceLine]) -> tuple[int, list[str]]:
     done, problems = 0, []
     with transaction.atomic():
+        only_one()
         for line_id in sorted(line_ids):
             try:
                 decide(line_id)
@@ -80,13 +81,11 @@ def _approve(line_id: int, by: User | str, now: datetime) -> PriceLine:
         status=Status.ACTIVE,
         effective_to=None,
     ).first()
+    moments, known = Moments(now), Charged([line])
     if replaced is not None:
-        rises = dearer(line, replaced)
-        line.effective_from = Moments(now).start(line, rises=rises, after=replaced.effective_from)
-        replaced.effective_to, replaced.reason = line.effective_from, "replaced after approval"
-        replaced.save(update_fields=["effective_to", "reason"])
-    elif _is_priced(line):
-        line.effective_from = Moments(now).start(line, rises=Charged([line]).rises(line, now))
+        line.effective_from = overtake(replaced, line, moments)
+    elif not known.is_first(line, line.source, now):
+        line.effective_from = moments.start(line, rises=known.rises(line, now))
     # Else the first price of a meter, which holds since ever: what was used meanwhile waits to be charged.
     line.status, line.reason = Status.ACTIVE, f"{line.reason} (approved)"[:80]
     line.save(update_fields=["status", "reason", "effective_from"])
@@ -94,16 +93,10 @@ def _approve(line_id: int, by: User | str, now: datetime) -> PriceLine:
     return line
 
 
-def _is_priced(line: PriceLine) -> bool:
-    provider, model, meter = meter_of(line)
-    return PriceLine.objects.filter(
-        source__in=overruled_by(line.source), provider=provider, model=model, meter=meter, status=Status.ACTIVE
-    ).exists()
-
-
 def price_reject(*, line_id: int, by: User | str) -> PriceLine:
     """Keep the price in force; the same change is not asked about again. Raises NotWaiting, PriceLine.DoesNotExist."""
     with transaction.atomic():
+        only_one()
         line = _waiting(line_id)
         line.status, line.reason = Status.REJECTED, f"rejected, {line.reason}"[:80]
         line.save(update_fields=["status", "reason"])
@@ -125,6 +118,7 @@ def markup_add(
     `since_ever` is for setting up: the percent then holds for all time before the first dated one.
     """
     with transaction.atomic():
+        only_one()
         soonest = clock.now() + NOTICE
         start = None if since_ever else max(effective_from or soonest, soonest)
         markup = Markup.objects.create(provider=provider, model=model, percent=percent, effective_from=start)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from billing.pricing import book
-from billing.pricing.lines import cost, dims_key
+from billing.pricing.lines import dims_key
 from billing.pricing.models import PriceChange, PriceImport, PriceLine
+from billing.pricing.notice import cost
 
 TOLERANCE = Fraction(1, 100)
 

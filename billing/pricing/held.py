@@ -9,8 +9,8 @@ from fractions import Fraction
 from billing.credits import clock
 from billing.pricing import book
 from billing.pricing.display import SHOWN, SHOWN_BY_METER
-from billing.pricing.lines import Charged
 from billing.pricing.models import PriceLine
+from billing.pricing.notice import Charged
 from billing.pricing.tariff import EXACT, TariffLine
 
 

@@ -20,8 +20,9 @@ from billing.credits import clock
 from billing.foundation.audit import services as audit
 from billing.pricing import book
 from billing.pricing.display import TYPICAL
-from billing.pricing.lines import NOTICE, TICK, Charged, Moments, cost, dims_key, line_of
+from billing.pricing.lines import dims_key, line_of, withdraw
 from billing.pricing.models import CatalogModel, Meter, PriceLine
+from billing.pricing.notice import NOTICE, TICK, Charged, Moments, dearer
 from billing.pricing.services import changed, only_one
 from billing.pricing.sources.rows import PriceRow
 from billing.pricing.tariff import ModelPrices, TariffLine
@@ -73,10 +74,7 @@ def price_check(wish: Wish, *, now: datetime | None = None) -> PriceEntry:
     known = Charged([row])
     paid = known.line(row, now)
     replaced = _own(row).filter(dims_key=dims_key(row.dims)).first()
-    rises = paid is not None and cost(row) > cost(paid)
-    first = not PriceLine.objects.filter(
-        provider=row.provider, model=row.model, meter=row.meter, status=PriceLine.Status.ACTIVE
-    ).exists()
+    rises, first = known.rises(row, now), known.is_first(row, SOURCE, now)
     starts = _starts(Moments(now), row, wish, rises=rises and not wish.customers_told, first=first)
     if replaced is not None and replaced.effective_from and starts and replaced.effective_from >= starts:
         raise ValidationError(
@@ -94,7 +92,7 @@ def price_set(
 ) -> PriceLine:
     """Enter a price. Raises ValidationError, and then changes nothing."""
     with transaction.atomic():
-        only_one(SOURCE)
+        only_one()
         entry = price_check(wish, now=now)
         if entry.replaced is not None and entry.starts is not None:
             entry.replaced.effective_to, entry.replaced.reason = entry.starts, "replaced by the operator"
@@ -127,9 +125,9 @@ def price_retire(
     A price that has not begun is withdrawn instead, with what was taken over for it, and the one before goes on.
     Returns the lines that end. Raises ValidationError, PriceLine.DoesNotExist.
     """
-    now = now or clock.now()
     with transaction.atomic():
-        only_one(SOURCE)
+        only_one()
+        now = now or clock.now()
         line = PriceLine.objects.get(pk=line_id)
         ending, starts = retiring(line, now)
         for each in ending:
@@ -164,10 +162,8 @@ def retiring(line: PriceLine, now: datetime) -> tuple[list[PriceLine], datetime 
         raise ValidationError(
             f"A price from {_instant(ahead[0].effective_from or now)} on is entered: retire it first."
         )
-    follows = _without(own)
-    rises = any(
-        (paid := follows.in_force(each.meter, now, each.dims)) is not None and cost(paid) > cost(each) for each in own
-    )
+    left = Charged(own, without={each.pk for each in own})
+    rises = any(dearer(paid, each) for each in own for paid in left.follows(each, now))
     soonest = now + (Moments(now).notice if rises else NOTICE)
     return own, max([soonest, *(each.effective_from + TICK for each in own if each.effective_from)])
 
@@ -281,14 +277,6 @@ def _others(row: PriceRow, at: datetime) -> list[PriceLine]:
     return [line for line in lines if dims_key(line.dims.items()) != dims_key(row.dims)]
 
 
-def _without(lines: list[PriceLine]) -> ModelPrices:
-    """What is charged for the model of these lines when they are gone."""
-    provider, model = lines[0].provider, lines[0].model
-    gone = {line.pk for line in lines}
-    points = [book.point_of(each) for each in _of_model(provider, model) if each.pk not in gone]
-    return ModelPrices(provider, model, points)
-
-
 def _of_model(provider: str, model: str) -> QuerySet[PriceLine]:
     lines = PriceLine.objects.filter(provider=provider, model=model, status=PriceLine.Status.ACTIVE)
     return lines.order_by("pk")
@@ -300,8 +288,7 @@ def _has_begun(line: PriceLine, now: datetime) -> bool:
 
 
 def _withdraw(line: PriceLine) -> None:
-    line.status, line.reason = PriceLine.Status.REJECTED, "withdrawn before it began"
-    line.save(update_fields=["status", "reason"])
+    withdraw(line)
     before = PriceLine.objects.filter(
         source=SOURCE,
         provider=line.provider,

@@ -16,14 +16,14 @@ from django.db.models import F
 
 from billing.credits import clock
 from billing.foundation.site.selectors import site
-from billing.pricing import alarm, book, crosscheck, hooks, lines, models_sync, refresh
+from billing.pricing import alarm, book, crosscheck, hooks, lines, models_sync, notice, refresh
 from billing.pricing.diff import plan
 from billing.pricing.models import PriceChange, PriceImport, PriceRevision, PriceSource
 from billing.pricing.sources import FETCHED, SOURCES, read
 from billing.pricing.sources.rows import PriceRow, Reading, SourceError, resolve_conflicts
 from billing.pricing.terms import invalidate_terms
 
-NOTICE = lines.NOTICE
+NOTICE = notice.NOTICE
 
 
 class PricesNotRefreshed(Exception):
@@ -71,8 +71,11 @@ def prices_import(
 
 
 def refresh_due(now: datetime) -> list[ImportReport]:
-    """Read every source whose time has come. Raises PricesNotRefreshed when it has been through all of them."""
-    reports = prices_import(sources=names, now=now) if (names := refresh.due(now)) else []
+    """Read every source whose time has come at `now`. Raises PricesNotRefreshed when it has been through all of them.
+
+    What is read counts from when it has been read on: a slow server must not let a price begin in the past.
+    """
+    reports = prices_import(sources=names) if (names := refresh.due(now)) else []
     problems = [f"{report.source}: {report.problem}" for report in reports if report.problem]
     if problems:
         raise PricesNotRefreshed("; ".join(problems))
@@ -92,12 +95,12 @@ def source_import(name: str, *, now: datetime | None = None, vanish: Decimal | N
 def import_reading(
     reading: Reading, *, now: datetime | None = None, vanish: Decimal | None = None, jump: Decimal | None = None
 ) -> ImportReport:
-    """Apply one reading, alone per source; the same reading twice changes nothing."""
+    """Apply one reading, one at a time; the same reading twice changes nothing."""
     started = monotonic()
     fresh, clashes = resolve_conflicts(reading.rows)
     digest = _digest(fresh.values(), reading)
     with transaction.atomic():
-        only_one(reading.source)
+        only_one()
         now = now or clock.now()
         last = PriceImport.objects.filter(source=reading.source, applied=True).order_by("-pk").first()
         notes = dict(reading.notes)
@@ -167,15 +170,17 @@ def terms_changed() -> None:
 def _unreadable(name: str, reason: str, now: datetime) -> ImportReport:
     report = ImportReport(name, "", 0, applied=False, error=reason[:500])
     with transaction.atomic():
-        only_one(name)
+        only_one()
         _record(report, "", now)
     return report
 
 
-def only_one(source: str) -> None:
-    """Let nobody else change this source's lines until the transaction ends."""
+def only_one() -> None:
+    """Let nobody else change prices until the transaction ends. When they begin is reckoned after it: waiting for
+    another change must not use up the minute in which every process hears of this one.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"purser.prices.{source}"])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('purser.prices'))")
 
 
 def _digest(rows: Iterable[PriceRow], reading: Reading) -> str:

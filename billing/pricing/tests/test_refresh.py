@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.models import DueJob
 from billing.foundation.due.registry import run_due
@@ -22,7 +23,15 @@ from billing.pricing import refresh
 from billing.pricing.alarm import standing_alarms
 from billing.pricing.book import RANKS, prices_for
 from billing.pricing.models import PriceImport, PriceLine, PriceSource
-from billing.pricing.services import PricesNotRefreshed, import_reading, prices_import, refresh_due, source_import
+from billing.pricing.services import (
+    NOTICE,
+    ImportReport,
+    PricesNotRefreshed,
+    import_reading,
+    prices_import,
+    refresh_due,
+    source_import,
+)
 from billing.pricing.sources import FETCHED, SOURCES
 from billing.pricing.sources.rows import ModelRow, Reading
 from billing.pricing.tests.builders import rated
@@ -88,6 +97,11 @@ def litellm(mirror: Mirror, **fields: object) -> PriceSource:
     return PriceSource.objects.get(name="litellm")
 
 
+def refresh_at(at: datetime) -> list[ImportReport]:
+    with clock.at(at):
+        return refresh_due(at)
+
+
 def test_sources_have_rows_and_nothing_is_fetched_before_the_operator_says_where_from() -> None:
     rows = {source.name: source for source in refresh.price_sources()}
     assert list(rows) == list(SOURCES)
@@ -126,12 +140,25 @@ def test_a_start_waits_for_no_network(mirror: Mirror) -> None:
 def test_each_is_read_as_often_as_the_operator_wants(mirror: Mirror) -> None:
     mirror.says(brain=2)
     litellm(mirror, refresh_hours=6)
-    assert len(refresh_due(DAY1)) == 1
-    assert [len(refresh_due(DAY1 + hours * HOUR)) for hours in (1, 5)] == [0, 0]
-    assert len(refresh_due(DAY1 + 6 * HOUR - timedelta(minutes=5))) == 1
+    assert len(refresh_at(DAY1)) == 1
+    assert [len(refresh_at(DAY1 + hours * HOUR)) for hours in (1, 5)] == [0, 0]
+    assert len(refresh_at(DAY1 + 6 * HOUR - timedelta(minutes=5))) == 1
     assert mirror.asked == 2
     PriceSource.objects.filter(name="litellm").update(enabled=False)
-    assert refresh_due(DAY2 + 9 * HOUR) == []
+    assert refresh_at(DAY2 + 9 * HOUR) == []
+
+
+def test_a_server_that_takes_minutes_lets_no_price_begin_in_the_past(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.says(brain=2)
+    litellm(mirror)
+    refresh_at(DAY1)
+    mirror.says(brain=1.8)
+    read_at = DAY2 + timedelta(minutes=2)
+    monkeypatch.setattr("billing.credits.clock.now", lambda: read_at)
+    refresh_due(DAY2)
+    assert PriceLine.objects.latest("pk").effective_from == read_at + NOTICE
 
 
 def test_one_that_fails_leaves_prices_alone_is_told_once_and_tried_every_hour(
@@ -139,14 +166,14 @@ def test_one_that_fails_leaves_prices_alone_is_told_once_and_tried_every_hour(
 ) -> None:
     mirror.says(brain=2, other=3)
     litellm(mirror)
-    refresh_due(DAY1)
+    refresh_at(DAY1)
     before = list(PriceLine.objects.order_by("pk").values())
     mirror.text = mirror.text[:40]
     with caplog.at_level(logging.ERROR), pytest.raises(PricesNotRefreshed, match="litellm: it is not JSON"):
-        refresh_due(DAY2)
+        refresh_at(DAY2)
     assert "prices of litellm were not refreshed" in caplog.text
     with pytest.raises(PricesNotRefreshed):
-        refresh_due(DAY2 + HOUR)
+        refresh_at(DAY2 + HOUR)
     assert list(PriceLine.objects.order_by("pk").values()) == before
     source = PriceSource.objects.get(name="litellm")
     assert (source.read_at, source.failing_since) == (DAY1, DAY2)
@@ -156,11 +183,11 @@ def test_one_that_fails_leaves_prices_alone_is_told_once_and_tried_every_hour(
     assert [m.kind for m in OutboxMessage.objects.all()] == ["price.source"]
     assert "litellm have not been refreshed since 2026-11-02 03:00 UTC: it is not JSON" in standing_alarms()[0]
     mirror.says(brain=2, other=3)
-    refresh_due(DAY2 + 2 * HOUR)
+    refresh_at(DAY2 + 2 * HOUR)
     assert (PriceSource.objects.get(name="litellm").error, standing_alarms()) == ("", [])
     mirror.text = ""
     with pytest.raises(PricesNotRefreshed):
-        refresh_due(DAY2 + 50 * HOUR)
+        refresh_at(DAY2 + 50 * HOUR)
     assert OutboxMessage.objects.count() == 2  # another time
 
 
@@ -177,9 +204,9 @@ def test_the_job_shows_that_a_source_fails_and_the_others_are_read(mirror: Mirro
 def test_a_rise_that_waits_is_told_once_by_mail_and_by_the_banner(mirror: Mirror, olga: User) -> None:
     mirror.says(brain=2, other=2, cheaper=2)
     litellm(mirror)
-    refresh_due(DAY1)
+    refresh_at(DAY1)
     mirror.says(brain=4, other=2.1, cheaper=1)
-    refresh_due(DAY2)
+    refresh_at(DAY2)
     mail = OutboxMessage.objects.get()
     assert (mail.kind, mail.to) == ("price.rise", ["olga@example.com"])
     assert "1 price of “litellm” rose" in mail.text
@@ -189,14 +216,14 @@ def test_a_rise_that_waits_is_told_once_by_mail_and_by_the_banner(mirror: Mirror
         "1 dearer price waits for your decision (Price approvals); until then use is charged by the old one."
     ]
     mirror.says(brain=4, other=2.2, cheaper=1)
-    refresh_due(DAY2 + 30 * HOUR)
+    refresh_at(DAY2 + 30 * HOUR)
     assert OutboxMessage.objects.count() == 1
 
 
 def test_sources_that_differ_are_told_in_the_record(mirror: Mirror) -> None:
     mirror.says(brain=2, same=3, near=1000)
     litellm(mirror)
-    refresh_due(DAY1)
+    refresh_at(DAY1)
     rows = [row("input_tokens", "2.1", "brain"), row("input_tokens", "3", "same"), row("input_tokens", "1001", "near")]
     report = import_reading(
         Reading("genai-prices", "1", rows, [ModelRow("acme", r.model, r.model, "text") for r in rows]), now=DAY2
