@@ -19,6 +19,7 @@ from billing.pricing.agreements import (
     checked_steps,
     plan_terms_set,
 )
+from billing.pricing.sources.rows import MOST_PER
 
 PARTS = ("provider", "model", "meter")
 DISCOUNT = '[{"percent": "10"}, {"percent": "25", "provider": "openai", "model": "gpt-4o", "meter": "input_tokens"}]'
@@ -111,7 +112,7 @@ def _stored(step: Step) -> dict[str, Any]:
 
 def _written(step: Mapping[str, Any]) -> Step:
     per = _number(step.get("per", 1), "What a price is for")
-    if per != int(per):
+    if not 1 <= per <= MOST_PER or per != int(per):
         raise ValidationError("A price is for a whole number of units.")
     return Step(
         _number(step.get("from"), "A step's quantity"),

@@ -19,6 +19,7 @@ from billing.credits import clock
 from billing.pricing.agreed import PLATFORM, Scope, Step
 from billing.pricing.agreements import (
     Invalid,
+    check_agreed,
     checked_scope,
     checked_steps,
     override_add,
@@ -28,7 +29,8 @@ from billing.pricing.agreements import (
 )
 from billing.pricing.models import CatalogModel, Meter, PriceDiscount, PriceLine, PriceOverride, TierSchedule
 
-_STEP = re.compile(r"([\d_,]+(?:\.\d+)?)\s*[:\s]\s*(?:(\d+(?:\.\d+)?)\s*%|\$?\s*(\d+(?:\.\d+)?)\s*/\s*([\d_,]+))")
+_COUNT, _NUMBER = r"\d[\d_,]{0,29}", r"\d{1,30}(?:\.\d{1,30})?"
+_STEP = re.compile(rf"({_COUNT}(?:\.\d{{1,30}})?)\s*[:\s]\s*(?:({_NUMBER})\s*%|\$?\s*({_NUMBER})\s*/\s*({_COUNT}))")
 _VARIANT = re.compile(r"\s*(\w+)\s*=\s*([^,=\s]+)\s*")
 
 
@@ -112,7 +114,8 @@ class OverrideForm(ScopeForm):
         if data.get("price") is not None and not data.get("meter"):
             raise ValidationError({"meter": "A price is one of a meter."})
         scope = self.scope(data, data["variant"])
-        _say(lambda: checked_scope(scope))
+        agreed = {name: data.get(name) for name in ("price", "per", "percent")}
+        _say(lambda: check_agreed(checked_scope(scope), **agreed))
         _priced(scope)
         return data
 

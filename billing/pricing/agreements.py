@@ -20,6 +20,7 @@ from billing.foundation.audit import services as audit
 from billing.pricing.agreed import Scope, Step
 from billing.pricing.models import PriceDiscount, PriceOverride, TierSchedule, TierStep
 from billing.pricing.services import NOTICE, terms_changed
+from billing.pricing.sources.rows import LARGEST, MOST_PER
 from billing.pricing.tariff import variant_value
 
 Source = TierSchedule.Source
@@ -58,11 +59,8 @@ def override_add(
     effective_from: datetime | None = None,
 ) -> PriceOverride:
     """Let a workspace pay `price` USD for `per` units, or cost plus `percent`, from an instant on. Raises Invalid."""
-    if (price is None) == (percent is None) or (price is None) != (per is None):
-        raise Invalid("An agreed price is either a price with its units or a percent over cost.")
-    if price is not None and not scope.meter:
-        raise Invalid("A price is one of a meter. Name the meter, or agree on a percent over cost.")
     scope = checked_scope(scope)
+    check_agreed(scope, price=price, per=per, percent=percent)
     variant = dict(scope.variant)
     with transaction.atomic():
         terms_changed()  # first: its row is what two of these wait for each other by
@@ -141,32 +139,51 @@ def plan_terms_set(
     """What the plan of a workspace gives, from a minute from now on; what a plan gave it before ends then. Again
     changes nothing.
     """
-    off = {each.scope: (each.percent, label) for each in discounts}
-    steps = {each.scope: (each.mode, each.steps, label) for each in tiers}
-    old_off = {
-        _scope_of(row): row for row in PriceDiscount.objects.filter(workspace_id=workspace_id, effective_to=None)
-    }
-    of_plan = TierSchedule.objects.filter(workspace_id=workspace_id, source=Source.PLAN, effective_to=None)
-    old_steps = {_scope_of(row): row for row in of_plan.prefetch_related("steps")}
-    had_off = {scope: (row.percent, row.label) for scope, row in old_off.items()}
-    had_steps = {scope: (row.mode, _steps_of(row), row.label) for scope, row in old_steps.items()}
-    if off == had_off and steps == had_steps:
-        return
+    off: Off = {each.scope: (each.percent, label) for each in discounts}
+    steps: Steps = {each.scope: (each.mode, each.steps, label) for each in tiers}
+    if _Given(workspace_id).is_just(off, steps):
+        return  # as for most workspaces; without keeping others waiting
     with transaction.atomic():
         terms_changed()
+        given = _Given(workspace_id)
+        if given.is_just(off, steps):
+            return
         start = _soonest(None, now)
-        ended = [row.pk for scope, row in old_off.items() if off.get(scope) != had_off[scope]]
-        _end(PriceDiscount.objects.filter(pk__in=ended), start)
-        ended = [row.pk for scope, row in old_steps.items() if steps.get(scope) != had_steps[scope]]
-        _end(TierSchedule.objects.filter(pk__in=ended), start)
+        _end(PriceDiscount.objects.filter(pk__in=given.other_discounts(off)), start)
+        _end(TierSchedule.objects.filter(pk__in=given.other_tiers(steps)), start)
         for scope, (percent, _) in off.items():
-            if had_off.get(scope) != off[scope]:
+            if given.off.get(scope) != off[scope]:
                 PriceDiscount.objects.create(
                     workspace_id=workspace_id, percent=percent, label=label, effective_from=start, **_columns(scope)
                 )
         for scope, (mode, wanted, _) in steps.items():
-            if had_steps.get(scope) != steps[scope]:
+            if given.steps.get(scope) != steps[scope]:
                 _schedule(workspace_id, Source.PLAN, scope, mode, wanted, label, start)
+
+
+Off = Mapping[Scope, tuple[Decimal, str]]
+Steps = Mapping[Scope, tuple[str, tuple[Step, ...], str]]
+
+
+class _Given:
+    """What a plan gives a workspace until now."""
+
+    def __init__(self, workspace_id: int) -> None:
+        discounts = PriceDiscount.objects.filter(workspace_id=workspace_id, effective_to=None)
+        tiers = TierSchedule.objects.filter(workspace_id=workspace_id, source=Source.PLAN, effective_to=None)
+        self._discounts = {_scope_of(row): row for row in discounts}
+        self._tiers = {_scope_of(row): row for row in tiers.prefetch_related("steps")}
+        self.off: Off = {scope: (row.percent, row.label) for scope, row in self._discounts.items()}
+        self.steps: Steps = {scope: (row.mode, _steps_of(row), row.label) for scope, row in self._tiers.items()}
+
+    def is_just(self, off: Off, steps: Steps) -> bool:
+        return self.off == off and self.steps == steps
+
+    def other_discounts(self, off: Off) -> list[int]:
+        return [row.pk for scope, row in self._discounts.items() if off.get(scope) != self.off[scope]]
+
+    def other_tiers(self, steps: Steps) -> list[int]:
+        return [row.pk for scope, row in self._tiers.items() if steps.get(scope) != self.steps[scope]]
 
 
 def checked_scope(scope: Scope) -> Scope:
@@ -177,6 +194,18 @@ def checked_scope(scope: Scope) -> Scope:
         raise Invalid("A variant is one of a meter's price. Name the meter.")
     variant = tuple(sorted((key, variant_value(key, value)) for key, value in scope.variant))
     return Scope(scope.provider, scope.model, scope.meter, variant)
+
+
+def check_agreed(scope: Scope, *, price: Decimal | None, per: int | None, percent: Decimal | None) -> None:
+    """Raises Invalid for what cannot be agreed on."""
+    if (price is None) == (percent is None) or (price is None) != (per is None):
+        raise Invalid("An agreed price is either a price with its units or a percent over cost.")
+    if price is not None and not scope.meter:
+        raise Invalid("A price is one of a meter. Name the meter, or agree on a percent over cost.")
+    if price is not None and per is not None:
+        _check_price(price, per)
+    if percent is not None and not (-100 < percent < 10_000 and percent == round(percent, 3)):
+        raise Invalid("A percent over cost lies above -100 and below 10,000, with at most 3 decimals.")
 
 
 def checked_steps(scope: Scope, mode: str, steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -191,15 +220,22 @@ def checked_steps(scope: Scope, mode: str, steps: Sequence[Step]) -> tuple[Step,
     if len({step.start for step in ordered}) < len(ordered):
         raise Invalid("Two steps begin at the same quantity.")
     for step in ordered:
-        if step.start < 0 or step.start != round(step.start, 9) or step.start >= 10**12:
+        if not 0 <= step.start < 10**12 or step.start != round(step.start, 9):
             raise Invalid("A step begins at a quantity from 0 to 10^12 with at most 9 decimals.")
         if (step.off is None) == (step.price is None):
             raise Invalid("A step has either a percent off or a price of its own.")
-        if step.off is not None and not 0 <= step.off <= 100:
-            raise Invalid("A percent off lies between 0 and 100.")
-        if step.price is not None and (step.price < 0 or step.per < 1):
-            raise Invalid("A price is at least 0 USD, for at least one unit.")
+        if step.off is not None and not (0 <= step.off <= 100 and step.off == round(step.off, 3)):
+            raise Invalid("A percent off lies between 0 and 100, with at most 3 decimals.")
+        if step.price is not None:
+            _check_price(step.price, step.per)
     return ordered
+
+
+def _check_price(price: Decimal, per: int) -> None:
+    if not 0 <= price < LARGEST or price != round(price, 15):
+        raise Invalid("A price is at least 0 USD, with at most nine digits before the point and fifteen behind it.")
+    if not 1 <= per <= MOST_PER:
+        raise Invalid("A price is for at least one unit, and for 10^12 at most.")
 
 
 def _schedule(

@@ -104,6 +104,11 @@ def test_discounts_that_cannot_be(written: Any, said: str) -> None:
         ({"steps": [{"from": "x", "off": 1}]}, "quantity is not a number"),
         ({"steps": [{"from": 1}]}, "either"),
         ({"steps": [{"from": 1, "price": 1, "per": "1.5"}]}, "whole number"),
+        ({"steps": [{"from": 1, "price": 1, "per": "1e999999999"}]}, "whole number"),
+        ({"steps": [{"from": "1e30", "off": 1}]}, "10.12"),
+        ({"steps": [{"from": 1, "price": "1e30"}]}, "nine digits"),
+        ({"steps": [{"from": 1, "price": "1e-30"}]}, "fifteen"),
+        ({"steps": [{"from": 1, "off": "0.0001"}]}, "3 decimals"),
         ({"unknown": 1}, "Write tiers as"),
     ],
 )

@@ -311,6 +311,9 @@ class TestAdmin:
             ({"percent": "5", "model": "gpt-9"}, "no such model"),
             ({"percent": "5", "variant": "batch"}, "tier=batch"),
             ({"percent": "5", "meter": "images"}, "no price of this meter"),
+            ({"price": "1", "per": "0"}, "at least one unit"),
+            ({"price": "-1", "per": "1"}, "at least 0 USD"),
+            ({"percent": "-100"}, "above -100"),
         ],
     )
     def test_what_cannot_be_is_said_on_the_form(
@@ -341,7 +344,22 @@ class TestAdmin:
         schedule.refresh_from_db()
         assert schedule.effective_to is not None
 
-    @pytest.mark.parametrize(("steps", "said"), [("1000 ten", "is no step"), ("1: 5%\n1: 6%", "same quantity")])
+    @pytest.mark.parametrize(
+        ("steps", "said"),
+        [
+            ("1000 ten", "is no step"),
+            ("1: 5%\n1: 6%", "same quantity"),
+            (",: 5 %", "is no step"),
+            ("1: $1 / _", "is no step"),
+            ("1" + "0" * 29 + ": 5 %", "from 0 to 10^12"),
+            ("9" * 5000 + ": 5 %", "is no step"),
+            ("1: 5.0001 %", "3 decimals"),
+            ("1: $1000000000 / 1", "nine digits"),
+            ("1: $0.0000000000000001 / 1", "fifteen"),
+            ("1: $1 / 0", "at least one unit"),
+            ("1: $1 / 9999999999999999999", "at least one unit"),
+        ],
+    )
     def test_a_step_that_is_none_is_said(self, staff: Client, workspace: Workspace, steps: str, said: str) -> None:
         data = self.form(workspace, mode="volume", steps=steps, label="")
         assert said in staff.post(reverse("admin:pricing_tierschedule_add"), data).content.decode()
