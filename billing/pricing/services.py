@@ -20,7 +20,7 @@ from billing.pricing import alarm, book, crosscheck, hooks, lines, models_sync, 
 from billing.pricing.diff import plan
 from billing.pricing.models import PriceChange, PriceImport, PriceRevision, PriceSource
 from billing.pricing.sources import FETCHED, SOURCES, read
-from billing.pricing.sources.rows import PriceRow, Reading, SourceError, resolve_conflicts
+from billing.pricing.sources.rows import PriceRow, Reading, SourceError, impossible, resolve_conflicts
 from billing.pricing.terms import invalidate_terms
 
 NOTICE = notice.NOTICE
@@ -97,6 +97,8 @@ def import_reading(
 ) -> ImportReport:
     """Apply one reading, one at a time; the same reading twice changes nothing."""
     started = monotonic()
+    if wrong := impossible(reading):
+        return _unreadable(reading.source, wrong, now or clock.now())
     fresh, clashes = resolve_conflicts(reading.rows)
     digest = _digest(fresh.values(), reading)
     with transaction.atomic():
@@ -153,8 +155,7 @@ def import_reading(
 
 def changed() -> None:
     """Tell every process that prices are different now; to be called inside the changing transaction."""
-    if not PriceRevision.objects.filter(pk=1).update(number=F("number") + 1):
-        PriceRevision.objects.create(pk=1, number=1)
+    _count_up("number")
     book.invalidate()
     invalidate_terms()
     hooks.tell()
@@ -162,9 +163,14 @@ def changed() -> None:
 
 def terms_changed() -> None:
     """The same for what customers agreed on; the catalogue itself need not be read again."""
-    if not PriceRevision.objects.filter(pk=1).update(terms=F("terms") + 1):
-        PriceRevision.objects.create(pk=1, terms=2)
+    _count_up("terms")
     invalidate_terms()
+
+
+def _count_up(revision: str) -> None:
+    if not PriceRevision.objects.filter(pk=1).update(**{revision: F(revision) + 1}):
+        PriceRevision.objects.bulk_create([PriceRevision(pk=1)], ignore_conflicts=True)  # another may do so as well
+        PriceRevision.objects.filter(pk=1).update(**{revision: F(revision) + 1})
 
 
 def _unreadable(name: str, reason: str, now: datetime) -> ImportReport:

@@ -10,6 +10,11 @@ Identity = tuple[str, str, str, Dims, date | None]
 
 # Upstream files carry the noise of binary fractions (0.18000000000000002); published prices never need more digits.
 TWELVE_DIGITS = Context(prec=12)
+LARGEST = Decimal(10) ** 9  # what the catalogue's columns hold is less
+MOST_PER = 10**12
+MOST_ROWS = 50_000  # several times what the largest catalogue has; more could not be written well within the notice
+LONGEST = {"provider": 80, "model": 200, "meter": 60, "unit": 20, "name": 200, "modality": 20}  # characters
+LONGEST_DIMS = 200
 
 
 class SourceError(Exception):
@@ -78,6 +83,30 @@ def clean(price: Decimal) -> Decimal:
     if isinstance(exponent, int) and exponent < -15:
         price = price.quantize(Decimal("1e-15"))
     return price.normalize()
+
+
+def impossible(reading: Reading) -> str:
+    """Why the catalogue could not hold what a reading says, in words; empty when it could."""
+    if len(reading.rows) > MOST_ROWS:
+        return f"{len(reading.rows):,} prices are more than any catalogue has"
+    for row in reading.rows:
+        what = f"a price of {row.provider}/{row.model} {row.meter}"[:150]
+        if not row.price.is_finite() or not 0 <= row.price < LARGEST:
+            return f"{what!a} is none: {str(row.price)[:40]}"
+        if not 0 < row.per <= MOST_PER:
+            return f"{what!a} is for {str(row.per)[:40]} units"
+        dims = ",".join(f"{key}={value}" for key, value in row.dims)
+        if not (_fits(row) and dims.isprintable() and len(dims) <= LONGEST_DIMS):
+            return f"{what!a} has a name that cannot be"
+    for model in reading.models:
+        if not (_fits(model) and all(alias.isprintable() and len(alias) <= 200 for alias in model.aliases)):
+            return f"the model {f'{model.provider}/{model.model}'[:150]!a} has a name that cannot be"
+    return ""
+
+
+def _fits(row: PriceRow | ModelRow) -> bool:
+    texts = [(getattr(row, name), most) for name, most in LONGEST.items() if hasattr(row, name)]
+    return all(text.isprintable() and len(text) <= most for text, most in texts)
 
 
 def resolve_conflicts(rows: Sequence[PriceRow]) -> tuple[dict[Identity, PriceRow], int]:
