@@ -1,5 +1,6 @@
 """What every source adapter yields. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ MOST_PER = 10**12
 MOST_ROWS = 50_000  # several times what the largest catalogue has; more could not be written well within the notice
 LONGEST = {"provider": 80, "model": 200, "meter": 60, "unit": 20, "name": 200, "modality": 20}  # characters
 LONGEST_DIMS = 200
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # what no text column takes
 
 
 class SourceError(Exception):
@@ -96,17 +98,20 @@ def impossible(reading: Reading) -> str:
         if not 0 < row.per <= MOST_PER:
             return f"{what!a} is for {str(row.per)[:40]} units"
         dims = ",".join(f"{key}={value}" for key, value in row.dims)
-        if not (_fits(row) and dims.isprintable() and len(dims) <= LONGEST_DIMS):
+        if not (_fits(row) and _is_text(dims, LONGEST_DIMS)):
             return f"{what!a} has a name that cannot be"
     for model in reading.models:
-        if not (_fits(model) and all(alias.isprintable() and len(alias) <= 200 for alias in model.aliases)):
+        if not (_fits(model) and all(_is_text(alias, LONGEST["model"]) for alias in model.aliases)):
             return f"the model {f'{model.provider}/{model.model}'[:150]!a} has a name that cannot be"
     return ""
 
 
 def _fits(row: PriceRow | ModelRow) -> bool:
-    texts = [(getattr(row, name), most) for name, most in LONGEST.items() if hasattr(row, name)]
-    return all(text.isprintable() and len(text) <= most for text, most in texts)
+    return all(_is_text(getattr(row, name), most) for name, most in LONGEST.items() if hasattr(row, name))
+
+
+def _is_text(text: str, most: int) -> bool:
+    return len(text) <= most and not UNWRITABLE.search(text)
 
 
 def resolve_conflicts(rows: Sequence[PriceRow]) -> tuple[dict[Identity, PriceRow], int]:

@@ -9,9 +9,10 @@ import pytest
 
 from billing.pricing.models import CatalogModel, PriceImport, PriceLine, PriceSource
 from billing.pricing.services import NOTICE, ImportReport, import_reading
-from billing.pricing.sources import litellm, understood
+from billing.pricing.sources import FETCHED, SOURCES, litellm, understood
+from billing.pricing.sources import read as read_source
 from billing.pricing.sources.openrouter import read_texts
-from billing.pricing.sources.rows import MOST_ROWS, ModelRow, Reading, SourceError
+from billing.pricing.sources.rows import MOST_ROWS, ModelRow, Reading, SourceError, impossible
 from billing.pricing.tests.test_import import DAY1, DAY2, read, row
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +54,11 @@ def test_what_no_column_holds_is_no_price(bad: object) -> None:
     assert PriceLine.objects.count() == 1
     assert PriceSource.objects.get(name="genai-prices").error == report.error
     assert PriceImport.objects.latest("pk").report["error"] == report.error
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in FETCHED])
+def test_nothing_is_wrong_with_what_comes_with_purser(name: str) -> None:
+    assert impossible(read_source(name)) == ""
 
 
 def test_names_of_models_are_looked_at_as_well() -> None:
