@@ -67,7 +67,7 @@ def test_history_is_past_and_ahead() -> None:
     assert detail is not None
     (change,) = detail.past
     assert (change.price.meter, change.percent) == ("input_tokens", 10)
-    assert change.at == NOON + timedelta(days=4)  # a rise waits for its notice
+    assert change.at == NOON + timedelta(days=3, minutes=1)
     assert [change.percent for change in detail.ahead] == [10, 10, 10]
     assert {change.at for change in detail.ahead} == {NOON + timedelta(days=30)}
 
