@@ -15,7 +15,7 @@ from billing.ledger.verify import verify
 from billing.metering import hooks
 from billing.metering.allowances import allowance_open
 from billing.metering.archive.services import archive_old_events
-from billing.metering.models import MonthCount, UsageEvent
+from billing.metering.models import EndUserHour, MonthCount, UsageEvent
 from billing.metering.record import usage_record
 from billing.metering.reverse import usage_reverse
 from billing.metering.tests.conftest import NOW, SERVICE, event, fund
@@ -302,6 +302,18 @@ class TestHighest:
         assert charge_waiting(workspace_id=workspace.pk, pks=[waiting.pk]) == 1
         waiting.refresh_from_db()
         assert waiting.amount == 2 * 10**9
+        adds_up()
+
+    def test_priced_late_it_counts_for_its_end_user_as_priced_at_once(
+        self, record: Record, workspace: Workspace
+    ) -> None:
+        fund(workspace)
+        usage = {"seats": 5, "jobs": 7, "tokens": 2}
+        assert record(event("a", model="acme/brain", usage=usage, end_user="ann")).problem == "unknown_meter"
+        price_appears(seats="5000", jobs="10000", tokens="0")
+        assert charge_waiting(workspace_id=workspace.pk, pks=[UsageEvent.objects.get().pk]) == 1
+        record(event("b", model="acme/brain", usage=usage | {"seats": 10}, end_user="ben"))
+        assert list(EndUserHour.objects.values_list("quantity", flat=True)) == [5 + 1 + 2] * 2
         adds_up()
 
     @staticmethod

@@ -122,7 +122,7 @@ class Recount:
         requests = sum(counted.requests for counted in moved.values())
         shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
         for meter, quantity, amount in parts(rated.usage, shares):
-            end_user.quantity += quantity if meter not in rated.event.usage else 0
+            end_user.quantity += quantity - rated.event.usage.get(meter, Decimal(0))  # what was reported, it has
             key = _key(self.workspace_id, row, rated.provider, rated.model, meter)
             self.rollups.rated.add(key)
             count = self.rollups.usage.setdefault((hour, key), Count(Decimal(0), 0, 0))
@@ -133,7 +133,7 @@ class Recount:
             requests = 0  # counted in the series of the first meter only
 
     def _end_user(self, row: UsageEvent, hour: datetime) -> EndUserCount:
-        """What the end user it was counted for gains: credits, and a fee's quantity; the request was counted."""
+        """What the end user it was counted for gains: credits, and what was not counted as it counts now."""
         pk = counted_as(row).pk
         self._end_users[str(pk)] = pk
         return self.rollups.end_users.setdefault((hour, str(pk)), EndUserCount())
