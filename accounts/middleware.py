@@ -15,7 +15,8 @@ from accounts.models import Workspace
 OPEN_TO_VISITS = frozenset(
     {
         *("accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon"),
-        *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model"),  # the same for everybody
+        # The same for everybody.
+        *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model", "insights:estimate-public"),
     }
 )
 

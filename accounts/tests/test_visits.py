@@ -151,9 +151,10 @@ def test_every_page_of_the_site_that_is_no_workspaces_is_closed(visitor: Client)
     answers = {path: visitor.get(path) for path in set(site) - api}
     still_open = {site[path] for path, answer in answers.items() if CLOSED not in b"".join(answer)}
     # Leads to the workspace; chooses colours; ends the visit; a picture; what everybody may read, session or not.
-    assert still_open == {"home", "theme", "account_logout", "favicon", "models", "models-csv", "compare"}
-    assert {path for path in set(site) - api if site[path].startswith(("models", "compare"))} == {
-        *("/pricing", "/pricing/models.csv", "/pricing/compare"),
+    prices = {"models", "models-csv", "compare", "estimate-public"}
+    assert still_open == {"home", "theme", "account_logout", "favicon", *prices}
+    assert {path for path in set(site) - api if site[path] in prices} == {
+        *("/pricing", "/pricing/models.csv", "/pricing/compare", "/estimate"),
     }
 
 

@@ -22,8 +22,16 @@ document.addEventListener('click', async (event) => {
 
 // Theme: a cookie for the server's next page, the attribute for this one. Pages that caches keep are the same for
 // everybody, so it is read here.
+const markTheme = (theme) => {
+  for (const button of document.querySelectorAll('[data-theme-form] button')) {
+    button.setAttribute('aria-pressed', String(button.value === theme))
+  }
+}
 const kept = document.cookie.match(/(?:^|; )theme=(light|dark)/)
-if (kept && !document.documentElement.dataset.theme) document.documentElement.dataset.theme = kept[1]
+if (kept && !document.documentElement.dataset.theme) {
+  document.documentElement.dataset.theme = kept[1]
+  markTheme(kept[1])
+}
 document.addEventListener('submit', (event) => {
   const form = event.target.closest('[data-theme-form]')
   if (!form) return
@@ -32,9 +40,7 @@ document.addEventListener('submit', (event) => {
   document.cookie = `theme=${theme};path=/;max-age=31536000;samesite=lax`
   if (theme) document.documentElement.dataset.theme = theme
   else delete document.documentElement.dataset.theme
-  for (const button of form.querySelectorAll('button')) {
-    button.setAttribute('aria-pressed', String(button.value === theme))
-  }
+  markTheme(theme)
 })
 
 // A form that changes something is sent once, however often its button is clicked: the first answer is the one shown.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django_htmx.http import replace_url
 from accounts.access import WorkspaceRequest, workspace_page
 from accounts.models import Workspace
 from accounts.roles import Permission
+from billing.foundation.site.public import public_page
 from billing.foundation.site.selectors import site
 from billing.insights.estimator.choices import Suggestion, choices, common, search
 from billing.insights.estimator.form import MODELS, EstimateForm
@@ -24,10 +25,8 @@ from billing.metering.selectors.days import zone
 RESULT = "estimate"  # the part that htmx asks for
 
 
-@require_safe
+@public_page
 def public(request: HttpRequest) -> HttpResponse:
-    if not site().public_prices:
-        raise Http404("prices are not public")
     return _page(request, "insights/estimator_public.html", reverse("insights:estimate-public"))
 
 

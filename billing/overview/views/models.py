@@ -128,7 +128,6 @@ def _context(request: HttpRequest, reader: Reader, frame: str, asked: Asked) -> 
         "scales": [(key, text, asked.in_units(usd_per_credit=face, scale=key)) for key, (_, text) in SCALES.items()],
         "currencies": [(key, asked.in_units(usd_per_credit=face, currency=key)) for key in CURRENCIES],
         "credits": site().credit_name_plural,
-        **({"ui_theme": ""} if reader.public else {}),  # the same for everybody; the page's script knows better
     }
 
 
