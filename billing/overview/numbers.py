@@ -2,7 +2,7 @@
 
 from decimal import Decimal, localcontext
 
-from billing.credits.format import MINUS, credits_text
+from billing.credits.format import credits_text
 from billing.credits.units import NANO
 
 UNITS = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K"))
@@ -48,14 +48,6 @@ def days_text(days: Decimal) -> str:
     if days < 120:
         return _plural(int(days), "day")
     return "over a year" if days > 365 else _plural(int(days / 30), "month")
-
-
-def signed_percent_text(value: Decimal) -> str:
-    """ "+20%", "−12.5%", "+0.04%": one decimal, more only where there would be nothing left."""
-    size = abs(value)
-    decimals = 1 if size >= Decimal("0.1") else max(1, -size.adjusted()) if size else 0
-    text = f"{size:,.{decimals}f}"
-    return (MINUS if value < 0 else "+") + (text.rstrip("0").rstrip(".") if "." in text else text) + "%"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -72,7 +72,7 @@ def _priced(lines: Sequence[ReceiptLine], face: Decimal) -> tuple[PricedLine, ..
 
 
 def terms_words(line: ReceiptLine, givers: Mapping[int, str]) -> tuple[str, ...]:
-    """ "agreed price", "10 % off with Pro v2", "5 % off from 1,000 a month"; `givers` name discounts by id."""
+    """ "agreed price", "10% off with Pro v2", "5% off from 1,000 a month"; `givers` name discounts by id."""
     applied = line.applied
     if applied is None:
         return ()
@@ -81,9 +81,9 @@ def terms_words(line: ReceiptLine, givers: Mapping[int, str]) -> tuple[str, ...]
         words.append("agreed markup over cost" if line.markup_percent else "agreed price")
     if applied.discount_id is not None:
         giver = givers.get(applied.discount_id, "")
-        words.append(f"{plain_text(applied.discount)} % off" + (f" with {giver}" if giver else ""))
+        words.append(f"{plain_text(applied.discount)}% off" + (f" with {giver}" if giver else ""))
     if applied.schedule_id is not None:
-        what = f"{plain_text(applied.off)} % off" if applied.off else "price"
+        what = f"{plain_text(applied.off)}% off" if applied.off else "price"
         words.append("below the first tier" if applied.step is None else f"{what} from {_count(applied.step)} a month")
     return tuple(words)
 

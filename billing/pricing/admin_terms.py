@@ -123,7 +123,7 @@ class OverrideForm(ScopeForm):
 class ScheduleForm(ScopeForm):
     no_meter, meter_needed = "choose one", True
     steps = forms.CharField(
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "placeholder": "1000000: 10 %\n5000000: $0.12 / 1000000"}),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "placeholder": "1000000: 10%\n5000000: $0.12 / 1000000"}),
         help_text="One a line: the month’s quantity from which it counts; then a percent off or a price and its units.",
     )
 
@@ -277,7 +277,7 @@ def in_force_text(row: PriceOverride | PriceDiscount | TierSchedule) -> str:
 
 
 def steps_text(schedule: TierSchedule) -> str:
-    """ "from 1,000,000: 10 % off; from 5,000,000: $0.12 per 1,000,000"."""
+    """ "from 1,000,000: 10% off; from 5,000,000: $0.12 per 1,000,000"."""
     return "; ".join(str(step) for step in schedule.steps.all())
 
 
@@ -292,7 +292,7 @@ def _priced(scope: Scope) -> None:
 def _step(line: str) -> Step:
     found = _STEP.fullmatch(line.strip())
     if found is None:
-        raise ValidationError(f"“{line.strip()}” is no step. Write “1000000: 10 %” or “1000000: $0.12 / 1000000”.")
+        raise ValidationError(f"“{line.strip()}” is no step. Write “1000000: 10%” or “1000000: $0.12 / 1000000”.")
     start, off, price, per = found.groups()
     start = Decimal(start.replace(",", "").replace("_", ""))
     if off is not None:

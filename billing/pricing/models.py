@@ -200,7 +200,7 @@ class Markup(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.percent} % {self.provider or 'everything'} {self.model}"
+        return f"{self.percent}% {self.provider or 'everything'} {self.model}"
 
 
 class _Agreed(models.Model):
@@ -273,7 +273,7 @@ class PriceOverride(_Agreed):
         """What is paid, in words."""
         if self.price is None:
             percent = (self.percent or Decimal(0)).normalize()
-            return f"cost {'+' if percent >= 0 else '−'}{abs(percent):f} %"
+            return f"cost {'+' if percent >= 0 else '−'}{abs(percent):f}%"
         return f"${self.price.normalize():f} per {self.per:,}"
 
 
@@ -299,7 +299,7 @@ class PriceDiscount(_Agreed):
         indexes = [models.Index(fields=["workspace"], name="price_discount_of_workspace")]
 
     def __str__(self) -> str:
-        return f"{self.percent.normalize():f} % off {self.scope or 'everything'}"
+        return f"{self.percent.normalize():f}% off {self.scope or 'everything'}"
 
 
 class TierSchedule(_Agreed):
@@ -363,7 +363,7 @@ class TierStep(models.Model):
     def __str__(self) -> str:
         start = f"from {self.start.normalize():,f}"
         if self.price is None:
-            return f"{start}: {(self.off or Decimal(0)).normalize():f} % off"
+            return f"{start}: {(self.off or Decimal(0)).normalize():f}% off"
         return f"{start}: ${self.price.normalize():f} per {self.per:,}"
 
 

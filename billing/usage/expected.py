@@ -91,7 +91,7 @@ def _like_recent(wanted: Wanted, prices: ModelPrices, workspace_id: int) -> Size
 def _most_of(past: Recent, wanted: Wanted) -> str:
     what = f" for the task “{wanted.task}”" if wanted.task else ""
     count = f"the last {past.requests} requests" if past.requests < LATEST else f"the latest {LATEST} requests"
-    return f"{PERCENT} % of {count} of this workspace to {wanted.model}{what}"
+    return f"{PERCENT}% of {count} of this workspace to {wanted.model}{what}"
 
 
 def _requests(wanted: Wanted, prices: ModelPrices, workspace_id: int) -> Requests:

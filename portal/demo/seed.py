@@ -61,7 +61,7 @@ def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> Workspa
         nonlocal shown
         if int(done * 10) > shown:
             shown = int(done * 10)
-            say(f"a year of usage: {shown * 10} %")
+            say(f"a year of usage: {shown * 10}%")
 
     states.new_story(owner=owner, now=now)
     states.stopped_story(owner=owner, now=now, rng=rng)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.models import Workspace
 from billing.alerts.pricechanges.changes import ModelChange, PriceChange
 from billing.alerts.pricechanges.impact import Impact
-from billing.credits.format import MINUS, credits_text, usd_text
+from billing.credits.format import credit_rate_text, credits_text, percent_text, rate_text, usd_text
 from billing.foundation.site.selectors import site
 from billing.metering.selectors.days import zone
 
@@ -34,7 +34,7 @@ class PriceRow:
     before: str  # "30 credits ($0.15)"
     after: str
     unit: str  # "1M tokens"
-    percent: str  # "+12 %", "was free"
+    percent: str  # "+12%", "was free"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _row(workspace: Workspace, change: ModelChange, impact: Impact, *, tz: ZoneI
         requests=f"{impact.requests:,} request{'' if impact.requests == 1 else 's'}",
         cost=_amount(impact.before),
         difference=_difference(impact),
-        prices_url=_url("overview:models", workspace, q=change.ref),
+        prices_url=_url("overview:model", workspace, change.ref),
         whatif_url=_url("insights:whatif", workspace, of=change.ref),
     )
 
@@ -112,31 +112,13 @@ def _price(change: PriceChange) -> PriceRow:
         before=_shown(change.before.credits_for(size), change.before.usd_for(size)),
         after=_shown(after.credits_for(size), after.usd_for(size)),
         unit=after.shown_unit,
-        percent=percent_text(change.percent),
+        percent="was free" if change.percent is None else percent_text(change.percent, signed=True),
     )
 
 
-def percent_text(percent: Decimal | None) -> str:
-    """ "+12 %", "−0.4 %", "was free": whole from ten on, else one decimal, more where that would be nothing."""
-    if percent is None:
-        return "was free"
-    size = abs(percent)
-    digits = 0 if size >= 10 or size == int(size) else 1 if size >= Decimal("0.05") else 2
-    return f"{'+' if percent > 0 else MINUS}{size:.{digits}f} %"
-
-
 def _shown(credits: Decimal, usd: Decimal) -> str:
-    number = exact_text(credits).removesuffix(".00")
-    return f"{number} {_unit(number)} (${exact_text(usd)})"
-
-
-def exact_text(amount: Decimal) -> str:
-    """A price with two decimals or, where it has more, four significant digits: "33.60", "0.168", "0.00025"."""
-    decimals = max(2, 3 - amount.adjusted()) if amount else 2
-    text = f"{amount:,.{decimals}f}"
-    while text.endswith("0") and len(text.partition(".")[2]) > 2:
-        text = text[:-1]
-    return text
+    number = credit_rate_text(credits)
+    return f"{number} {_unit(number)} ({rate_text(usd)})"
 
 
 def _amount(nano: int) -> str:
@@ -154,6 +136,6 @@ def _difference(impact: Impact) -> str:
     return f"{_amount(abs(impact.difference))} {'more' if impact.difference > 0 else 'less'}"
 
 
-def _url(view: str, workspace: Workspace, **query: str) -> str:
-    path = settings.SITE_URL + reverse(view, args=[workspace.public_id])
+def _url(view: str, workspace: Workspace, *args: str, **query: str) -> str:
+    path = settings.SITE_URL + reverse(view, args=[workspace.public_id, *args])
     return f"{path}?{urlencode(query)}" if query else path

@@ -31,3 +31,15 @@ def usd(nano: int | None, usd_per_credit: Decimal) -> str:
 def dollars(amount: Decimal | None) -> str:
     """An amount that is in dollars already (published prices, costs)."""
     return "" if amount is None else format.dollars_text(Decimal(amount))
+
+
+@register.filter
+def rate(usd: Decimal | None) -> str:
+    """A price of a unit in dollars, with the digits that providers publish."""
+    return "" if usd is None else format.rate_text(usd)
+
+
+@register.filter
+def credit_rate(credits: Decimal | None) -> str:
+    """A price of a unit in credits, which may be finer than nano-credits."""
+    return "" if credits is None else format.credit_rate_text(credits)

@@ -7,7 +7,15 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.credits.format import credits_text, dollars_text, exact_text, usd_text
+from billing.credits.format import (
+    credit_rate_text,
+    credits_text,
+    dollars_text,
+    exact_text,
+    percent_text,
+    rate_text,
+    usd_text,
+)
 from billing.credits.units import MAX_NANO, NANO
 
 
@@ -48,6 +56,39 @@ def test_credits_are_rounded_to_their_magnitude(nano: int, text: str) -> None:
 )
 def test_dollars_keep_two_significant_digits(usd: str, text: str) -> None:
     assert dollars_text(Decimal(usd)) == text
+
+
+@pytest.mark.parametrize(
+    ("price", "dollars", "credits"),
+    [
+        ("0", "$0.00", "0"),
+        ("0.00125", "$0.00125", "0.00125"),
+        ("0.425", "$0.425", "0.425"),
+        ("1.2", "$1.20", "1.20"),
+        ("3", "$3.00", "3"),
+        ("1234.5", "$1,234.50", "1,234.50"),
+        ("0.83333333333", "$0.833333", "0.833333"),
+    ],
+)
+def test_prices_of_a_unit_keep_the_digits_that_are_published(price: str, dollars: str, credits: str) -> None:
+    assert rate_text(Decimal(price)) == dollars
+    assert credit_rate_text(Decimal(price)) == credits
+
+
+@pytest.mark.parametrize(
+    ("percent", "text", "signed"),
+    [
+        ("20", "20%", "+20%"),
+        ("12.5", "12.5%", "+12.5%"),
+        ("3.25", "3.2%", "+3.2%"),
+        ("-0.4", "−0.4%", "−0.4%"),
+        ("0.04", "0.04%", "+0.04%"),
+        ("100", "100%", "+100%"),
+    ],
+)
+def test_percents(percent: str, text: str, signed: str) -> None:
+    assert percent_text(Decimal(percent)) == text
+    assert percent_text(Decimal(percent), signed=True) == signed
 
 
 @given(st.integers(-MAX_NANO, MAX_NANO).filter(bool))

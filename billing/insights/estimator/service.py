@@ -90,7 +90,9 @@ class PlanRow:
 
 @dataclass(frozen=True)
 class Why:
-    """Why the best plan is better than the second, in USD a month. Negative: the other way round."""
+    """Why the best plan is better than the second, in USD a month, of the totals as shown. Negative: the other way
+    round.
+    """
 
     dearer_by: Decimal  # by its price
     saves: Decimal  # in credits that have to be bought
@@ -218,8 +220,6 @@ def _why(choice: Choice) -> Why | None:
     best, second = choice.best, choice.second
     if best is None or second is None:
         return None
-    return Why(
-        dearer_by=best.offer.price_usd - second.offer.price_usd,
-        saves=settled(EXACT.subtract(second.extra_usd, best.extra_usd)),
-        cheaper_by=settled(EXACT.subtract(second.usd, best.usd)),
-    )
+    dearer_by = best.offer.price_usd - second.offer.price_usd
+    cheaper_by = up_to_cents(second.usd) - up_to_cents(best.usd)
+    return Why(dearer_by=dearer_by, saves=cheaper_by + dearer_by, cheaper_by=cheaper_by)

@@ -1,6 +1,6 @@
 """Filters of the pages that look ahead. Amounts here are Decimal credits and USD, exact."""
 
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from django import template
 from django.forms import Form
@@ -37,8 +37,8 @@ def _exactly(amount: Decimal, *, least: int) -> str:
 
 @register.filter
 def price(usd: Decimal) -> str:
-    """A price of many units, as people read dollars."""
-    return dollars_text(usd)
+    """Rounded up, as every line of an estimate is: to cents, below a dollar to two digits at least."""
+    return dollars_text(usd, rounding=ROUND_UP)
 
 
 @register.filter

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import IO
 
+from billing.credits.format import percent_text
 from billing.credits.units import credits
 from billing.insights.whatif.asked import Question
 from billing.insights.whatif.compare import Comparison, Sums
@@ -42,11 +43,6 @@ class Verdict:
     @property
     def difference_percent(self) -> str:
         return "" if self.percent is None else percent_text(abs(self.percent))
-
-
-def percent_text(percent: Decimal) -> str:
-    """ "12 %", "0.4 %": whole from ten on, else one decimal."""
-    return f"{percent:.0f} %" if percent >= 10 or percent == int(percent) else f"{percent:.1f} %"
 
 
 def model_verdict(found: Comparison, usd_per_credit: Decimal) -> Verdict:
@@ -105,7 +101,7 @@ def titled(asked: Question, found: Answer) -> str:
         what += f", task “{asked.task}”" if asked.task else ", requests without a task"
     if asked.agent is not None:
         what += f", agent “{asked.agent}”" if asked.agent else ", requests without an agent"
-    where = f"with {asked.cached} % of its input from the cache" if asked.of == found.target else f"on {found.target}"
+    where = f"with {asked.cached}% of its input from the cache" if asked.of == found.target else f"on {found.target}"
     if asked.cached and asked.of != found.target:
-        where += f" with {asked.cached} % of its input from the cache"
+        where += f" with {asked.cached}% of its input from the cache"
     return f"{what} {where}"

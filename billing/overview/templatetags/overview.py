@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from billing.credits import clock
-from billing.credits.format import dollars_text
+from billing.credits.format import dollars_text, percent_text
 from billing.overview import labels, numbers, words
 
 register = template.Library()
@@ -113,7 +113,7 @@ def whole_percent(value: Decimal | None) -> str:
 @register.filter
 def signed_percent(value: Decimal) -> str:
     """ "+20%", "−12.5%", "+0.04%"."""
-    return numbers.signed_percent_text(value)
+    return percent_text(value, signed=True)
 
 
 @register.filter

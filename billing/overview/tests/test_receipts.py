@@ -172,10 +172,10 @@ def test_a_receipt_says_what_was_agreed_on(prices: None, alice: User, alice_clie
     )
     found = UsageEvent.objects.get(event_id="agreed")
     assert [(priced.sum, priced.words) for priced in event_receipt(found).lines] == [
-        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 ÷ $0.005", ("10 % off with Team v2", "below the first tier")),
-        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 × 0.8 ÷ $0.005", ("10 % off with Team v2", "20 % off from 1,000 a month")),
+        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 ÷ $0.005", ("10% off with Team v2", "below the first tier")),
+        ("1,000 × $0.15 ÷ 1,000,000 × 0.9 × 0.8 ÷ $0.005", ("10% off with Team v2", "20% off from 1,000 a month")),
         ("500 × $0.10 ÷ 1,000,000 ÷ $0.005", ("price from 2,000 a month",)),
         ("300 × $1.00 ÷ 1,000,000 ÷ $0.005", ("agreed price",)),
     ]
     text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
-    assert "10 % off with Team v2, 20 % off from 1,000 a month" in text
+    assert "10% off with Team v2, 20% off from 1,000 a month" in text

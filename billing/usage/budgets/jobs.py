@@ -77,7 +77,7 @@ def _tell_how_it_stands(period: BudgetPeriod, standing: Standing, *, percent: in
     if percent >= max(PERCENTS):
         news, subject = "used", f"{name} is used up" + (": requests are refused" if standing.stops else "")
     elif percent > period.told_percent:
-        news, subject = "used", f"{name} is used to {percent} %"
+        news, subject = "used", f"{name} is used to {percent}%"
     else:
         news, subject = "refused", f"{name} has refused a request that needed more than is left"
     _send(

@@ -64,7 +64,7 @@ def test_with_history_nineteen_of_twenty_answers_are_covered(funded: Workspace, 
     past([10 * n for n in range(1, 20)] + [90_000])
     size = sized(funded, text="hi")
     assert output(size) == (190, "history")
-    assert "95 % of the last 20 requests of this workspace to openai/gpt-4o-mini" in size.note
+    assert "95% of the last 20 requests of this workspace to openai/gpt-4o-mini" in size.note
     assert output(sized(funded, text="hi", max_output_tokens=100)) == (100, "history")
 
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from billing.alerts.pricechanges.changes import ModelChange, PriceChange, differences
-from billing.alerts.pricechanges.messages import exact_text, percent_text
 from billing.pricing.display import Price
 from billing.pricing.tests.builders import NOON
 
@@ -61,26 +60,3 @@ def test_one_dearer_price_makes_it_a_rise() -> None:
     assert not ModelChange("acme", "m1", "M1", NOON, prices[1:]).rise
     was_free = PriceChange(price("0"), price("1"))
     assert ModelChange("acme", "m1", "M1", NOON, (was_free,)).percents is None
-
-
-@pytest.mark.parametrize(
-    ("percent", "text"),
-    [("12", "+12 %"), ("12.4", "+12 %"), ("3", "+3 %"), ("3.25", "+3.2 %"), ("-0.4", "−0.4 %"), (None, "was free")],
-)
-def test_percents_in_words(percent: str | None, text: str) -> None:
-    assert percent_text(Decimal(percent) if percent else None) == text
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        ("0", "0.00"),
-        ("30", "30.00"),
-        ("33.6", "33.60"),
-        ("0.168", "0.168"),
-        ("0.00025", "0.00025"),
-        ("1234.5", "1,234.50"),
-    ],
-)
-def test_prices_in_words(amount: str, text: str) -> None:
-    assert exact_text(Decimal(amount)) == text

@@ -255,6 +255,26 @@ def test_nothing_in_the_address_breaks_the_page(client: Client, published: None,
     assert b'"><b></' not in response.content
 
 
+def test_the_public_page_is_the_same_for_whoever_asks_and_caches_keep_it(
+    client: Client, alice_client: Client, published: None
+) -> None:
+    alice_client.cookies["theme"] = "dark"
+    response, own = client.get(PUBLIC), alice_client.get(PUBLIC)
+    assert own.content == response.content
+    assert response["Cache-Control"] == "public, max-age=300"
+    assert "Cookie" not in response["Vary"]
+    assert not response.cookies
+    text = response.content.decode()
+    assert "csrf" not in text.lower()
+    assert 'href="/pricing"' in text
+
+
+def test_dollars_are_rounded_up_as_lines_are(client: Client, published: None) -> None:
+    text = get(client, "conversations=67&turns=3&model=")
+    assert "201 <small>credits · $1.01</small>" in text  # $1.005
+    assert text.split("<b>Free</b>")[1].split("</tr>")[0].count("$1.01<") == 2  # beyond the plan, and in all
+
+
 def test_the_operator_can_close_the_public_page(client: Client, published: None) -> None:
     site_update(changes={"public_prices": False}, actor="test")
     assert client.get(PUBLIC).status_code == 404

@@ -30,7 +30,7 @@ def test_people_are_told_at_four_fifths_and_when_it_is_used_up(shop: Workspace, 
     assert told() == []
     spend(shop, 1)
     (message,) = told()
-    assert message.subject == "The monthly budget of Northwind AI is used to 80 %"
+    assert message.subject == "The monthly budget of Northwind AI is used to 80%"
     assert message.to == ["alice@example.com"]
     assert "has spent 8 of 10 credits" in message.text
     assert f"/w/{shop.public_id}/budgets/" in message.text
@@ -71,7 +71,7 @@ def test_a_refusal_of_what_is_nearly_used_up_is_told_with_that(shop: Workspace, 
     with pytest.raises(BudgetExceeded):
         hold(shop, 6)
     (message,) = told()
-    assert message.subject == "The monthly budget of Northwind AI is used to 80 %"
+    assert message.subject == "The monthly budget of Northwind AI is used to 80%"
     assert "A request that needed more than is left was refused" in message.text
     assert told() == []
 
@@ -105,7 +105,7 @@ def test_each_period_and_each_amount_is_told_anew(shop: Workspace, budget: Make,
     budget_change(budget=month, amount=20 * NANO, stops=True, by=alice)
     assert told() == []
     spend(shop, 6)
-    assert [message.subject[-4:] for message in told()] == ["80 %"]
+    assert [message.subject[-3:] for message in told()] == ["80%"]
 
 
 def test_what_a_new_budget_finds_used_is_no_news(shop: Workspace, budget: Make) -> None:

@@ -23,7 +23,7 @@ def test_every_state_is_clean(four_states: dict[str, Workspace], visit: Visiting
     healthy, fresh = (f"/w/{four_states[state].public_id}/what-if" for state in ("healthy", "new"))
     for path, text in (
         (healthy, "A cheaper model for simple tasks"),
-        (f"{healthy}?model=openai/gpt-4o-mini&cached=50", "All text usage on openai/gpt-4o-mini with 50 %"),
+        (f"{healthy}?model=openai/gpt-4o-mini&cached=50", "All text usage on openai/gpt-4o-mini with 50%"),
         (f"{healthy}?on=plan&plan=free", "beside the Pro plan you are on"),
         (f"{healthy}?model=nobody/knows", "is not in the catalogue"),
         (fresh, "No usage yet"),
@@ -41,10 +41,10 @@ def test_a_comparison_is_asked_for_and_shared(four_states: dict[str, Workspace],
     page.get_by_label("On model").fill("openai/gpt-4o-mini")
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="openai/gpt-4o on openai/gpt-4o-mini")).to_be_visible()
-    expect(page.locator("#result .facts")).to_contain_text("94 %")
+    expect(page.locator("#result .facts")).to_contain_text("94%")
     assert "model=openai%2Fgpt-4o-mini" in page.url
     page.reload()
-    expect(page.locator("#result .facts")).to_contain_text("94 %")
+    expect(page.locator("#result .facts")).to_contain_text("94%")
 
 
 def test_a_way_leads_to_its_comparison(four_states: dict[str, Workspace], visit: Visiting) -> None:
@@ -59,7 +59,7 @@ def test_another_share_is_computed_in_place(four_states: dict[str, Workspace], v
     page = visit().open(f"/w/{four_states['healthy'].public_id}/what-if")
     page.get_by_label("Cached share").select_option("90")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator("#ways")).to_contain_text("if 90 % of the larger inputs")
+    expect(page.locator("#ways")).to_contain_text("if 90% of the larger inputs")
 
 
 def test_it_works_without_scripts(four_states: dict[str, Workspace], visit: Visiting) -> None:
