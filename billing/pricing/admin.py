@@ -12,9 +12,12 @@ from unfold.decorators import action, display
 from accounts.models import User
 from billing.pricing import admin_terms, approvals, services
 from billing.pricing.adminsources import PriceImportAdmin, PriceSourceAdmin
+from billing.pricing.display import published_text
 from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, PriceLine, PriceSource
 
 __all__ = ["admin_terms"]  # registers what customers agree on
+
+INSTANT = "%Y-%m-%d\u00a0%H:%M"  # on one line
 
 
 class _Kept(ModelAdmin):
@@ -39,12 +42,16 @@ class CatalogModelAdmin(_Kept):
 
 @admin.register(PriceLine)
 class PriceLineAdmin(_Kept):
-    list_display = ("provider", "model", "meter", "variant", "usd", "in_force", "state", "reason", "source")
+    list_display = ("sold", "meter", "variant", "usd", "in_force", "state", "source", "reason")
     list_filter = ("status", "source", "meter")
     search_fields = ("provider", "model", "meter")
     list_select_related = ("imported",)
     show_full_result_count = False
     actions = ("approve", "reject")
+
+    @display(description="Model")
+    def sold(self, line: PriceLine) -> str:
+        return f"{line.provider}/{line.model}" if line.model else "the platform"
 
     @display(description="Variant")
     def variant(self, line: PriceLine) -> str:
@@ -52,12 +59,12 @@ class PriceLineAdmin(_Kept):
 
     @display(description="Price")
     def usd(self, line: PriceLine) -> str:
-        return f"${line.price.normalize():f} / {line.per:,} {line.unit}"
+        return published_text(line.price, line.per, line.unit)
 
     @display(description="In force")
     def in_force(self, line: PriceLine) -> str:
-        since = f"{line.effective_from:%Y-%m-%d %H:%M}" if line.effective_from else "ever"
-        return f"since {since}" + (f" until {line.effective_to:%Y-%m-%d %H:%M}" if line.effective_to else "")
+        since = f"{line.effective_from:{INSTANT}}" if line.effective_from else "ever"
+        return f"since\u00a0{since}" + (f" until\u00a0{line.effective_to:{INSTANT}}" if line.effective_to else "")
 
     @display(description="State", label={"active": "success", "pending": "warning", "rejected": "danger"})
     def state(self, line: PriceLine) -> str:
@@ -118,6 +125,15 @@ class MeterForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Meter
         fields = ("key", "label", "unit", "aggregation", "contained_in", "platform", "position")
+        help_texts = {
+            "key": "What usage names, such as robot_hours. It never changes.",
+            "label": "What customers read, such as Robot hours.",
+            "unit": "One of it, such as hour.",
+            "aggregation": "How an event counts. It never changes.",
+            "contained_in": "The meter whose quantity this one is a part of, as cached tokens are of input tokens.",
+            "platform": "Counted without a model, as messages and container days are.",
+            "position": "In lists, lower ones come first.",
+        }
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -19,6 +19,7 @@ from accounts.models import User
 from billing.foundation.adminforms import ActionForm, action_page
 from billing.foundation.audit import services as audit
 from billing.pricing.book import RANKS
+from billing.pricing.display import published_text
 from billing.pricing.models import PriceChange, PriceImport, PriceLine, PriceSource
 from billing.pricing.refresh import check_source, price_sources, source_update
 from billing.pricing.services import ImportReport, import_reading, source_import
@@ -52,6 +53,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
         check_source(
             name=self.instance.name,
             enabled=bool(data.get("enabled")),
@@ -82,7 +85,7 @@ class PriceSourceAdmin(ModelAdmin):
     """Which catalogues are read. One decides where several have a price: in the order of this list."""
 
     form = SourceForm
-    list_display = ("name", "enabled", "url", "refresh_hours", "read_at", "state")
+    list_display = ("name", "enabled", "url", "refresh_hours", "last_read", "state", "problem")
     actions_detail = ("read_now", "upload")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -96,10 +99,18 @@ class PriceSourceAdmin(ModelAdmin):
         return [Case(*ranks, default=Value(0)).desc(), "name"]
 
     @display(description="Last reading", label={"well": "success", "not read yet": "info", "failed": "danger"})
-    def state(self, source: PriceSource) -> tuple[str, str]:
+    def state(self, source: PriceSource) -> str:
         if source.error:
-            return "failed", f"failed: {source.error}"
-        return ("well", "well") if source.read_at else ("not read yet", "not read yet")
+            return "failed"
+        return "well" if source.read_at else "not read yet"
+
+    @display(description="Last read (UTC)", ordering="read_at")
+    def last_read(self, source: PriceSource) -> str:
+        return f"{source.read_at:%Y-%m-%d\u00a0%H:%M}" if source.read_at else "–"
+
+    @display(description="Problem")
+    def problem(self, source: PriceSource) -> str:
+        return source.error
 
     def get_fields(self, request: HttpRequest, obj: PriceSource | None = None) -> tuple[str, ...]:
         shown = ("enabled", "url", "refresh_hours") if obj and obj.name in FETCHED else ("enabled", "refresh_hours")
@@ -258,8 +269,7 @@ def summary(record: PriceImport) -> str:
 
 
 def usd(line: PriceLine | None) -> str:
-    """ "$2.5 / 1,000,000 token" """
-    return f"${line.price.normalize():f} / {line.per:,} {line.unit}" if line else ""
+    return published_text(line.price, line.per, line.unit) if line else ""
 
 
 def _row(change: PriceChange) -> dict[str, Any]:

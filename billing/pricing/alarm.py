@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
 from django.template.loader import render_to_string
 
+from billing.credits.format import rate_text
 from billing.foundation.operators import operators
 from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
@@ -52,8 +54,8 @@ def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
             {
                 "model": f"{one.line.provider}/{one.line.model}" if one.line.model else "the platform",
                 "meter": one.line.meter.replace("_", " "),
-                "before": f"${one.old_usd or 0:f}",
-                "after": f"${one.new_usd:f} per {one.shown[1]}",
+                "before": rate_text(one.old_usd or Decimal(0)),
+                "after": f"{rate_text(one.new_usd)} per {one.shown[1]}",
             }
             for one in rises[:SHOWN]
         ],

@@ -54,7 +54,7 @@ def plan(
     counted = {key: row for key, row in current.items() if (row.provider, row.model) not in retired_models}
     result.retired = [key for key in counted if key not in fresh]
     if counted and Decimal(len(result.retired)) / len(counted) > vanish:
-        result.abort = f"{len(result.retired):,} of {len(counted):,} lines vanished: nothing was changed"
+        result.abort = f"{len(result.retired):,} of {len(counted):,} lines vanished"
         return result
     for key, new in fresh.items():
         _place(result, current.get(key), new, jump=jump, zero_is_meant=zero_is_meant)

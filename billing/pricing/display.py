@@ -62,6 +62,17 @@ def main_unit(modality: str) -> str:
     return MAIN_UNITS.get(modality, TOKENS)
 
 
+def shown_size(meter: str, unit: str) -> tuple[int, str]:
+    """How many units of a meter one reads a price for, and what that is called."""
+    return SHOWN_BY_METER.get(meter) or SHOWN.get(unit, (1, unit))
+
+
+def published_text(price_usd: Decimal, per: int, unit: str) -> str:
+    """A price as it is published, exact: "$2.5 / 1,000,000 tokens", "$0.1 / 3,600 seconds", "$0.04 / image"."""
+    plural = "es" if unit.endswith(("ch", "sh", "s", "x")) else "s"
+    return f"${price_usd.normalize():f} / " + (unit if per == 1 else f"{per:,} {unit}{plural}")
+
+
 @dataclass(frozen=True, slots=True)
 class TierPrice:
     """What a unit costs once the month has counted `start` of them: USD and credits for `per` units."""
@@ -106,8 +117,7 @@ class Price:
 
     @property
     def shown(self) -> tuple[int, str]:
-        """How many units the page shows the price for, and what that is called."""
-        return SHOWN_BY_METER.get(self.meter) or SHOWN.get(self.unit, (1, self.unit))
+        return shown_size(self.meter, self.unit)
 
     @property
     def shown_unit(self) -> str:

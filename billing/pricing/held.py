@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from billing.credits import clock
 from billing.pricing import book
-from billing.pricing.display import SHOWN, SHOWN_BY_METER
+from billing.pricing.display import shown_size
 from billing.pricing.models import PriceLine
 from billing.pricing.notice import Charged
 from billing.pricing.tariff import EXACT, TariffLine
@@ -32,11 +32,12 @@ class Held:
         return self.paid is not None and self.paid.unit == self.line.unit
 
     @property
-    def ratio(self) -> Fraction | None:
-        """The relative change of the published price; None where there is none to compare with, or it was zero."""
+    def percent(self) -> Decimal | None:
+        """The change of the published price; None where there is none to compare with, or it was zero."""
         if self.paid is None or not self.comparable or not self.paid.price_usd:
             return None
-        return Fraction(self.line.price) / self.line.per / (Fraction(self.paid.price_usd) / self.paid.per) - 1
+        change = Fraction(self.line.price) / self.line.per / (Fraction(self.paid.price_usd) / self.paid.per) - 1
+        return EXACT.divide(Decimal(100 * change.numerator), Decimal(change.denominator))
 
     @property
     def is_rise(self) -> bool:
@@ -48,7 +49,7 @@ class Held:
     @property
     def shown(self) -> tuple[int, str]:
         """For how many units amounts are shown, and what that is called."""
-        return SHOWN_BY_METER.get(self.line.meter) or SHOWN.get(self.line.unit, (1, self.line.unit))
+        return shown_size(self.line.meter, self.line.unit)
 
     @property
     def old_usd(self) -> Decimal | None:

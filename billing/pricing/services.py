@@ -200,7 +200,7 @@ def _record(report: ImportReport, digest: str, now: datetime) -> PriceImport:
     for column in ("source", "version", "lines", "applied", "seconds"):
         details.pop(column)
     failing = report.problem[:500]
-    since = now
+    since, awaited = now, True
     if report.source in SOURCES:
         source, _ = PriceSource.objects.get_or_create(
             pk=report.source, defaults={"enabled": report.source not in FETCHED}
@@ -209,9 +209,10 @@ def _record(report: ImportReport, digest: str, now: datetime) -> PriceImport:
         source.failing_since = (source.failing_since or now) if failing else None
         source.error = failing
         source.save(update_fields=["read_at", "failing_since", "error"])
-        since = source.failing_since or now
+        since, awaited = source.failing_since or now, source.enabled
     if failing:
-        alarm.tell_of_failure(report.source, failing, since)
+        if awaited:  # who reads another one by hand sees what came of it
+            alarm.tell_of_failure(report.source, failing, since)
         last = PriceImport.objects.filter(source=report.source).order_by("-pk").first()
         if last is not None and not last.applied and (last.digest, last.report) == (digest, details):
             return last  # tried again, with the same result

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
 from billing.credits import clock
+from billing.credits.format import MINUS, percent_text, rate_text
 from billing.credits.units import credits
 from billing.metering.models import HourUsage
 from billing.pricing.approvals import approved_in_words, prices_approve, prices_reject
@@ -156,10 +157,10 @@ def _row(one: Held, used: Mapping[Key, Used]) -> Row:
         variant=variant_words(line.dims),
         source=line.source,
         reason=line.reason,
-        old=f"${_short(one.old_usd)}" if one.old_usd is not None else "–",
-        new=f"${_short(one.new_usd)}",
+        old=rate_text(one.old_usd) if one.old_usd is not None else "–",
+        new=rate_text(one.new_usd),
         unit=one.shown[1],
-        ratio=f"{float(one.ratio):+.0%}" if one.ratio is not None else "–",
+        ratio=percent_text(one.percent, signed=True) if one.percent is not None else "–",
         margin=_margin(margin),
         loss=loss,
         remark=_remark(one, loss),
@@ -180,14 +181,4 @@ def _remark(one: Held, loss: bool) -> str:
 def _margin(usd: Decimal | None) -> str:
     if usd is None:
         return "–"
-    return f"{'−' if usd < 0 else '+'}${_short(abs(usd))}"
-
-
-def _short(usd: Decimal) -> str:
-    """At most six significant digits, without an exponent."""
-    if not usd:
-        return "0"
-    places = max(2, 5 - usd.adjusted())
-    text = f"{usd.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN):,f}"
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    return f"{MINUS if usd < 0 else '+'}{rate_text(abs(usd))}"

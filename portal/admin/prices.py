@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -26,6 +25,7 @@ from billing.credits import clock
 from billing.foundation.adminforms import ActionForm, action_page
 from billing.pricing.adminsources import usd
 from billing.pricing.book import prices_for
+from billing.pricing.display import published_text
 from billing.pricing.models import CatalogModel, Meter, PriceLine
 from billing.pricing.operator import (
     MODALITIES,
@@ -81,6 +81,7 @@ class PriceForm(ActionForm):
         label="From (UTC)",
         required=False,
         input_formats=[INSTANT, "%Y-%m-%dT%H:%M", "%Y-%m-%d"],
+        error_messages={"invalid": "Write it as 2027-01-31 12:00."},
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2027-01-31 12:00"}),
         help_text="Empty: as soon as it may; the first price of a meter holds for all time before.",
     )
@@ -255,11 +256,13 @@ def _effect(entry: PriceEntry) -> Facts:
         ("Model", f"{row.provider}/{row.model}" if row.model else "none, a meter of the platform"),
         ("Meter", row.meter),
         ("Variant", variant_text(dict(row.dims)) or "none: when nothing is said"),
-        ("New price", f"${row.price.normalize():f} for {row.per:,} {row.unit}"),
+        ("New price", published_text(row.price, row.per, row.unit)),
         ("From", f"{entry.starts:{INSTANT}} UTC" if entry.starts else "ever: it is the first price of this meter"),
     ]
     paid = entry.paid
-    facts.append(("Published price until then", f"${_plain(paid.price_usd)} for {paid.per:,}" if paid else "none"))
+    facts.append(
+        ("Published price until then", published_text(paid.price_usd, paid.per, paid.unit) if paid else "none")
+    )
     if entry.taken_over:
         others = "; ".join(f"{variant_text(line.dims) or 'plain'} at {usd(line)}" for line in entry.taken_over)
         facts.append((f"Taken over from {entry.taken_over[0].source}, and yours from then on", others))
@@ -268,7 +271,8 @@ def _effect(entry: PriceEntry) -> Facts:
 
 def _entered(data: dict[str, Any], request: HttpRequest) -> str:
     line = price_set(_wish(data), by=cast(User, request.user), reason=data["reason"], request=request)
-    return f"Entered: {line.meter} at {usd(line)}, from {_instant(line.effective_from) or 'ever'} on."
+    of = f"{line.provider}/{line.model}, " if line.model else ""
+    return f"Entered: {of}{line.meter} at {usd(line)}, from {_instant(line.effective_from) or 'ever'} on."
 
 
 def _retired(line: PriceLine, data: dict[str, Any], request: HttpRequest) -> str:
@@ -307,10 +311,6 @@ def _line(object_id: Any) -> PriceLine:
 
 def _instant(at: datetime | None) -> str:
     return f"{at:{INSTANT}} UTC" if at else ""
-
-
-def _plain(price: Decimal) -> str:
-    return f"{price.normalize():f}"
 
 
 def extend() -> None:

@@ -20,7 +20,7 @@ from billing.insights.estimator.engine import (
 from billing.insights.estimator.form import EstimateForm
 from billing.insights.estimator.offers import Choice, PlanCost, compare, need_of
 from billing.insights.estimator.reading import offers, rates_for
-from billing.pricing.display import SHOWN, SHOWN_BY_METER
+from billing.pricing.display import shown_size
 from billing.pricing.selectors import meters
 from billing.pricing.tariff import EXACT
 
@@ -194,7 +194,7 @@ def _row(cost: StepCost) -> StepRow:
 def _meter(line: MeterCost) -> MeterRow:
     known = meters().get(line.meter)
     unit = known.unit if known else line.meter.replace("_", " ")
-    size, words = SHOWN_BY_METER.get(line.meter) or SHOWN.get(unit, (1, unit))
+    size, words = shown_size(line.meter, unit)
     return MeterRow(
         label=_label(line.meter),
         quantity=line.each,

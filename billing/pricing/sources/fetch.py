@@ -39,7 +39,7 @@ def fetch_text(url: str) -> str:
             else SourceError(f"the server answered {error.code} {error.reason}")
         ) from error
     except URLError as error:
-        raise SourceError(f"it cannot be reached: {error.reason}") from error
+        raise SourceError(f"it cannot be reached: {getattr(error.reason, 'strerror', None) or error.reason}") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"it cannot be read: {error or type(error).__name__}") from error
     try:

@@ -210,7 +210,7 @@ def test_a_rise_that_waits_is_told_once_by_mail_and_by_the_banner(mirror: Mirror
     mail = OutboxMessage.objects.get()
     assert (mail.kind, mail.to) == ("price.rise", ["olga@example.com"])
     assert "1 price of “litellm” rose" in mail.text
-    assert "acme/brain, input tokens: $2 → $4 per 1M tokens" in mail.text
+    assert "acme/brain, input tokens: $2.00 → $4.00 per 1M tokens" in mail.text
     assert "/admin/price-approvals/" in mail.text
     assert standing_alarms() == [
         "1 dearer price waits for your decision (Price approvals); until then use is charged by the old one."
