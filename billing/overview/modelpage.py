@@ -22,6 +22,8 @@ from billing.pricing.selectors import ModelListing
 # Who says a price, as customers read it; the others are called by their own name.
 SOURCES = {
     "operator": "set by the operator",
+    "shipped": "prices that come with the portal",
+    "platform": "prices of the portal’s own",
     "genai-prices": "genai-prices, an open price catalogue",
     "bundled": "a catalogue of media prices that comes with the portal",
     "litellm": "LiteLLM’s open price catalogue",

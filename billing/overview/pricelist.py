@@ -24,7 +24,15 @@ from billing.pricing.display import SOLD_BY, Price
 from billing.pricing.history import Identity, identity, per_unit
 from billing.pricing.models import CatalogModel
 from billing.pricing.names import Key
-from billing.pricing.selectors import ModelListing, last_refreshed, listings, modalities, models_list, providers
+from billing.pricing.selectors import (
+    ModelListing,
+    ModelPage,
+    last_refreshed,
+    listings,
+    modalities,
+    models_list,
+    providers,
+)
 from billing.pricing.tariff import EXACT
 from billing.pricing.terms import Terms, terms_for
 
@@ -178,20 +186,7 @@ def price_list(query: QueryDict, *, reader: Reader, limit: int, scale: str = "1k
     """
     known, works = modalities(), {} if own else reader.works
     asked = asked_of(query, providers=providers(), modalities=known, scale=scale, own=bool(works))
-    face = site().usd_per_credit
-    found = models_list(
-        search=asked.search,
-        provider=asked.provider,
-        modality=asked.modality,
-        free=asked.free,
-        min_usd=asked.usd(asked.low, face),
-        max_usd=asked.usd(asked.high, face),
-        sort=asked.sort,
-        costs=reader.costs if asked.sort == "cost" else None,
-        limit=limit,
-        cursor="" if own else asked.cursor,
-        terms=reader.terms,
-    )
+    found = models_asked(asked, reader, limit=limit, cursor="" if own else asked.cursor)
     rows = found.rows
     if own and reader.workspace is not None and not asked.narrowed:
         used = _used_or_common(reader.workspace, limit, reader.terms)
@@ -206,6 +201,24 @@ def price_list(query: QueryDict, *, reader: Reader, limit: int, scale: str = "1k
         works=work_lines(works, asked.modality),
         providers=tuple(providers()),
         modalities=tuple((key, kind_name(key)) for key in known),
+    )
+
+
+def models_asked(asked: Asked, reader: Reader, *, limit: int, cursor: str) -> ModelPage:
+    """A page of the models that are asked for. Raises pricing.selectors.BadCursor."""
+    face = site().usd_per_credit
+    return models_list(
+        search=asked.search,
+        provider=asked.provider,
+        modality=asked.modality,
+        free=asked.free,
+        min_usd=asked.usd(asked.low, face),
+        max_usd=asked.usd(asked.high, face),
+        sort=asked.sort,
+        costs=reader.costs if asked.sort == "cost" else None,
+        limit=limit,
+        cursor=cursor,
+        terms=reader.terms,
     )
 
 

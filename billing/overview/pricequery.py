@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 
+from billing.foundation.typed import number_typed
 from billing.overview.numbers import plain_text
 from billing.pricing.display import TOKENS, main_unit
 
@@ -21,7 +22,7 @@ SORTS = {
     "cost": "What you would pay",
 }
 MOST_SEARCH = 100
-MOST_DIGITS = 24
+MOST_TYPED = 24
 COMPARED = 4  # at most
 
 
@@ -144,15 +145,9 @@ def asked_of(
 
 
 def _bound(text: str) -> Decimal | None:
-    """A price of zero or more, written as people write numbers here."""
-    text = text.strip().replace(",", "")
-    if not text or len(text) > MOST_DIGITS:
-        return None
-    try:
-        bound = Decimal(text)
-    except InvalidOperation:
-        return None
-    return bound if bound.is_finite() and bound >= 0 and bound.adjusted() < MOST_DIGITS else None
+    """A price of zero or more."""
+    bound = number_typed(text) if len(text) <= MOST_TYPED else None
+    return bound if bound is not None and bound >= 0 else None
 
 
 def _text(bound: Decimal | None) -> str:

@@ -7,13 +7,12 @@ from typing import Any
 
 from django.http import QueryDict, StreamingHttpResponse
 
-from billing.foundation.site.selectors import site
 from billing.overview.numbers import plain_text
-from billing.overview.pricelist import Listed, list_prices
+from billing.overview.pricelist import Listed, list_prices, models_asked
 from billing.overview.pricequery import asked_of
 from billing.overview.pricereader import Reader
 from billing.pricing.history import identity
-from billing.pricing.selectors import MOST, ModelListing, modalities, models_list, providers
+from billing.pricing.selectors import MOST, ModelListing, modalities, providers
 
 COLUMNS = (
     *("model", "provider", "name", "modality", "context_window", "retired", "meter", "variant", "unit", "per"),
@@ -53,21 +52,9 @@ def _lines(query: QueryDict, reader: Reader) -> Iterator[str]:
 
 def _pages(query: QueryDict, reader: Reader) -> Iterator[Sequence[ModelListing]]:
     asked = asked_of(query, providers=providers(), modalities=modalities(), own=bool(reader.works))
-    face, cursor = site().usd_per_credit, ""
+    cursor = ""
     while True:
-        page = models_list(
-            search=asked.search,
-            provider=asked.provider,
-            modality=asked.modality,
-            free=asked.free,
-            min_usd=asked.usd(asked.low, face),
-            max_usd=asked.usd(asked.high, face),
-            sort=asked.sort,
-            costs=reader.costs if asked.sort == "cost" else None,
-            limit=MOST,
-            cursor=cursor,
-            terms=reader.terms,
-        )
+        page = models_asked(asked, reader, limit=MOST, cursor=cursor)
         yield page.rows
         if page.next_cursor is None:
             return

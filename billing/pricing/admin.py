@@ -17,7 +17,7 @@ from billing.pricing.models import CatalogModel, Markup, Meter, PriceImport, Pri
 
 __all__ = ["admin_terms"]  # registers what customers agree on
 
-INSTANT = "%Y-%m-%d\u00a0%H:%M"  # on one line
+INSTANT = "%-d\u00a0%b\u00a0%Y, %H:%M"
 
 
 class _Kept(ModelAdmin):
@@ -59,7 +59,7 @@ class PriceLineAdmin(_Kept):
 
     @display(description="Price")
     def usd(self, line: PriceLine) -> str:
-        return published_text(line.price, line.per, line.unit)
+        return published_text(line.price, line.per, line.unit).replace(" ", "\u00a0")
 
     @display(description="In force")
     def in_force(self, line: PriceLine) -> str:
@@ -89,6 +89,18 @@ class PriceLineAdmin(_Kept):
         messages.success(request, f"{done:,} prices rejected; what was in force stays.")
 
 
+class MarkupForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Markup
+        fields = ("provider", "model", "percent", "effective_from")
+        help_texts = {
+            "provider": "Empty: everything.",
+            "model": "Empty: all models of the provider.",
+            "percent": "Over cost: with 20, what costs you $1.00 costs customers $1.20.",
+            "effective_from": "UTC, a minute from now at the earliest. Empty: then.",
+        }
+
+
 @admin.register(Markup)
 class MarkupAdmin(ModelAdmin):
     """Added, never changed: a new percent starts a minute from now or later, and history keeps the old one."""
@@ -96,7 +108,7 @@ class MarkupAdmin(ModelAdmin):
     list_display = ("provider_or_all", "model", "percent", "effective_from", "created_at")
     list_filter = ("provider",)
     search_fields = ("provider", "model")
-    fields = ("provider", "model", "percent", "effective_from")
+    form = MarkupForm
 
     @display(description="Provider")
     def provider_or_all(self, markup: Markup) -> str:

@@ -106,7 +106,7 @@ class PriceSourceAdmin(ModelAdmin):
 
     @display(description="Last read (UTC)", ordering="read_at")
     def last_read(self, source: PriceSource) -> str:
-        return f"{source.read_at:%Y-%m-%d\u00a0%H:%M}" if source.read_at else "–"
+        return f"{source.read_at:%-d\u00a0%b\u00a0%Y, %H:%M}" if source.read_at else "–"
 
     @display(description="Problem")
     def problem(self, source: PriceSource) -> str:

@@ -1,6 +1,5 @@
 """The description of agents, from the address: every input is a parameter, those at their default are left out."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 
+from billing.foundation.typed import number_typed
 from billing.insights.estimator.agents import ChatAgent, Extra, Talk, VoiceAgent
 from billing.insights.estimator.choices import Choices, Suggestion
 
@@ -77,10 +77,6 @@ MOST_TYPED = 200
 MOST_OFTEN, MOST_TOKENS, MOST_QUANTITY = 1_000_000_000, 10_000_000, 1_000_000_000
 
 
-NUMBER = re.compile(r"[-+]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})", re.ASCII)
-GROUPING = str.maketrans("", "", ", _'\u00a0\u202f")
-
-
 class NumberField(forms.DecimalField):
     """A number as people write it: "12,000", "12 000", "2.5"."""
 
@@ -101,12 +97,11 @@ class NumberField(forms.DecimalField):
         self.widget.attrs |= {"maxlength": 24}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
-        text = str(value if value is not None else "").translate(GROUPING)
-        if not text:
-            return None
-        if not NUMBER.fullmatch(text):
+        text = str(value if value is not None else "").strip()
+        number = number_typed(text)
+        if number is None and text:
             raise forms.ValidationError(self.wanted)
-        return Decimal(f"{Decimal(text).normalize():f}")
+        return number
 
     def validate(self, value: Any) -> None:
         super().validate(value)
