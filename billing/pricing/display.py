@@ -68,9 +68,10 @@ def shown_size(meter: str, unit: str) -> tuple[int, str]:
 
 
 def published_text(price_usd: Decimal, per: int, unit: str) -> str:
-    """A price as it is published, exact: "$2.5 / 1,000,000 tokens", "$0.1 / 3,600 seconds", "$0.04 / image"."""
+    """A price as it is published, exact: "$2.5 / 1M tokens", "$0.1 / 3,600 seconds", "$0.04 / image"."""
+    size = {1_000: "1K", 1_000_000: "1M"}.get(per, f"{per:,}")
     plural = "es" if unit.endswith(("ch", "sh", "s", "x")) else "s"
-    return f"${price_usd.normalize():f} / " + (unit if per == 1 else f"{per:,} {unit}{plural}")
+    return f"${price_usd.normalize():f} / " + (unit if per == 1 else f"{size} {unit}{plural}")
 
 
 @dataclass(frozen=True, slots=True)

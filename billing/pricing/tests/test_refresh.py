@@ -191,6 +191,18 @@ def test_one_that_fails_leaves_prices_alone_is_told_once_and_tried_every_hour(
     assert OutboxMessage.objects.count() == 2  # another time
 
 
+def test_no_mail_about_a_source_that_a_person_reads_now_and_then(mirror: Mirror, olga: User) -> None:
+    mirror.says(brain=2, other=3)
+    litellm(mirror)
+    PriceSource.objects.filter(name="litellm").update(enabled=False)
+    assert source_import("litellm", now=DAY1).applied
+    mirror.says(brain=2)
+    refused = source_import("litellm", now=DAY2)
+    assert refused.problem == "1 of 2 lines vanished"
+    assert PriceSource.objects.get(name="litellm").error == refused.problem  # for its page
+    assert (OutboxMessage.objects.count(), standing_alarms()) == (0, [])
+
+
 def test_the_job_shows_that_a_source_fails_and_the_others_are_read(mirror: Mirror) -> None:
     mirror.text = "<html>"
     litellm(mirror)

@@ -49,7 +49,7 @@ class TestEntering:
         assert "Enter a price" in text_of(staff, self.url)
         page = staff.post(self.url, self.form).content.decode()
         assert "This will happen" in page
-        assert "$2.5 / 1,000,000 tokens" in page  # until then
+        assert "$2.5 / 1M tokens" in page  # until then
         assert not PriceLine.objects.filter(source="operator").exists()
         assert staff.post(self.url, {**self.form, "step": "confirm", "reason": "contract"}).status_code == 302
         line = PriceLine.objects.get(source="operator")
@@ -166,7 +166,7 @@ class TestRecord:
         import_reading(replace(reading, version="2", rows=rows, notes=notes), now=now)
         url = reverse("admin:pricing_priceimport_change", args=[PriceImport.objects.latest("pk").pk])
         page = text_of(staff, url)
-        for words in ("Changed (1)", "Waits for approval (1)", "$2.5 / 1,000,000 tokens", "$2.4 / 1,000,000 tokens"):
+        for words in ("Changed (1)", "Waits for approval (1)", "$2.5 / 1M tokens", "$2.4 / 1M tokens"):
             assert words in page
         assert "jump of +100%" in page
         assert "video SKU clips of x/y at 3: enter its price yourself" in page

@@ -124,6 +124,10 @@ def test_a_theme_that_was_chosen_holds_on_pages_that_caches_keep(
     tab.page.context.add_cookies([{"name": "theme", "value": "dark", "url": tab.base}])
     page = tab.open("/pricing")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Light theme").click()
+    page.goto(tab.base + "/estimate")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
 
 def test_the_price_list_works_without_javascript(four_states: dict[str, Workspace], visit: Visiting) -> None:
