@@ -105,6 +105,8 @@ def test_everybody_can_look_prices_up(four_states: dict[str, Workspace], visit: 
     tab.page.context.clear_cookies()
     page = tab.open("/accounts/login/")
     page.get_by_role("link", name="Models & pricing").click()
+    page.wait_for_url("**/pricing")
+    page.wait_for_load_state()  # what is typed before the script has begun is not seen
     page.get_by_label("Search models").fill("nova")
     if not script:
         page.get_by_role("button", name="Search", exact=True).click()
