@@ -40,7 +40,7 @@ def person_found_or_created(*, email: str) -> tuple[User, bool]:
         try:
             with transaction.atomic():
                 return person_create(email=email), True
-        except IntegrityError:  # made by somebody else at the same moment
+        except (IntegrityError, Refused):  # made by somebody else at the same moment, or just before we looked again
             user = User.objects.get(email__iexact=email)
     if not user.is_active:
         raise Refused(f"The account of {email} is closed.", field="owner_email")
