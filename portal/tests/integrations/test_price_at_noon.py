@@ -85,7 +85,6 @@ class Reports:
             self.report(port, at)
 
 
-@pytest.mark.slow  # a price counts a minute after it is entered, and that minute is waited for
 def test_before_noon_costs_the_old_price_and_after_it_the_new_one(
     server: WebServer, other: WebServer, customer: Make
 ) -> None:
