@@ -3,5 +3,6 @@
 from portal.settings.accounts import *
 from portal.settings.admin import *
 from portal.settings.base import *
+from portal.settings.payments import *
 from portal.settings.security import *
 from portal.settings.services import *

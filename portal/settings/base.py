@@ -33,13 +33,17 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "djstripe",
     "accounts",
     "billing.credits",
     "billing.foundation",
+    "billing.gateway",
     "billing.ledger",
     "billing.ledger.trial",
     "billing.pricing",
     "billing.metering",
+    "billing.invoices",
+    "billing.packs",
     "billing.plans",
     "billing.usage",
     "billing.usage.budgets",
@@ -47,6 +51,7 @@ INSTALLED_APPS = [
     "billing.api",
     "billing.overview",
     "billing.insights",
+    "portal.standin.pages",
     "portal",
 ]
 
@@ -109,6 +114,7 @@ if DEBUG:
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains and
     "security.W021",  # preloading: the domain is not ours to decide about
+    "djstripe.W002",  # STRIPE_API_HOST without DEBUG: billing.gateway.checks says where it may be set
 ]
 
 # Django's own default keeps errors silent when DEBUG is off; here they go to standard error, for whoever runs us.

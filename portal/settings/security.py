@@ -26,7 +26,8 @@ SITE_URL = env.str("SITE_URL", f"http://localhost:{env.int('PORT', 8000)}").rstr
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from inside, without TLS
+# Asked from inside, without TLS; a webhook is believed for its signature.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$", r"^stripe/webhook/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
