@@ -1,0 +1,156 @@
+"""What people are told about automatic top-ups: each once, by the outbox's keys."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.models import Workspace
+from billing.foundation.mail.others import alarm
+from billing.foundation.mail.telling import News, tell
+from billing.invoices.profiles import recipients
+from billing.metering.selectors.days import zone
+from billing.packs.autotopup.models import AutoTopUp, TopUp
+from billing.packs.autotopup.sizing import Period
+from billing.packs.autotopup.words import money, units
+from billing.packs.models import MoneyBack, Purchase
+
+
+def page_url(workspace: Workspace) -> str:
+    return settings.SITE_URL + reverse("packs:auto-top-up", args=[workspace.public_id])
+
+
+def pay_url(purchase: Purchase) -> str:
+    return settings.SITE_URL + reverse("packs:auto-top-up-pay", args=[purchase.workspace.public_id, purchase.public_id])
+
+
+def tell_succeeded(top_up: TopUp) -> None:
+    purchase = top_up.purchase
+    added = f"{money(purchase.amount)} were charged, and {units(purchase.credits)} were added to {purchase.workspace}."
+    _tell(
+        purchase.workspace,
+        f"{units(purchase.credits)} added: {money(purchase.amount)} charged automatically",
+        [added, f"{top_up.reason}.", "The receipt comes in a message of its own."],
+        kind="topup.succeeded",
+        key=f"topup-succeeded:{purchase.public_id}",
+    )
+
+
+def tell_declined(top_up: TopUp, again_at: datetime) -> None:
+    purchase = top_up.purchase
+    _tell(
+        purchase.workspace,
+        f"Your card was declined: {money(purchase.amount)} for an automatic top-up",
+        [
+            f"Stripe says: {top_up.message or 'The card was declined.'} Nothing was charged.",
+            f"{top_up.reason}.",
+            f"If the balance is still that low, the card is tried again on {_at(purchase.workspace, again_at)}."
+            " Until then nothing is tried. Another card can be chosen on the page.",
+        ],
+        kind="topup.failed",
+        key=f"topup-declined:{purchase.public_id}",
+    )
+
+
+def tell_off(row: AutoTopUp, purchase: Purchase) -> None:
+    """It was switched off by the portal, for the reason that the row has."""
+    _tell(
+        row.workspace,
+        f"Automatic top-ups of {row.workspace} are switched off",
+        [
+            f"{row.off_because} Nothing was charged.",
+            "From now on nothing is charged automatically. To switch it on again, choose a card and agree once more.",
+        ],
+        kind="topup.failed",
+        key=f"topup-off:{purchase.public_id}",
+    )
+
+
+def tell_disputed(row: AutoTopUp, back: MoneyBack) -> None:
+    """The customer; operators are told of the dispute itself."""
+    _tell(
+        row.workspace,
+        f"Automatic top-ups of {row.workspace} are switched off",
+        [
+            row.off_because,
+            "So that nobody is charged against their will, nothing is charged automatically from now on. To switch it"
+            " on again, choose a card and agree once more.",
+        ],
+        kind="topup.failed",
+        key=f"topup-disputed:{back.stripe_id}",
+    )
+
+
+def tell_confirmation(top_up: TopUp, until: datetime) -> None:
+    purchase = top_up.purchase
+    _tell(
+        purchase.workspace,
+        f"Confirm a payment of {money(purchase.amount)}",
+        [
+            f"Your bank wants you to confirm the automatic top-up of {money(purchase.amount)} for"
+            f" {units(purchase.credits)}. Nothing was charged.",
+            f"{top_up.reason}.",
+            f"Pay it by {_at(purchase.workspace, until)}; until then nothing else is charged automatically.",
+        ],
+        kind="topup.authentication",
+        key=f"topup-confirmation:{purchase.public_id}",
+        link=pay_url(purchase),
+        button="Confirm the payment",
+    )
+
+
+def tell_capped(row: AutoTopUp, period: Period, start: datetime, until: datetime, balance: int) -> None:
+    """Once a period."""
+    cap = row.month_cap if period == "month" else row.day_cap
+    _tell(
+        row.workspace,
+        f"No more automatic top-ups this {period}: {money(cap)} are reached",
+        [
+            f"The balance of {row.workspace} is {units(balance)}, below {units(row.threshold)}, and nothing was"
+            f" charged: the most that you allowed for a {period} is {money(cap)}.",
+            f"Automatic top-ups go on on {_at(row.workspace, until)}. Until then you can buy a pack, or allow more.",
+        ],
+        kind="topup.capped",
+        key=f"topup-capped:{row.workspace.public_id}:{period}:{start:%Y-%m-%dT%H}:{cap}",
+    )
+
+
+def tell_paused(row: AutoTopUp, charges: int) -> None:
+    """The customer, and the operators."""
+    at = row.paused_at
+    assert at is not None  # noqa: S101 - it was set a line before
+    key = f"topup-paused:{row.workspace.public_id}:{at:%Y-%m-%dT%H:%M:%S}"
+    happened = f"{charges} automatic top-ups within an hour: more than is usual, so no further one was made."
+    _tell(
+        row.workspace,
+        f"Automatic top-ups of {row.workspace} are paused",
+        [happened, "Look what uses the balance up. On the page you can let them go on, or switch them off."],
+        kind="topup.paused",
+        key=key,
+    )
+    alarm(
+        kind="topup.alarm",
+        key=f"{key}:operators",
+        subject=f"Automatic top-ups of {row.workspace} are paused",
+        text=f"{row.workspace} ({row.workspace.public_id}): {happened}\n\nIts people were told.",
+        link=settings.SITE_URL + reverse("admin:packs_autotopup_change", args=[row.pk]),
+        button="See them in the admin",
+    )
+
+
+def _tell(
+    workspace: Workspace,
+    subject: str,
+    lines: list[str],
+    *,
+    kind: str,
+    key: str,
+    link: str = "",
+    button: str = "See automatic top-ups",
+) -> None:
+    news = News(workspace, kind, key, subject, "\n\n".join(lines), link or page_url(workspace), button)
+    tell(news, to=recipients(workspace))
+
+
+def _at(workspace: Workspace, at: datetime) -> str:
+    return f"{at.astimezone(zone(workspace.time_zone)):%-d %B %Y, %H:%M} ({workspace.time_zone})"
