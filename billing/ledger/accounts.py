@@ -18,3 +18,5 @@ OVERDRAFT_HELD: Final = "overdraft_held"
 # Credits in these accounts are backed by lots.
 IN_LOTS: Final = frozenset({SCHEDULED, AVAILABLE, HELD})
 INFLOWS: Final = frozenset({ISSUED, ADJUSTED})  # a transfer from here into a lot's account brings that lot in
+
+LAPSE: Final = "lot.lapse"  # the kind of operation that alone may let credits expire before the end of their lot

@@ -12,8 +12,8 @@ from django.template.loader import render_to_string
 
 from accounts.models import Workspace
 from billing.foundation.due.models import DueJob
+from billing.foundation.mail.others import alarm
 from billing.foundation.operators import operators
-from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
 from billing.ledger.records import Problem
 
@@ -53,8 +53,7 @@ def standing_alarm() -> str:
 
 
 def _mail(problems: Sequence[Problem], now: datetime) -> None:
-    to = operators()
-    if not to:
+    if not operators():
         log.critical("nobody can be told by e-mail: there is no active superuser")
         return
     ids = dict.fromkeys(problem.workspace_id for problem in problems)
@@ -68,14 +67,14 @@ def _mail(problems: Sequence[Problem], now: datetime) -> None:
         ],
         "left_out": max(len(problems) - SHOWN, 0),
         "workspaces": [_name(names, pk) for pk in ids],
-        "link": f"{settings.SITE_URL}/admin/",
     }
-    send(
-        to=to,
+    alarm(
         subject=f"{site().product_name}: the ledger does not add up ({len(problems)} findings)",
         text=render_to_string("ledger/email/drift.txt", context),
         kind="ledger.drift",
         key=f"ledger-drift:{now.astimezone(UTC):%Y-%m-%d}:{_fingerprint(problems)}",
+        link=f"{settings.SITE_URL}/admin/",
+        button="Open the admin",
     )
 
 

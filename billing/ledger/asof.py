@@ -29,6 +29,7 @@ class AsOf:
     held: int
     debt: int
     overdraft_held: int
+    open_holds: int
     lots: dict[int, LotState]
     holds: dict[int, HoldState]
     due: bool
@@ -55,6 +56,7 @@ class AsOf:
         for lot_id, part in hold.pins:
             self.lots[lot_id].held -= part
             self.moved.append(("hold.expire", self.lots[lot_id], part))
+        self.open_holds -= 1
         self.available += hold.covered
         self.held -= hold.covered
         self.overdraft_held -= hold.overdraft
@@ -114,6 +116,7 @@ def _of(wallet: Wallet, lots: Iterable[LotState], holds: Iterable[HoldState], *,
         held=wallet.held,
         debt=wallet.debt,
         overdraft_held=wallet.overdraft_held,
+        open_holds=wallet.open_holds,
         lots={lot.id: lot for lot in lots},
         holds={hold.id: hold for hold in holds},
         due=due,

@@ -16,7 +16,8 @@ from typing import Any
 from billing.credits.units import AmountOutOfRange, in_range
 from billing.foundation import hostclock
 from billing.ledger import store
-from billing.ledger.accounts import ADJUSTED, AVAILABLE, ISSUED, SCHEDULED
+from billing.ledger.accounts import ADJUSTED, AVAILABLE, EXPIRED, ISSUED, SCHEDULED
+from billing.ledger.burn import Take
 from billing.ledger.chain import lot_terms, unit_price
 from billing.ledger.corrections import CorrectionBook
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError
@@ -40,13 +41,19 @@ class Book(CorrectionBook):
                 found, result = draft.request_hash, draft.result
                 break
         else:
-            (rows,) = self._session.run(store.find(self.workspace_id, namespace, key))
+            rows = self._found.get((namespace, key))
+            if rows is None:
+                (rows,) = self._session.run(store.find(self.workspace_id, namespace, key))
             if not rows:
                 return None
             found, result = bytes(rows[0][0]), json.loads(rows[0][1])
         if found != request_hash:
             raise IdempotencyConflict(namespace, key)
         return result
+
+    def was_found(self, namespace: str, key: str, rows: Rows) -> None:
+        """`rows` of `store.find` for an operation that was not posted in this book yet."""
+        self._found[namespace, key] = rows
 
     # Posting
 
@@ -76,7 +83,7 @@ class Book(CorrectionBook):
         self._read_all()
         self._check_room(amount)
         lot = LotState(
-            id=self._next(store.NEXT_LOT),
+            id=self._next_lot(),
             source=source,
             amount=amount,
             remaining=amount,
@@ -123,6 +130,22 @@ class Book(CorrectionBook):
             self._transfer(operation, "adjust.operator", AVAILABLE, ADJUSTED, -amount, self._take(-amount))
         return None
 
+    def lapse(self, *, operation: OperationDraft, most: int, left: Sequence[Sequence[int]], at: datetime) -> int:
+        """Let credits end at `at`, before their lots do, so that of what was in these lots then (`left`: id and amount,
+        from `store.left_at`) no more than `most` stays. The first lots give first; what was used or expired since is
+        gone already, and what a hold pins stays. Returns what lapsed.
+        """
+        self._read_all()
+        over, lapsed = max(sum(amount for _, amount in left) - self._valid(most), 0), 0
+        for lot_id, amount in left:
+            wanted = min(over, amount)
+            over -= wanted
+            lot = self._lots.get(lot_id)  # only open ones were read
+            if lot is not None and (part := min(wanted, lot.free)) > 0:
+                self._transfer(operation, "lot.expire", AVAILABLE, EXPIRED, part, [Take(lot_id, part)], at)
+                lapsed += part
+        return lapsed
+
     def set_overdraft_limit(self, limit: int) -> None:
         """How far authorisations may go below zero."""
         self.overdraft_limit = self._valid(limit)
@@ -161,18 +184,25 @@ def open_book(
     and reads it anew once it is not.
     `most_due` is for `wallet_settle`, which posts nothing else: so many holds that are due, and the rest later.
     """
-    busy: set[int] = _open.__dict__.setdefault("workspaces", set())
-    if workspace_id in busy:
-        raise LedgerError(f"the book of workspace {workspace_id} is open already; a second one would not see it")
     with session() as tx:
-        busy.add(workspace_id)
+        busy = claim(workspace_id)
         try:
             book = _load(tx, workspace_id, now, also, holds, remembered)
             book.post_due(most_due)
             yield book
             book.close()
-        finally:
+        finally:  # before the end of the transaction: whoever is told of its commit may open the book again
             busy.discard(workspace_id)
+
+
+def claim(*workspace_ids: int) -> set[int]:
+    """The workspaces whose books are open in this thread, these among them from now on. Raises LedgerError."""
+    busy: set[int] = _open.__dict__.setdefault("workspaces", set())
+    for workspace_id in workspace_ids:
+        if workspace_id in busy:
+            raise LedgerError(f"the book of workspace {workspace_id} is open already; a second one would not see it")
+    busy.update(workspace_ids)
+    return busy
 
 
 def _load(

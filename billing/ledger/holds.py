@@ -118,6 +118,15 @@ class HoldBook(LotBook):
             self._transfer(operation, "usage.debt", DEBT, SPENT, owed, (), occurred_at, items_digest)
         return SpendResult(covered=covered, debt=owed)
 
+    def pay(self, *, operation: OperationDraft, amount: int, kind: str, occurred_at: datetime | None = None) -> None:
+        """Charge what is only given while it can be paid, whole or not at all: nothing of it becomes debt. `kind` says
+        what it is for. Raises InsufficientCredits beyond the balance, AmountOutOfRange.
+        """
+        if self._valid(amount) > self.available:
+            raise InsufficientCredits(needed=amount, available=self.available)
+        if amount:
+            self._transfer(operation, kind, AVAILABLE, SPENT, amount, self._take(amount), occurred_at)
+
     def _let_go(self, operation: OperationDraft, hold: HoldState, pins: list[Take]) -> None:
         if amount := sum(part for _, part in pins):
             self._transfer(operation, "hold.release", HELD, AVAILABLE, amount, pins)

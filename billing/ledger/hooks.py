@@ -1,6 +1,6 @@
 """What the packages above want to hear: they append to these lists in `apps.ready()`.
 
-`credits_granted` and `balance_crossed` are told after the commit.
+`credits_granted`, `balance_crossed`, `topup_bound_crossed` and `alert_bound_crossed` are told after the commit.
 """
 
 from __future__ import annotations
@@ -26,11 +26,20 @@ credits_granted: list[Callable[[int], None]] = []
 # The state (healthy, low, stopped) changed.
 balance_crossed: list[Callable[[Crossing], None]] = []
 
+# available + held - debt fell below the wallet's `topup_bound`. Argument: the workspace's id.
+topup_bound_crossed: list[Callable[[int], None]] = []
+
+# The same fell below the wallet's `alert_bound`. Argument: the workspace's id.
+alert_bound_crossed: list[Callable[[int], None]] = []
+
 # Holds were settled, released or expired in a book that is about to be committed: what is to be written with that.
 holds_ended: list[Callable[[Journal, Sequence[HoldState]], Iterable[Statement]]] = []
 
 # Further checks of verify_ledger: what the upper packages know about a workspace's transfers.
 verifiers: list[Callable[[int], Iterable[Problem]]] = []
+
+# Nano-credits that a workspace has bought and that are not here yet. Argument: the workspace's id.
+pending_sources: list[Callable[[int], int]] = []
 
 # What the operations of a workspace paid for, for its proof of balance: per operation the ordered (event id,
 # nano-credits) list behind the items digest. Arguments: workspace, operations, and how many events at most; None

@@ -61,10 +61,14 @@ class Journal:
             self.stopped_at,
             self.debt_since,
             self.budget_revision,
+            self.topup_bound,
+            self.alert_bound,
             spare,
         ) = wallet
         self._operation_ids = [spare]  # not given to an operation yet; the latest first
         self._ids_asked = 1
+        self._found: dict[tuple[str, str], Rows] = {}  # what was looked up by key along with something else
+        self._lot_ids: list[int] = []  # the same for lots; filled where many books are opened at once
         self.now = max(now, self.last_at) if self.last_at else now
         self._stamp, self._now = stamp(self.now), self.now.isoformat()  # as the chain and the rows have it
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
@@ -80,6 +84,13 @@ class Journal:
         self.ended: list[HoldState] = []  # holds that were resolved in this book
         self._granted = False
         self._before = self.state
+        self._level_before = self.level
+
+    @property
+    def level(self) -> int:
+        """What is there, on hold or not, less what is owed: the balance that top-ups and alerts look at."""
+        level: int = self.available + self.held - self.debt
+        return level
 
     @property
     def headroom(self) -> int:
@@ -216,12 +227,15 @@ class Journal:
         self.also(*store.budgets_changed(self.workspace_id))
 
     def close(self) -> None:
-        """Write the rest, with what the packages above write when holds end, and commit."""
+        """Write the rest and commit."""
+        self._session.finish(*self.closing())
+
+    def closing(self) -> list[Statement]:
+        """What is left to write, with what the packages above write when holds end."""
         if self.ended:
             for listener in hooks.holds_ended:
                 self._also.extend(listener(self, self.ended))
-        statements = self._write() + self._also
-        self._session.finish(*statements)
+        return self._write() + self._also
 
     def _write(self) -> list[Statement]:
         pending = self._pending
@@ -265,6 +279,11 @@ class Journal:
                 at=self.now,
             )
             hooks.tell(hooks.balance_crossed, crossing)
+        was, self._level_before = self._level_before, self.level
+        if was >= self.topup_bound > self._level_before:
+            hooks.tell(hooks.topup_bound_crossed, self.workspace_id)
+        if self.alert_bound is not None and was >= self.alert_bound > self._level_before:
+            hooks.tell(hooks.alert_bound_crossed, self.workspace_id)
 
     def _next_operation(self) -> int:
         """One came with the lock. Whoever needs more gets ever more at once: a batch of holds needs a thousand."""
@@ -274,6 +293,8 @@ class Journal:
             self._operation_ids = sorted((int(pk) for (pk,) in rows), reverse=True)
         return int(self._operation_ids.pop())
 
-    def _next(self, sequence: Statement) -> int:
-        ((row,),) = self._session.run(sequence)
+    def _next_lot(self) -> int:
+        if self._lot_ids:
+            return self._lot_ids.pop()
+        ((row,),) = self._session.run(store.NEXT_LOT)
         return int(row[0])

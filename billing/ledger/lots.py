@@ -147,6 +147,15 @@ class LotBook(Journal):
         self._all_read, self._some_lots_unread = True, False
         return until
 
+    def all_was_read(self, next_expiry: datetime | None) -> None:
+        """It was made with every open lot and every hold that is due; the next other one expires at `next_expiry`."""
+        self._next_expiry, self._all_read, self._some_lots_unread = next_expiry, True, False
+
+    def take_ids(self, operations: list[int], lots: list[int]) -> None:
+        """Ids that were asked for along with something else."""
+        self._operation_ids += operations
+        self._lot_ids += lots
+
     def _valid(self, amount: int) -> int:
         if amount < 0:
             raise AmountOutOfRange("an amount cannot be negative")

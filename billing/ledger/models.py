@@ -38,6 +38,10 @@ class Wallet(models.Model):
     debt_since = models.DateTimeField(null=True)
     # Raised with every change of the workspace's budgets: who holds the lock knows whether those in memory are they.
     budget_revision = models.BigIntegerField(default=0, db_default=0)
+    # available + held - debt below this asks for a top-up; 0: never. Spends read it and write it never.
+    topup_bound = models.BigIntegerField(default=0, db_default=0)
+    # The same balance below which the next usage alert may be due, also below zero; null: none is.
+    alert_bound = models.BigIntegerField(null=True)
 
     class Meta:
         indexes = [
@@ -52,6 +56,7 @@ class Wallet(models.Model):
                 name="wallet_amounts_not_negative",
             ),
             models.CheckConstraint(condition=Q(available=0) | Q(debt=0), name="wallet_debt_only_without_credits"),
+            models.CheckConstraint(condition=Q(topup_bound__gte=0), name="wallet_topup_bound_not_negative"),
         ]
 
     def __str__(self) -> str:

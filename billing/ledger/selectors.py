@@ -1,18 +1,20 @@
 """Reading the ledger. Amounts are nano-credits, and exact at their instant (`asof`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from django.db.models import Prefetch, QuerySet
+from django.db import connection
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from billing.credits import clock
+from billing.ledger import hooks
 from billing.ledger.asof import as_of, lots_as_of, open_lots
 from billing.ledger.burn import in_burn_order
 from billing.ledger.held import HoldRow, hold, holds
-from billing.ledger.models import Lot, LotTake, Operation, Transfer
+from billing.ledger.models import OF_REQUESTS, Lot, LotTake, Operation, Transfer
 from billing.ledger.records import LotState
 from billing.ledger.state import State, balance_state, headroom
 from billing.ledger.takenback import Refundable, refundable
@@ -25,12 +27,11 @@ SHOWN_LOTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a workspace has at `as_of`. `pending` is bought and not paid for yet."""
+    """What a workspace has at `as_of`."""
 
     available: int
     held: int
     debt: int
-    pending: int
     overdraft_limit: int
     overdraft_held: int
     state: State
@@ -41,6 +42,7 @@ class Balance:
     stopped_at: datetime | None
     debt_since: datetime | None
     as_of: datetime
+    open_holds: int  # how many
     budget_revision: int  # tells whether budgets kept in memory are those of now
 
     @property
@@ -109,7 +111,6 @@ def balance(workspace_id: int, now: datetime | None = None) -> Balance:
         available=found.available,
         held=found.held,
         debt=found.debt,
-        pending=0,
         overdraft_limit=wallet.overdraft_limit,
         overdraft_held=found.overdraft_held,
         state=state,
@@ -120,8 +121,23 @@ def balance(workspace_id: int, now: datetime | None = None) -> Balance:
         stopped_at=(wallet.stopped_at or at) if stopped else None,
         debt_since=wallet.debt_since if found.debt else None,
         as_of=at,
+        open_holds=found.open_holds,
         budget_revision=wallet.budget_revision,
     )
+
+
+def moved(workspace_id: int, kind: str, since: datetime, until: datetime) -> int:
+    """Nano-credits that transfers of one kind moved, by their stamps from `since` up to before `until`. The kind is
+    none of those that come with requests.
+    """
+    found = Transfer.objects.filter(~Q(kind__in=OF_REQUESTS), workspace_id=workspace_id, kind=kind)
+    total = found.filter(created_at__gte=since, created_at__lt=until).aggregate(nano=Sum("amount"))
+    return int(total["nano"] or 0)
+
+
+def pending(workspace_id: int) -> int:
+    """Nano-credits that are bought and not here yet, as far as the packages above say (`hooks.pending_sources`)."""
+    return sum(ask(workspace_id) for ask in hooks.pending_sources)
 
 
 def lots(workspace_id: int, now: datetime | None = None) -> list[LotRow]:
@@ -161,6 +177,26 @@ def lot(workspace_id: int, lot_id: int, now: datetime | None = None) -> LotRow |
         return _row(found, state, "scheduled")
     first = next((each.id for each in in_burn_order(usable.values()) if each.free), None)
     return _row(found, state, "next" if first == lot_id else "active")
+
+
+_GRANTED_SQL = """
+SELECT asked.id, coalesce(
+    nullif(sum(l.amount) FILTER (WHERE l.source <> 'bought' AND l.effective_at >= asked.since), 0),
+    sum(l.amount) FILTER (WHERE l.remaining > 0), 0
+)::bigint
+FROM unnest(%s::bigint[], %s::timestamptz[]) asked(id, since)
+LEFT JOIN ledger_lot l ON l.workspace_id = asked.id AND l.effective_at <= %s
+GROUP BY asked.id
+"""
+
+
+def granted_since(since: Mapping[int, datetime], now: datetime) -> dict[int, int]:
+    """What workspaces were granted from their instant in `since` on, bought credits left out; where that is nothing,
+    what their open lots had at first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANTED_SQL, [list(since), list(since.values()), now])
+        return dict(cursor.fetchall())
 
 
 def _expiries(workspace_id: int) -> QuerySet[LotTake]:

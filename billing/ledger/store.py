@@ -37,7 +37,8 @@ WALLET_COLUMNS = (
 _LOCK = f"""
 SELECT locked.*, nextval('ledger_operation_id_seq'), clock_timestamp()
 FROM (
-    SELECT {", ".join(WALLET_COLUMNS)}, budget_revision FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE
+    SELECT {", ".join(WALLET_COLUMNS)}, budget_revision, topup_bound, alert_bound
+    FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE
 ) locked
 """  # noqa: S608
 
@@ -123,10 +124,51 @@ UPDATE ledger_wallet SET {", ".join(f"{column} = %s" for column in WALLET_COLUMN
 
 _BUDGETS_CHANGED = "UPDATE ledger_wallet SET budget_revision = budget_revision + 1 WHERE workspace_id = %s"
 
+_SET_TOPUP_BOUND = "UPDATE ledger_wallet SET topup_bound = %s WHERE workspace_id = %s"
+
+SET_ALERT_BOUNDS = """
+UPDATE ledger_wallet w SET alert_bound = given.bound
+FROM (
+    SELECT asked.bound, locked.workspace_id
+    FROM unnest(%s::bigint[], %s::bigint[]) asked(id, bound) JOIN ledger_wallet locked ON locked.workspace_id = asked.id
+    ORDER BY locked.workspace_id FOR NO KEY UPDATE OF locked
+) given
+WHERE w.workspace_id = given.workspace_id
+RETURNING w.workspace_id, coalesce(w.available + w.held - w.debt < w.alert_bound, false)
+"""
+
 _FIND = "SELECT request_hash, result FROM ledger_operation WHERE workspace_id = %s AND namespace = %s AND key = %s"
 
 _OPERATION_IDS = "SELECT nextval('ledger_operation_id_seq') FROM generate_series(1, %s::int)"
 _NEXT_LOT = "SELECT nextval('ledger_lot_id_seq')"
+_LOT_IDS = "SELECT nextval('ledger_lot_id_seq') FROM generate_series(1, %s::int)"
+
+# What is there now and what left since; what lapsed as of an instant before had gone by then, whenever it was posted.
+# Stamps never go backwards, so the first entry since then is found by halving: there is no index for it.
+_LEFT_AT = """
+WITH RECURSIVE asked(owner, instant) AS (SELECT %s::bigint, %s::timestamptz), halving(lowest, highest) AS (
+    SELECT 0::bigint, seq FROM asked, ledger_wallet WHERE workspace_id = owner
+    UNION ALL
+    SELECT CASE WHEN created_at >= instant THEN lowest ELSE middle END,
+        CASE WHEN created_at >= instant THEN middle - 1 ELSE highest END
+    FROM asked, halving, LATERAL (SELECT (lowest + highest + 1) / 2) half(middle), LATERAL (
+        SELECT created_at FROM ledger_transfer WHERE workspace_id = owner AND seq = middle
+    ) looked
+    WHERE lowest < highest
+), gone(lot, amount) AS (
+    SELECT k.lot_id, sum(k.amount)
+    FROM asked, halving, ledger_transfer t JOIN ledger_lottake k ON k.transfer_id = t.id
+    WHERE lowest = highest AND t.workspace_id = owner AND t.seq > lowest
+        AND NOT (t.debit IN ('available', 'held') AND t.credit IN ('available', 'held'))
+        AND NOT (t.kind = 'lot.expire' AND t.occurred_at < instant)
+    GROUP BY k.lot_id
+)
+SELECT id, (remaining + coalesce(gone.amount, 0))::bigint
+FROM asked, ledger_lot LEFT JOIN gone ON gone.lot = id
+WHERE workspace_id = owner AND source = %s AND effective_at >= %s::timestamptz AND effective_at < instant
+    AND (expires_at IS NULL OR expires_at > instant)
+ORDER BY effective_at, id
+"""
 
 
 def lock(workspace_id: int) -> Statement:
@@ -173,6 +215,10 @@ def budgets_changed(workspace_id: int) -> Statement:
     return _BUDGETS_CHANGED, (str(workspace_id),)
 
 
+def topup_bound(workspace_id: int, bound: int) -> Statement:
+    return _SET_TOPUP_BOUND, (str(bound), str(workspace_id))
+
+
 def find(workspace_id: int, namespace: str, key: str) -> Statement:
     return _FIND, (str(workspace_id), namespace, key)
 
@@ -202,6 +248,16 @@ def operation_ids(count: int) -> Statement:
 
 
 NEXT_LOT: Statement = (_NEXT_LOT, ())
+
+
+def lot_ids(count: int) -> Statement:
+    """As many new ids."""
+    return _LOT_IDS, (str(count),)
+
+
+def left_at(workspace_id: int, source: str, since: datetime, at: datetime) -> Statement:
+    """What lots of a source that started in [since, at) had at `at` (id, amount), the oldest first."""
+    return _LEFT_AT, (str(workspace_id), at.isoformat(), source, since.isoformat())
 
 
 def lot_state(row: Sequence[Any]) -> LotState:

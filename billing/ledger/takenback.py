@@ -7,13 +7,14 @@ from django.db.models import QuerySet, Sum
 
 from billing.credits import clock
 from billing.ledger.asof import open_lots
-from billing.ledger.models import Lot, Transfer
+from billing.ledger.models import Lot, LotTake, Operation, Transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
     """Of a lot: `unspent` is there and not held, `most` is what can be taken back at all (what is spent already
-    becomes debt then), `taken_back` was before. `unit_price_usd` was paid per credit, None for a lot nobody paid for.
+    becomes debt then), `taken_back` was before, `expired` is gone by its date, as far as that is posted.
+    `unit_price_usd` was paid per credit, None for a lot nobody paid for.
     """
 
     lot_id: int
@@ -21,6 +22,7 @@ class Refundable:
     unspent: int
     taken_back: int
     unit_price_usd: Decimal | None
+    expired: int
 
     @property
     def most(self) -> int:
@@ -35,7 +37,7 @@ def refundable(workspace_id: int, lot_id: int) -> Refundable | None:
     state = next((each for each in open_lots(workspace_id, clock.now()) if each.id == lot_id), None)
     unspent = (state.remaining if state.scheduled else state.free) if state else 0
     back = taken_back(workspace_id, lot.seq)
-    return Refundable(lot_id, lot.amount, unspent, back, lot.unit_price_usd)
+    return Refundable(lot_id, lot.amount, unspent, back, lot.unit_price_usd, expired(lot_id))
 
 
 def taken_back(workspace_id: int, seq: int) -> int:
@@ -47,3 +49,16 @@ def taken_back(workspace_id: int, seq: int) -> int:
 
 def _sum(transfers: QuerySet[Transfer]) -> int:
     return int(transfers.aggregate(nano=Sum("amount"))["nano"] or 0)
+
+
+def expired(lot_id: int) -> int:
+    """What of a lot was gone by its date, as far as that is posted."""
+    takes = LotTake.objects.filter(lot=lot_id, transfer__kind="lot.expire")
+    return int(takes.aggregate(nano=Sum("amount"))["nano"] or 0)
+
+
+def reversed_before(workspace_id: int, operation_id: int) -> bool:
+    """Whether a grant, adjustment or refund was taken back as a whole."""
+    return Operation.objects.filter(
+        workspace_id=workspace_id, reverses_id=operation_id, kind__endswith=".reverse"
+    ).exists()

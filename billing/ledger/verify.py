@@ -21,6 +21,7 @@ from billing.ledger.accounts import (
     HELD,
     IN_LOTS,
     INFLOWS,
+    LAPSE,
     OVERDRAFT,
     OVERDRAFT_HELD,
     SCHEDULED,
@@ -218,7 +219,8 @@ def _step(walk: Walk, row: tuple[Any, ...]) -> None:
         walk.add("digest", f"{kind} of {amount} does not match its digest: it, its takes, lot or order changed", seq)
     _account(walk, seq, debit, credit, amount, balance)
     _check_takes(walk, seq, debit, credit, amount, takes, lot)
-    _check_life(walk, seq, debit, credit, created_at, takes)
+    lapsed_at = occurred_at if operation[3] == LAPSE else None
+    _check_life(walk, seq, debit, credit, created_at, takes, lapsed_at)
     if lot is not None and lot.operation_id != operation[0]:
         walk.add("lot_operation", f"lot {lot.pk} names another operation than the transfer that brought it in", seq)
     if walk.last_at is not None and created_at < walk.last_at:
@@ -270,15 +272,24 @@ def _check_takes(
         walk.brought.add(lot.pk)
 
 
-def _check_life(walk: Walk, seq: int, debit: str, credit: str, at: datetime, takes: list[tuple[int, int]]) -> None:
-    """What is free is used within the life of its lot, and expires not before its end. What came back to a lot that has
-    expired repays debt all the same.
+def _check_life(
+    walk: Walk,
+    seq: int,
+    debit: str,
+    credit: str,
+    at: datetime,
+    takes: list[tuple[int, int]],
+    lapsed_at: datetime | None,
+) -> None:
+    """What is free is used within the life of its lot, and expires not before its end; but what lapses does so at an
+    instant in that life. What came back to a lot that has expired repays debt all the same.
     """
     if debit != AVAILABLE or credit == DEBT:
         return
     for lot in filter(None, (walk.lots.get(lot_id) for lot_id, _ in takes)):
         over = lot.expires_at is not None and lot.expires_at <= at
-        if at < lot.effective_at or over != (credit == EXPIRED):
+        lapses = credit == EXPIRED and lapsed_at is not None and lot.effective_at <= lapsed_at <= at
+        if at < lot.effective_at or over != (credit == EXPIRED and not lapses):
             walk.add("lot_life", f"at {at} it took from lot {lot.pk} of {lot.effective_at} to {lot.expires_at}", seq)
 
 

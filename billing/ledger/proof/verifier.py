@@ -38,6 +38,7 @@ FLOWS = {
     "adjust": "adjusted>available adjusted>debt available>adjusted debt>adjusted",
     "lot": "scheduled>available available>expired",
     "usage": "available>spent debt>spent spent>available spent>debt",
+    "addon": "available>spent",
     "debt": "available>debt debt>available",
     "hold": "available>held held>spent held>available overdraft>overdraft_held overdraft_held>overdraft",
     "refund": "available>refunded scheduled>refunded debt>refunded refunded>available refunded>scheduled refunded>debt",
@@ -107,7 +108,7 @@ class Transfer:
         version, self.workspace, self.seq, operation, self.kind, self.debit, self.credit, self.amount = entry[:8]
         self.balance, self.occurred_at, self.created_at, self.items_digest, self.reverses, takes, lot = entry[8:]
         need(version == "purser-1", "this script does not know this version of entries")
-        self.operation, self.namespace, self.key = fields(operation, "itttdtt", "an operation")[:3]
+        self.operation, self.namespace, self.key, self.what = fields(operation, "itttdtt", "an operation")[:4]
         self.takes = [fields(take, "ii", "a take") for take in takes]
         self.lot = fields(lot, "ittizZT", "a lot") if lot is not None else None
         need(type(items) is list if self.items_digest else items is None, "the list of its events does not fit")
@@ -213,7 +214,9 @@ class Ledger:
             over = lot.expires is not None and lot.expires <= t.created_at
             waits = "scheduled" in (t.debit, t.credit)
             need(lot.started != waits, f"lot {lot_id} starts at {lot.starts}, now is {t.created_at}")
-            if t.credit == "expired":
+            if t.credit == "expired" and t.what == "lot.lapse":  # what is above a plan's limit for unused credits
+                need(not over and lot.starts <= t.occurred_at <= t.created_at, f"lot {lot_id} cannot lapse like this")
+            elif t.credit == "expired":
                 need(over, f"lot {lot_id} expires at {lot.expires}, now is {t.created_at}")
             elif t.debit == "available" and t.credit != "debt":  # debt is repaid first, even by what expires at once
                 need(not over, f"lot {lot_id} expired at {lot.expires}, now is {t.created_at}")

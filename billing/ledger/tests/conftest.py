@@ -9,7 +9,7 @@ pytest.register_assert_rewrite("billing.ledger.tests.sidebyside", "billing.ledge
 @pytest.fixture(autouse=True)
 def only_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the packages above do when they are told is theirs to test."""
-    for name in ("credits_granted", "balance_crossed", "verifiers"):
+    for name in ("credits_granted", "balance_crossed", "topup_bound_crossed", "alert_bound_crossed", "verifiers"):
         monkeypatch.setattr(hooks, name, [])
 
 

@@ -19,7 +19,7 @@ USED, EXPIRED, REFUNDED, REPAID = "used", "expired", "refunded", "repaid"
 LINES: Final = (GRANTED, BOUGHT, RETURNED, CORRECTED, USED, EXPIRED, REFUNDED, REPAID)
 
 _EXACT = {"usage.reverse": RETURNED, "grant.reverse": CORRECTED, "hold.settle": USED, "lot.expire": EXPIRED}
-_FAMILIES = {"usage": USED, "refund": REFUNDED, "debt": REPAID}
+_FAMILIES = {"usage": USED, "addon": USED, "refund": REFUNDED, "debt": REPAID}
 
 
 class Change(NamedTuple):

@@ -36,8 +36,7 @@ def movements(workspace_id: int, of: Statement, *, row: str = "", line: str = ""
     statement's cells.
     """
     days = (_day(of, place) for place in range(len(of.days)))
-    booked = _booked(workspace_id, of) if line != USED else iter(())
-    for _, movement in merge(days, booked, key=lambda each: each[0]):
+    for _, movement in merge(days, _booked(workspace_id, of), key=lambda each: each[0]):
         if row in ("", movement.row) and line in ("", movement.line):
             yield movement
     for flow in of.due:

@@ -40,8 +40,9 @@ class Forger:
         lot: list[Any] | None = None,
         items: list[list[Any]] | None = None,
         occurred_at: datetime | None = None,
+        of: str = "",
     ) -> int:
-        """An entry; its number. `same`: of the operation of the entry before it."""
+        """An entry; its number. `same`: of the operation of the entry before it. `of`: the kind of its operation."""
         self.operation += not same
         for account, change in ((debit, -amount), (credit, amount)):
             self.accounts[account] = self.accounts.get(account, 0) + change
@@ -52,7 +53,7 @@ class Forger:
                 self.lots[lot_id][1] += part * ((credit == "held") - (debit == "held"))
         number = len(self.lines) + 1
         namespace = "ledger" if key else "test"
-        operation = [self.operation, namespace, key or f"k{self.operation}", kind, "0" * 64, "", ""]
+        operation = [self.operation, namespace, key or f"k{self.operation}", of or kind, "0" * 64, "", ""]
         text = "".join(f"{event}\0{nano}\n" for event, nano in items or ())
         digest = hashlib.sha256(text.encode()).hexdigest() if items is not None else None
         times = [stamp(occurred_at or self.now), stamp(self.now)]

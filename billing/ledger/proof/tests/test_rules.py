@@ -48,6 +48,20 @@ def test_a_lot_cannot_expire_before_its_time(funded: Forger) -> None:
     assert "lot 1 expires at" in refusal(funded.proof())
 
 
+def test_a_lapse_ends_credits_before_their_lot_at_an_instant_of_its_life(funded: Forger) -> None:
+    funded.now += HOUR
+    lapse = {"of": "lot.lapse", "occurred_at": NOON + HOUR / 2}
+    funded.post("lot.expire", "available", "expired", 30, (1, 20), (2, 10), **lapse)
+    assert refusal(funded.proof()) == ""
+    for wrong in (NOON - HOUR, funded.now + HOUR):
+        forged = funded.fork()
+        forged.post("lot.expire", "available", "expired", 1, (2, 1), of="lot.lapse", occurred_at=wrong)
+        assert "lot 2 cannot lapse like this" in refusal(forged.proof())
+    funded.now += 2 * HOUR
+    funded.post("lot.expire", "available", "expired", 1, (1, 1), **lapse)
+    assert "lot 1 cannot lapse like this" in refusal(funded.proof())
+
+
 def test_a_lot_that_never_expires_cannot_expire(funded: Forger) -> None:
     funded.now += 9_000 * HOUR
     funded.post("lot.expire", "available", "expired", 50, (2, 50))
