@@ -6,6 +6,7 @@ from django.db.models import Prefetch, QuerySet
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
+from billing.plans.models import Subscription
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ def customer(workspace: Workspace) -> Customer:
 
 def _workspaces() -> QuerySet[Workspace]:
     owners = Membership.objects.filter(role=Role.OWNER).select_related("user").order_by("created_at", "pk")
-    return Workspace.objects.select_related("subscription__version__plan").prefetch_related(
-        Prefetch("memberships", owners, to_attr="owners")
+    current = Subscription.objects.filter(ended_at=None).select_related("version__plan")
+    return Workspace.objects.prefetch_related(
+        Prefetch("memberships", owners, to_attr="owners"), Prefetch("subscriptions", current, to_attr="current")
     )
 
 
 def _customer(row: Workspace) -> Customer:
-    subscription = getattr(row, "subscription", None)
+    subscription: Subscription | None = next(iter(row.current), None)  # type: ignore[attr-defined]
     owners: list[Membership] = row.owners  # type: ignore[attr-defined]
     return Customer(
         workspace=row,

@@ -1,4 +1,4 @@
-"""What the plan of a workspace lets it do now, by name."""
+"""What the plan of a workspace, and its add-ons, let it do now, by name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Entitlement:
 
 
 def entitlements(workspace_id: int, now: datetime | None = None) -> list[Entitlement]:
-    """All that the plan names, each under the name that means nothing else."""
+    """All that the plan and the add-ons name, each under the name that means nothing else."""
     limits, included = limits_for(workspace_id), allowances(workspace_id, now or clock.now())
     return list(_all(limits, included))
 
@@ -58,7 +58,10 @@ def entitlement(workspace_id: int, name: str, now: datetime | None = None) -> En
 
 def _all(limits: PlanLimits, included: Sequence[Included]) -> Iterator[Entitlement]:
     for text in limits.features:
-        yield Entitlement(f"feature.{slugify(text, allow_unicode=True)}", "feature", True, text)
+        yield Entitlement(_feature(text), "feature", True, text)
+    for text, count in limits.add_ons:
+        if _feature(text) not in map(_feature, limits.features):  # what the plan has, it has without counting
+            yield Entitlement(_feature(text), "feature", True, text, limit=None if count is None else Decimal(count))
     for quality in limits.qualities:
         yield Entitlement(f"quality.{slugify(quality, allow_unicode=True)}", "quality", True)
     for row in included:
@@ -71,6 +74,10 @@ def _all(limits: PlanLimits, included: Sequence[Included]) -> Iterator[Entitleme
     most_at_once = None if limits.concurrency is None else Decimal(limits.concurrency)
     yield Entitlement("concurrency", "concurrency", True, limit=most_at_once)
     yield Entitlement("overdraft", "overdraft", limits.overdraft > 0, limit=credits(limits.overdraft))
+
+
+def _feature(text: str) -> str:
+    return f"feature.{slugify(text, allow_unicode=True)}"
 
 
 def _plain(name: str) -> str:

@@ -1,5 +1,6 @@
 """New versions of plans."""
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,7 +12,9 @@ from django.http import HttpRequest
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.services import record
-from billing.plans.models import Plan, PlanVersion
+from billing.plans.ladder import ladder_problems, tiers_written
+from billing.plans.models import CreditTier, Plan, PlanVersion
+from billing.plans.shown import facts_digest, version_facts
 
 
 def check_quantities(quantities: Any) -> dict[str, str]:
@@ -32,28 +35,154 @@ def check_quantities(quantities: Any) -> dict[str, str]:
     return checked
 
 
+def version_problems(version: PlanVersion, tiers: Sequence[CreditTier]) -> list[str]:
+    """Why this version cannot be published."""
+    problems = ladder_problems(version, tiers)
+    if version.yearly_price_cents is not None and not version.monthly_price_cents:
+        problems.append("A plan that is free by the month has no price by the year.")
+    if version.trial_days and not version.monthly_price_cents:
+        problems.append("A plan that is free needs no trial.")
+    if version.rollover_cap is not None and not version.rollover_months:
+        problems.append("A cap on what rolls over needs months that it rolls over.")
+    others = PlanVersion.objects.filter(plan_id=version.plan_id, published_at__isnull=False).exclude(pk=version.pk)
+    if others.exclude(periods=version.periods).exists():
+        problems.append("All versions of a plan have the same kind of months; make another plan for the other kind.")
+    return problems
+
+
+class DraftPublished(ValidationError):
+    """The version that was to be changed is one that customers can have."""
+
+    def __init__(self, version: PlanVersion) -> None:
+        super().__init__(
+            f"{version} was published meanwhile, and does not change any more. Nothing of this was saved. What you"
+            " typed is still here: save it as a new version, if it should be the plan's next one."
+        )
+
+
+class DraftGone(ValidationError):
+    """The version that was to be changed or published is not there any more."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody has deleted this draft meanwhile. Nothing was saved or published.")
+
+
+class SeenChanged(ValidationError):
+    """What was shown before the decision is not what it would be about any more."""
+
+    def __init__(self) -> None:
+        super().__init__("It was changed meanwhile, and nothing was done. Look again: this is how it is now.")
+
+
+def _held(pk: int) -> PlanVersion:
+    """Nobody changes, publishes or deletes it until the transaction ends. Raises DraftGone."""
+    rows = PlanVersion.objects.select_for_update(of=("self",), no_key=True).select_related("plan")
+    version = rows.filter(pk=pk).first()
+    if version is None:
+        raise DraftGone
+    return version
+
+
+def draft_hold(pk: int) -> None:
+    """Nobody publishes this draft until the transaction ends. Raises DraftPublished, DraftGone."""
+    version = _held(pk)
+    if version.published_at is not None:
+        raise DraftPublished(version)
+
+
 @transaction.atomic
-def version_publish(*, version: PlanVersion, actor: User | str, request: HttpRequest | None = None) -> PlanVersion:
-    """Publish `version` as the next number of its plan. Whoever is on an older one stays on it."""
-    Plan.objects.select_for_update(no_key=True).get(pk=version.plan_id)
-    last = PlanVersion.objects.filter(plan_id=version.plan_id).aggregate(number=Max("number"))["number"] or 0
-    version.number = last + 1
+def draft_delete(pk: int) -> None:
+    """Raises ValidationError for one that was published, or deleted, meanwhile."""
+    version = _held(pk)
+    if version.published_at is not None:
+        raise ValidationError(f"{version} was published meanwhile. It stays: customers can have it.")
+    version.delete()
+
+
+@transaction.atomic
+def draft_save(*, version: PlanVersion, credit_tiers: Sequence[CreditTier]) -> PlanVersion:
+    """Keep a version that nobody can have yet, with its ladder. Raises DraftPublished, DraftGone."""
+    if version.pk is None:
+        version.number = _next_number(version)
+    else:
+        draft_hold(version.pk)
+    version.save()
+    version.credit_tiers.all().delete()
+    for tier in credit_tiers:
+        tier.pk, tier.version = None, version
+    CreditTier.objects.bulk_create(credit_tiers)
+    return version
+
+
+@transaction.atomic
+def version_publish(
+    *, version: PlanVersion, actor: User | str, request: HttpRequest | None = None, seen: str | None = None
+) -> PlanVersion:
+    """Publish `version`, a draft or a new one as the next number of its plan. Whoever is on an older one stays on it.
+    `seen`: the digest of the facts that somebody decided by (`facts_digest`).
+
+    Raises ValidationError; DraftGone and SeenChanged are such.
+    """
+    if version.pk is None:
+        version.number = _next_number(version)
+        version.save(force_insert=True)
+    # Two who publish it at the same time: the second one finds it published.
+    version = _held(version.pk)
+    if version.published_at is not None:
+        return version
+    tiers = list(version.credit_tiers.all())
+    if seen is not None and seen != facts_digest(version_facts(version, tiers)):
+        raise SeenChanged
+    if problems := version_problems(version, tiers):
+        raise ValidationError(problems)
     version.published_at = clock.now()
-    version.save(force_insert=True)
+    version.save(update_fields=["published_at"])
     record(
         action="plan.version_published",
         actor=actor,
         target=str(version),
         after={
             "monthly_price_cents": version.monthly_price_cents,
+            "yearly_price_cents": version.yearly_price_cents,
+            "trial_days": version.trial_days,
+            "periods": version.periods,
             "monthly_credits_nano": str(version.monthly_credits),
+            "rollover_months": version.rollover_months,
+            "rollover_cap_nano": None if version.rollover_cap is None else str(version.rollover_cap),
+            "credit_price": None if version.credit_price is None else str(version.credit_price),
+            "credit_tiers": tiers_written(tiers),
             "allowances": version.allowances,
             "request_limits": version.request_limits,
             "qualities": version.qualities,
             "concurrency": version.concurrency,
+            "overdraft_nano": str(version.overdraft),
             "discounts": version.discounts,
             "tiers": version.tiers,
         },
         request=request,
     )
     return version
+
+
+@transaction.atomic
+def plan_save(*, plan: Plan, actor: User | str, request: HttpRequest | None = None) -> Plan:
+    """Keep a plan's name, place and who it is offered to; the latter with an audit entry."""
+    known = Plan.objects.select_for_update(no_key=True).filter(pk=plan.pk).first()
+    plan.save()
+    before = known.visibility if known else None
+    if before != plan.visibility:
+        record(
+            action="plan.visibility",
+            actor=actor,
+            target=plan.key,
+            before={"visibility": before},
+            after={"visibility": plan.visibility},
+            request=request,
+        )
+    return plan
+
+
+def _next_number(version: PlanVersion) -> int:
+    Plan.objects.select_for_update(no_key=True).get(pk=version.plan_id)
+    last = PlanVersion.objects.filter(plan_id=version.plan_id).aggregate(number=Max("number"))["number"] or 0
+    return int(last) + 1

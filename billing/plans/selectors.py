@@ -1,13 +1,15 @@
 """Reading plans."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
+from billing.credits import clock
 from billing.foundation.cache import TimedCache
+from billing.plans.addons.raising import raised
 from billing.plans.included import forget_included
-from billing.plans.models import PlanVersion, Subscription
+from billing.plans.models import Plan, PlanVersion, Subscription
 
 KEEP_SECONDS = 5
 
@@ -22,7 +24,8 @@ class PlanLimits:
     qualities: tuple[str, ...]  # lower case; empty: all
     overdraft: int  # nano-credits that authorisations may go below zero
     features: tuple[str, ...]
-    concurrency: int | None = None  # requests at the same time; None: as many as wanted
+    concurrency: int | None = None  # requests at the same time, with add-ons; None: as many as wanted
+    add_ons: tuple[tuple[str, int | None], ...] = ()  # texts of features, and how many of it; None: uncounted
 
     def allows_quality(self, quality: str) -> bool:
         return not self.qualities or quality.lower() in self.qualities
@@ -32,7 +35,7 @@ UNLIMITED = PlanLimits("", "", MappingProxyType({}), (), 0, ())
 
 
 def limits_for(workspace_id: int) -> PlanLimits:
-    """The plan's limits, at most 5 seconds old."""
+    """What the plan and the add-ons allow, at most 5 seconds old."""
     return _cache.get(workspace_id)
 
 
@@ -44,8 +47,9 @@ def forget_limits(workspace_id: int) -> None:
 
 def _load(workspace_id: int) -> PlanLimits:
     version = subscribed_version(workspace_id)
+    more = raised(workspace_id, clock.now())
     if version is None:
-        return UNLIMITED
+        return replace(UNLIMITED, add_ons=more.features)
     return PlanLimits(
         plan_key=version.plan.key,
         plan_name=version.plan.name,
@@ -53,26 +57,57 @@ def _load(workspace_id: int) -> PlanLimits:
         qualities=tuple(quality.lower() for quality in version.qualities),
         overdraft=version.overdraft,
         features=tuple(version.features),
-        concurrency=version.concurrency,
+        concurrency=None if version.concurrency is None else version.concurrency + more.concurrency,
+        add_ons=more.features,
     )
 
 
 _cache: TimedCache[int, PlanLimits] = TimedCache(_load, seconds=KEEP_SECONDS)
 
 
+def current_subscription(workspace_id: int) -> Subscription | None:
+    """The one that has not ended, with its version, plan and credit tier."""
+    found = Subscription.objects.filter(workspace_id=workspace_id, ended_at=None)
+    return found.select_related("version__plan", "credit_tier").first()
+
+
 def subscribed_version(workspace_id: int) -> PlanVersion | None:
-    subscription = Subscription.objects.filter(workspace_id=workspace_id).select_related("version__plan").first()
-    return subscription.version if subscription else None
+    found = current_subscription(workspace_id)
+    return found.version if found else None
+
+
+def subscribed_plan(workspace_id: int) -> str:
+    """The key of the plan that it is on now; empty without one."""
+    version = subscribed_version(workspace_id)
+    return version.plan.key if version else ""
+
+
+def plan_names() -> dict[str, str]:
+    """Key → name of all plans."""
+    return dict(Plan.objects.values_list("key", "name"))
 
 
 def plans_on_offer() -> list[PlanVersion]:
-    """What new subscribers can choose: the newest published version of each plan, in the operator's order."""
-    published = PlanVersion.objects.filter(published_at__isnull=False).select_related("plan")
+    """What customers can choose themselves: the newest published version of each public plan with its credit tiers, in
+    the operator's order.
+    """
+    published = PlanVersion.objects.filter(published_at__isnull=False, plan__visibility=Plan.Visibility.PUBLIC)
     newest = published.order_by("plan__position", "plan__key", "-number").distinct("plan__position", "plan__key")
-    return list(newest)
+    return list(newest.select_related("plan").prefetch_related("credit_tiers"))
 
 
 def newest_version(plan_key: str) -> PlanVersion | None:
-    """What a new subscriber of the plan gets: its newest published version."""
-    published = PlanVersion.objects.filter(plan__key=plan_key, published_at__isnull=False)
+    """What a new subscriber of the plan gets: its newest published version; None of one that was retired."""
+    plan = Plan.objects.filter(key=plan_key).exclude(visibility=Plan.Visibility.RETIRED).first()
+    return newest_published(plan.pk) if plan is not None else None
+
+
+def newest_published(plan_id: int) -> PlanVersion | None:
+    """The newest published version of a plan, whether or not anybody can still begin with it."""
+    published = PlanVersion.objects.filter(plan_id=plan_id, published_at__isnull=False)
     return published.select_related("plan").order_by("-number").first()
+
+
+def version_to_follow(plan_id: int) -> PlanVersion | None:
+    """What a plan's next version is made from: its newest published one, else its newest draft."""
+    return newest_published(plan_id) or PlanVersion.objects.filter(plan_id=plan_id).order_by("-number").first()

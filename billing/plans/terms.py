@@ -39,6 +39,11 @@ def give_plan_terms(workspace_id: int, version: PlanVersion, *, now: datetime | 
     )
 
 
+def take_plan_terms(workspace_id: int, *, now: datetime | None = None) -> None:
+    """The workspace has no plan any more: what one took off ends."""
+    plan_terms_set(workspace_id=workspace_id, label="", now=now)
+
+
 def discounts_of(stored: Sequence[Mapping[str, Any]]) -> list[DiscountWanted]:
     return [DiscountWanted(_scope(each), Decimal(each["percent"])) for each in stored]
 

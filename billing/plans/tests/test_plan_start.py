@@ -11,9 +11,11 @@ from billing.credits import clock
 from billing.foundation.site.services import site_update
 from billing.ledger.models import Lot, Wallet
 from billing.metering.models import Allowance
+from billing.metering.tests.helpers import rewriting
 from billing.plans.errors import UnknownPlan
 from billing.plans.models import Plan, PlanVersion, Subscription
-from billing.plans.selectors import limits_for
+from billing.plans.publishing import version_problems
+from billing.plans.selectors import limits_for, plans_on_offer
 from billing.plans.services import plan_start, workspace_open
 from billing.plans.shipped import ship_plans
 
@@ -21,22 +23,29 @@ pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
-def test_free_and_pro_are_shipped_with_the_seeds_figures() -> None:
-    free, pro = PlanVersion.objects.order_by("plan__position")
+def test_plans_are_shipped_with_the_seeds_figures() -> None:
+    free, pro, business, enterprise = PlanVersion.objects.order_by("plan__position")
     assert (free.plan.key, free.monthly_price_cents, free.allowances) == ("free", 0, {"input_characters": "1000"})
     assert (free.request_limits, free.qualities) == ({"input_characters": "500"}, ["standard"])
     assert (pro.plan.key, pro.monthly_price_cents, pro.allowances) == ("pro", 2900, {"input_characters": "500000"})
     assert (pro.request_limits, pro.qualities) == ({"input_characters": "5000"}, ["standard", "premium", "ultra"])
     assert pro.rollover_months == 0
+    assert (business.credit_price, business.rollover_months) == (Decimal("0.005"), 2)
+    for sold in (business, *business.credit_tiers.all()):  # each credit for half a cent
+        assert sold.monthly_credits // 10**9 * business.credit_price * 100 == sold.monthly_price_cents
+    assert version_problems(business, list(business.credit_tiers.all())) == []
+    assert enterprise.plan.visibility == "hidden"
+    assert [version.plan.key for version in plans_on_offer()] == ["free", "pro", "business"]
 
 
 def test_shipping_again_brings_nothing_back() -> None:
     from django.apps import apps
 
-    Plan.objects.get(key="pro").versions.all().delete()
-    Plan.objects.get(key="pro").delete()
+    with rewriting():
+        Plan.objects.get(key="pro").versions.all().delete()
+        Plan.objects.get(key="pro").delete()
     ship_plans(apps)
-    assert list(Plan.objects.values_list("key", flat=True)) == ["free"]
+    assert list(Plan.objects.values_list("key", flat=True)) == ["free", "business", "enterprise"]
 
 
 def test_new_workspace_starts_on_the_default_plan_with_its_allowance(alice: User) -> None:

@@ -16,6 +16,7 @@ from billing.metering.record import usage_record
 from billing.plans.models import Plan, PlanVersion, Subscription
 from billing.plans.publishing import version_publish
 from billing.plans.services import plan_start
+from billing.plans.shown import version_differences, version_facts
 from billing.plans.terms import check_discounts, check_tiers, give_plan_terms
 from billing.pricing.models import PriceDiscount, TierSchedule
 from billing.pricing.testing import import_demo_prices
@@ -129,6 +130,8 @@ def test_staff_publish_a_version_with_both(workspace: Workspace) -> None:
     data = {
         "plan": plan.pk,
         "monthly_price_cents": 0,
+        "trial_days": 0,
+        "periods": "anniversary",
         "monthly_credits": 0,
         "rollover_months": 0,
         "allowances": "{}",
@@ -146,3 +149,21 @@ def test_staff_publish_a_version_with_both(workspace: Workspace) -> None:
     assert tiers["steps"] == [{"from": "1000", "price": "0.02", "per": 1000}]
     wrong = staff.post(reverse("admin:plans_planversion_add"), data | {"discounts": '[{"percent": 0}]'})
     assert "above 0" in wrong.content.decode()
+
+
+def test_they_are_named_wherever_a_version_is() -> None:
+    old = published()
+    steps = [{"from": "1000", "off": "50"}, {"from": "9000", "price": "0.2", "per": 1000}]
+    new = published(
+        discounts=[{"percent": "10"}, {"percent": "25", "provider": "openai", "model": "gpt-4o"}],
+        tiers=[{"meter": "input_characters", "mode": "volume", "steps": steps}],
+    )
+    said = [
+        ("Discounts", "10% off every price; 25% off openai gpt-4o"),
+        (
+            "Prices by a month’s quantity",
+            "input characters: from 1,000 50% off, from 9,000 $0.2 per 1,000 for the whole quantity",
+        ),
+    ]
+    assert [fact for fact in version_facts(new, []) if fact in said] == said
+    assert version_differences(old, new) == [(what, "–", text) for what, text in said]
