@@ -14,9 +14,11 @@ from accounts.models import Workspace
 # What a visit needs besides its workspace's pages. Everything else is closed, whatever is added to the site later.
 OPEN_TO_VISITS = frozenset(
     {
-        *("accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon"),
+        *("accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon", "foundation:unsubscribe"),
         # The same for everybody.
         *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model", "insights:estimate-public"),
+        *("standin:checkout", "standin:code", "standin:authentication", "standin:portal"),  # simulated payments
+        *("standin:invoice", "standin:invoice-pdf", "standin:credit-note-pdf"),
     }
 )
 

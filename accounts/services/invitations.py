@@ -7,7 +7,6 @@ from datetime import timedelta
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db.models import F, Sum
 from django.db.models.functions import Lower
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from accounts import hooks
 from accounts.errors import NotAllowed, Refused
+from accounts.mail import Note, NoteMessage
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.roles import Permission, Role, may
 from accounts.services.members import locked_team, roles_to_give
@@ -162,13 +162,19 @@ def _issue(invitation: Invitation) -> None:
         "invitation": invitation,
         "inviter": str(invitation.invited_by) if invitation.invited_by else None,
         "role": Role(invitation.role).label.lower(),
-        "link": settings.SITE_URL + reverse("accounts:invitation", args=[token]),
         "days": GOOD_FOR.days,
         "product": hooks.product_name[0](),
     }
     subject = render_to_string("accounts/email/invitation_subject.txt", context)
-    text = render_to_string("accounts/email/invitation.txt", context)
-    send_mail(" ".join(subject.split()), text, None, [invitation.email])
+    who = context["inviter"] or "somebody"
+    note = Note(
+        text=render_to_string("accounts/email/invitation.txt", context).strip(),
+        kind="member.invited",
+        reason=f"Sent to you because {who} invited {invitation.email} on {context['product']}",
+        link=settings.SITE_URL + reverse("accounts:invitation", args=[token]),
+        button="Accept the invitation",
+    )
+    NoteMessage(subject=" ".join(subject.split()), to=[invitation.email], note=note).send()
 
 
 def _open(invitation: Invitation) -> Invitation:

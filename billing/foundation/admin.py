@@ -1,4 +1,4 @@
-"""The admin's base classes, and the pages of the shared ground: audit log, outbox, due jobs."""
+"""The admin's base classes, and the pages of the shared ground: audit log, outbox, maintenance."""
 
 from typing import Any, cast
 
@@ -10,14 +10,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from accounts.models import User
-from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
-from billing.foundation.due.models import DueJob
-from billing.foundation.due.registry import overdue
+from billing.foundation.mail.kinds import KINDS
 from billing.foundation.maintenance.models import MaintenanceRun
 from billing.foundation.maintenance.run import in_words
 from billing.foundation.outbox.models import OutboxMessage
-from billing.foundation.outbox.services import message_send_again, needs_a_person
+from billing.foundation.outbox.services import message_send_again, message_send_copy, needs_a_person
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -57,13 +55,16 @@ class WaitingFilter(admin.SimpleListFilter):
 
 @admin.register(OutboxMessage)
 class OutboxMessageAdmin(ReadOnlyAdmin):
-    """What was sent to whom and when. Not the text: it may hold codes and links that sign people in."""
+    """What was sent to whom and when, and what it says. Not where that is a code or link that signs somebody in."""
 
-    list_display = ("subject", "recipients", "kind", "state", "attempts", "created_at", "sent_at", "problem")
-    list_filter = (WaitingFilter, "status", "kind")
-    search_fields = ("subject", "kind", "key", "workspace__name")
+    list_display = ("subject", "recipients", "workspace", "kind", "state", "attempts", "created_at", "problem")
+    list_filter = (WaitingFilter, "status", "kind", "created_at")
+    list_select_related = ("workspace",)
+    search_fields = ("to", "subject", "kind", "key", "workspace__name", "workspace__public_id")
+    search_help_text = "Address, subject, workspace (name or id), kind or key"
     exclude = ("text", "html")
-    actions = ("send_again",)
+    readonly_fields = ("as_text", "as_html")
+    actions = ("send_again", "send_copy")
     show_full_result_count = False
 
     @display(description="To")
@@ -80,6 +81,25 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     def problem(self, message: OutboxMessage) -> str:
         return message.last_error[:120]
 
+    @display(description="Text")
+    def as_text(self, message: OutboxMessage) -> str:
+        if (instead := not_shown(message)) is not None:
+            return instead
+        return format_html('<pre style="white-space:pre-wrap">{}</pre>', message.text)
+
+    @display(description="HTML")
+    def as_html(self, message: OutboxMessage) -> str:
+        """In a frame without rights: no script, no form, no link out of it, and an origin of its own."""
+        if (instead := not_shown(message)) is not None:
+            return instead
+        if not message.html:
+            return "This mail has text only."
+        return format_html(
+            '<iframe sandbox="" srcdoc="{}" title="The mail as HTML" loading="lazy"'
+            ' style="width:100%;max-width:680px;height:720px;border:1px solid #8886;border-radius:8px"></iframe>',
+            message.html,
+        )
+
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("foundation.change_outboxmessage")
 
@@ -94,6 +114,28 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
             messages.warning(
                 request, f"{len(ids) - again} are sent, waiting for their time, or being sent now, and were left alone."
             )
+
+    @action(description="Send a copy to the same people", permissions=["send"])
+    def send_copy(self, request: HttpRequest, chosen: QuerySet[OutboxMessage]) -> None:
+        ids = list(chosen.values_list("pk", flat=True))
+        copies = sum(message_send_copy(message_id=pk, actor=cast(User, request.user)) for pk in ids)
+        if copies:
+            messages.success(request, f"{copies} will be sent once more.")
+        if len(ids) > copies:
+            messages.warning(
+                request,
+                f"{len(ids) - copies} were left alone: not sent yet, without their text, or copied a moment ago.",
+            )
+
+
+def not_shown(message: OutboxMessage) -> str | None:
+    """What stands in place of a text that nobody else should read, or that is gone; None where it can be shown."""
+    if message.emptied_at is not None:
+        return f"The text was deleted on {message.emptied_at:%-d %B %Y}, as the site settings say."
+    kind = KINDS.get(message.kind)
+    if kind is None or kind.secret:
+        return "Not shown: it may hold a code or a link that signs somebody in."
+    return None
 
 
 @admin.register(MaintenanceRun)
@@ -113,18 +155,3 @@ class MaintenanceRunAdmin(ReadOnlyAdmin):
         return format_html(
             "<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((in_words(step),) for step in run.steps))
         )
-
-
-@admin.register(DueJob)
-class DueJobAdmin(ReadOnlyAdmin):
-    list_display = ("name", "health", "last_finished_at", "last_items", "failures", "last_error")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DueJob]:
-        self._late = {row.name for row in overdue(clock.now())}
-        return cast("QuerySet[DueJob]", super().get_queryset(request))
-
-    @display(description="Health", label={"on time": "success", "failing": "danger", "late": "warning"})
-    def health(self, job: DueJob) -> str:
-        if job.failures:
-            return "failing"
-        return "late" if job.name in self._late else "on time"

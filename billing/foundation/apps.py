@@ -11,6 +11,7 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         from billing.foundation.checks import email_check
+        from billing.foundation.mail import receivers  # noqa: F401 - listens
         from billing.foundation.site.selectors import forget_site
         from billing.foundation.timestamps import on_connection
 

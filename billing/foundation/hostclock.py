@@ -39,6 +39,16 @@ def present() -> datetime:
         return checked(cursor.fetchone()[0])
 
 
+def database() -> datetime:
+    """The database's clock, the same for all machines, for what is compared between them; the set time if it is set."""
+    if clock.travelled():
+        return clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
+
+
 def _tell(ahead: timedelta) -> None:
     global _told_at  # once a minute per process, whoever notices
     if time.monotonic() - _told_at < TELL_EVERY:

@@ -1,7 +1,18 @@
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.models import DueJob
+from billing.foundation.mail.models import MailWatch, MailWish, NewsTold, RoleMail
 from billing.foundation.maintenance.models import MaintenanceRun
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.site.models import SiteSettings
 
-__all__ = ["AuditEntry", "DueJob", "MaintenanceRun", "OutboxMessage", "SiteSettings"]
+__all__ = [
+    "AuditEntry",
+    "DueJob",
+    "MailWatch",
+    "MailWish",
+    "MaintenanceRun",
+    "NewsTold",
+    "OutboxMessage",
+    "RoleMail",
+    "SiteSettings",
+]

@@ -42,6 +42,31 @@ def record(
     )
 
 
+def record_change(
+    *,
+    action: str,
+    actor: User | str | None,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    workspace: Workspace | None = None,
+    target: str = "",
+    request: HttpRequest | None = None,
+) -> bool:
+    """Write down the fields that differ; False when none does, and then nothing is written."""
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        record(
+            action=action,
+            actor=actor,
+            workspace=workspace,
+            target=target,
+            before={name: before[name] for name in changed},
+            after={name: after[name] for name in changed},
+            request=request,
+        )
+    return bool(changed)
+
+
 def _clean(text: str) -> str:
     return text.replace("\x00", "")  # PostgreSQL cannot store it
 

@@ -87,12 +87,13 @@ def run_job(job: Job, *, batch: int = BATCH) -> JobRun:
     except Exception as exception:  # whatever one job does, the others go on
         log.exception("due job %s failed", job.name)
         error = f"{type(exception).__name__}: {exception}"[:2000]
-    finished = DueJob.objects.filter(name=job.name)
+    seconds, at = monotonic() - started, hostclock.present()
+    row = DueJob.objects.filter(name=job.name)
     if error:
-        finished.update(last_error=error, failures=F("failures") + 1)
+        row.update(last_error=error, last_failed_at=at, last_seconds=seconds, failures=F("failures") + 1)
     else:
-        finished.update(last_finished_at=hostclock.present(), last_items=items, last_error="", failures=0)
-    return JobRun(job.name, items, error, monotonic() - started)
+        row.update(last_finished_at=at, last_items=items, last_seconds=seconds, last_error="", failures=0)
+    return JobRun(job.name, items, error, seconds)
 
 
 def _to_the_end(job: Job, batch: int) -> int:

@@ -8,6 +8,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.db.models import F
 
 from billing.credits import clock
+from billing.foundation.outbox.attachments import Attachment
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.transport import (
     NotAccepted,
@@ -128,8 +129,21 @@ def mime_bytes(message: OutboxMessage) -> bytes:
         headers={
             "Message-ID": f"<outbox-{message.pk}-{message.created_at.astimezone(UTC):%Y%m%d%H%M%S%f}@{domain}>",
             "Auto-Submitted": "auto-generated",
+            **_unsubscribe(message),
         },
     )
     if message.html:
         mail.attach_alternative(message.html, "text/html")
+    for attachment in (Attachment(**entry) for entry in message.attachments):
+        mail.attach(attachment.name, attachment.content(), attachment.content_type)
     return bytes(mail.message().as_bytes(linesep="\r\n"))
+
+
+def _unsubscribe(message: OutboxMessage) -> dict[str, str]:
+    """What mail programs make a button of (RFC 8058): one request to the address, without a page or a sign-in."""
+    if not message.unsubscribe:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{message.unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }

@@ -33,6 +33,8 @@ class SiteSettings(models.Model):
     event_detail_months = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(1_200)])
     # Texts of e-mails that were sent are emptied after so many days; empty or 0: never.
     outbox_text_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)
+    # Webhooks of Stripe, as they came in, are deleted after so many days; empty or 0: never.
+    stripe_event_days = models.PositiveSmallIntegerField(null=True, blank=True, default=90)
     # Whether Models & pricing and the estimator are open to people who have not signed in.
     public_prices = models.BooleanField(default=True)
     # A dearer price takes effect so many hours after it was read, so that those who use the model hear of it before.

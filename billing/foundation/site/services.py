@@ -9,7 +9,7 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest
 
 from accounts.models import User
-from billing.foundation.audit.services import record
+from billing.foundation.audit.services import record_change
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import forget_site
 
@@ -33,27 +33,19 @@ def site_update(*, changes: dict[str, Any], actor: User | str, request: HttpRequ
     """Change the site settings and record who did; raises ValidationError and then changes nothing."""
     SiteSettings.objects.get_or_create(pk=1)
     row = SiteSettings.objects.select_for_update().get(pk=1)
-    before = _plain(row)
+    before = model_to_dict(row)
     for name, value in changes.items():
         setattr(row, name, value)
     check_usd_per_credit(row.usd_per_credit)
     row.full_clean()
-    after = _plain(row)
-    changed = [name for name in after if after[name] != before[name]]
-    if changed:
+    if record_change(
+        action="site.updated",
+        actor=actor,
+        target="site settings",
+        before=before,
+        after=model_to_dict(row),
+        request=request,
+    ):
         row.save()
-        record(
-            action="site.updated",
-            actor=actor,
-            target="site settings",
-            before={name: before[name] for name in changed},
-            after={name: after[name] for name in changed},
-            request=request,
-        )
         transaction.on_commit(forget_site)
     return row
-
-
-def _plain(row: SiteSettings) -> dict[str, Any]:
-    values = model_to_dict(row)
-    return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}

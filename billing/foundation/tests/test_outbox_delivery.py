@@ -12,6 +12,8 @@ from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.registry import run_due
+from billing.foundation.outbox import attachments
+from billing.foundation.outbox.attachments import Attachment
 from billing.foundation.outbox.delivery import BACK_OFF, Outcome, deliver
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import message_send_again, needs_a_person, send
@@ -44,6 +46,52 @@ def test_message_is_delivered_whole(smtp: Behaviour) -> None:
     assert html is not None
     assert plain.get_content().splitlines() == ["Text", ".", "end"]
     assert html.get_content().strip() == "<p>Hi</p>"
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What the source "test" makes, by reference."""
+    made: dict[str, bytes] = {"1": b"%PDF-1.7 one", "2": "Grüße".encode()}
+    monkeypatch.setitem(attachments.sources, "test", lambda ref: made[ref])
+    return made
+
+
+def write_with_files() -> OutboxMessage:
+    files = [
+        Attachment("test", "1", "Rechnung Müller.pdf", "application/pdf"),
+        Attachment("test", "2", "a.txt", "text/plain"),
+    ]
+    message = send(to=["ann@example.com"], subject="Files", text="T", kind="test", attachments=files)
+    assert message is not None
+    return message
+
+
+@pytest.mark.django_db
+def test_files_are_made_when_the_message_leaves(smtp: Behaviour, source: dict[str, bytes]) -> None:
+    message = write_with_files()
+    assert [entry["ref"] for entry in message.attachments] == ["1", "2"]
+    assert send_due() == 1
+    [(_, mail)] = smtp.taken
+    found = [(part.get_filename(), part.get_content_type()) for part in mail.iter_attachments()]
+    assert found == [("Rechnung Müller.pdf", "application/pdf"), ("a.txt", "text/plain")]
+    pdf, text = mail.iter_attachments()
+    assert pdf.get_content() == b"%PDF-1.7 one"
+    assert text.get_content().strip() == "Grüße"
+
+
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_made_is_tried_again(smtp: Behaviour, source: dict[str, bytes]) -> None:
+    message = write_with_files()
+    kept = source.pop("2")
+    send_due()
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == ("queued", 1)
+    assert "cannot be written as a mail" in message.last_error
+    assert smtp.taken == []
+    source["2"] = kept
+    OutboxMessage.objects.update(next_attempt_at=clock.now())
+    assert send_due() == 1
+    assert len(smtp.taken) == 1
 
 
 @pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""What customers are told: one call for each piece of news, whichever ways it then takes."""
