@@ -3,6 +3,32 @@
 from django.db import models
 
 from accounts.models import Workspace
+from billing.alerts.notices.models import Notice, NoticeRead
+from billing.alerts.usage.models import AlertSettings, UsageAlert, UsageWatch
+from billing.alerts.webhooks.models import (
+    WebhookAttempt,
+    WebhookBalance,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookWatch,
+)
+
+__all__ = [
+    "AlertSettings",
+    "Notice",
+    "NoticeRead",
+    "PriceNotice",
+    "PriceWatch",
+    "UsageAlert",
+    "UsageWatch",
+    "WebhookAttempt",
+    "WebhookBalance",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "WebhookWatch",
+]
 
 
 class PriceWatch(models.Model):

@@ -25,7 +25,9 @@ MOST_MODELS, MOST_PRICES = 40, 8
 class Message:
     subject: str
     text: str
-    html: str
+    link: str
+    button: str
+    also: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,6 @@ class ModelRow:
     requests: str
     cost: str  # "993.02 credits ($4.97)", at the old prices
     difference: str  # "119 credits ($0.60) more"; empty for none
-    prices_url: str
-    whatif_url: str
 
 
 def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *, now: datetime) -> Message:
@@ -59,16 +59,19 @@ def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *
     tz = zone(workspace.time_zone)
     context = {
         "workspace": workspace,
-        "product": site().product_name,
         "rises": [_row(workspace, *each, tz=tz, now=now) for each in rises[:MOST_MODELS]],
         "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[:MOST_MODELS]],
         "left_out": max(len(rises) - MOST_MODELS, 0) + max(len(drops) - MOST_MODELS, 0),
-        "models_url": _url("overview:models", workspace),
     }
+    refs = list(dict.fromkeys(change.ref for change, _ in [*rises, *drops]))
+    compare = (("What would another model cost?", _url("insights:whatif", workspace, of=refs[0])),)
+    one = len(refs) == 1
     return Message(
         subject=_subject([each[0] for each in rises], [each[0] for each in drops], tz=tz, now=now),
         text=render_to_string("alerts/email/prices.txt", context),
-        html=render_to_string("alerts/email/prices.html", context),
+        link=_url("overview:model", workspace, refs[0]) if one else _url("overview:models", workspace),
+        button="See its prices" if one else "See all prices",
+        also=compare,
     )
 
 
@@ -98,8 +101,6 @@ def _row(workspace: Workspace, change: ModelChange, impact: Impact, *, tz: ZoneI
         requests=f"{impact.requests:,} request{'' if impact.requests == 1 else 's'}",
         cost=_amount(impact.before),
         difference=_difference(impact),
-        prices_url=_url("overview:model", workspace, change.ref),
-        whatif_url=_url("insights:whatif", workspace, of=change.ref),
     )
 
 

@@ -12,9 +12,12 @@ from billing.alerts.models import PriceNotice
 from billing.alerts.pricechanges.changes import ModelChange
 from billing.alerts.pricechanges.impact import Impact, impact
 from billing.alerts.pricechanges.messages import compose
-from billing.foundation.outbox.services import send
+from billing.alerts.webhooks.sources import price_changed
+from billing.foundation.mail.telling import News
+from billing.foundation.mail.telling import tell as tell_people
 
-KIND = "prices.changed"
+KIND = "prices.changed"  # dearer ones are among them: nobody can do without
+DROPS = "prices.dropped"
 TOLD = [role for role in Role.values if may(role, Permission.MANAGE_BILLING)]  # owner, admin, billing
 
 # Whoever comes second waits for the first, and then inserts nothing.
@@ -42,21 +45,25 @@ def tell(workspace: Workspace, changes: Sequence[ModelChange], *, now: datetime)
         if not told:
             return False
         _send(workspace, told, to=to, now=now)
+        for change, _ in told:
+            price_changed(workspace, change, now=now)
     return True
 
 
 def _send(workspace: Workspace, told: Sequence[tuple[ModelChange, Impact]], *, to: list[str], now: datetime) -> None:
     message = compose(workspace, told, now=now)
     what = "|".join(f"{change.ref} {change.at.isoformat()} {change.rise}" for change, _ in told)
-    send(
-        to=to,
+    news = News(
+        workspace=workspace,
+        kind=KIND if any(change.rise for change, _ in told) else DROPS,
+        key=f"prices:{workspace.pk}:{sha256(what.encode()).hexdigest()}",
         subject=message.subject,
         text=message.text,
-        html=message.html,
-        kind=KIND,
-        key=f"prices:{workspace.pk}:{sha256(what.encode()).hexdigest()}",
-        workspace=workspace,
+        link=message.link,
+        button=message.button,
+        also=message.also,
     )
+    tell_people(news, to=to)
 
 
 Row = tuple[str, str, datetime, bool]

@@ -72,6 +72,6 @@ def told() -> Told:
         before = set(OutboxMessage.objects.values_list("pk", flat=True))
         with clock.at(now):
             price_news(now=now, limit=100)
-        return list(OutboxMessage.objects.filter(kind="prices.changed").exclude(pk__in=before).order_by("pk"))
+        return list(OutboxMessage.objects.filter(kind__startswith="prices.").exclude(pk__in=before).order_by("pk"))
 
     return run

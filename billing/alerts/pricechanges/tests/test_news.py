@@ -1,5 +1,6 @@
 """A rise is told before it takes effect, a drop when it does, once, to those who use the model."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from billing.alerts.models import PriceNotice, PriceWatch
 from billing.alerts.pricechanges import jobs
 from billing.alerts.pricechanges.finding import announced
 from billing.alerts.pricechanges.tests.conftest import DAY, GPT, HOUR, MINI, NOW, Told, reprice, use
+from billing.alerts.webhooks.models import WebhookEvent
 from billing.credits import clock
 from billing.foundation.cache import clear_all
 from billing.foundation.outbox.models import OutboxMessage
@@ -89,7 +91,7 @@ def test_dearer_and_cheaper_together(shop: Workspace, told: Told) -> None:
     reprice(GPT, "input_tokens", "2", at=NOW - timedelta(minutes=5))
     (message,) = told()
     assert message.subject == "Prices of 2 models you use change"
-    assert message.text.index("DEARER") < message.text.index("gpt-4o-mini") < message.text.index("CHEAPER")
+    assert message.text.index("Dearer") < message.text.index("gpt-4o-mini") < message.text.index("Cheaper")
 
 
 def test_dearer_input_and_cheaper_output_are_one_rise(shop: Workspace, told: Told) -> None:
@@ -246,3 +248,21 @@ def test_the_database_refuses_to_tell_twice_or_of_a_drop_too_early(shop: Workspa
         PriceNotice.objects.create(**row, rise=False, told_at=NOW)
     with pytest.raises(IntegrityError, match="price_watch_one_row"), transaction.atomic():
         PriceWatch.objects.create(pk=2, began_at=NOW, looked_at=NOW)
+
+
+def test_the_news_is_an_event_for_webhooks_too(shop: Workspace, told: Told) -> None:
+    use(shop)
+    reprice(MINI, "input_tokens", "0.168", at=NOW + DAY)
+    told()
+    told(NOW + HOUR)
+    event = WebhookEvent.objects.get(type="price.changed")
+    data = json.loads(event.payload)["data"]
+    assert (data["model"], data["direction"], data["effective_at"]) == (MINI, "rise", "2026-03-11T12:30:00Z")
+    (price,) = data["prices"]
+    assert (price["meter"], price["per"], price["before_usd"], price["after_usd"]) == (
+        "input_tokens",
+        1_000_000,
+        0.15,
+        0.168,
+    )
+    assert (price["before_credits"], price["after_credits"]) == (30, 33.6)

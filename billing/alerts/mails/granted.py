@@ -1,0 +1,86 @@
+"""Credits that came in: a mail for each lot, but for what was bought (bonus included), whose receipt says it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, QuerySet
+from django.urls import reverse
+
+from accounts.models import Workspace
+from billing.alerts.mails.words import amount, day
+from billing.credits import clock
+from billing.foundation.mail.kinds import kind_of
+from billing.foundation.mail.models import MailWatch
+from billing.foundation.mail.readers import readers_of
+from billing.foundation.mail.telling import News, tell_many
+from billing.invoices.profiles import billing_addresses
+from billing.ledger.models import Lot
+
+KIND = "credits.granted"
+WATCH = "credits granted"
+NEWS = timedelta(days=1)  # what came in longer ago is history: what is imported, for example
+BEGINNING = timedelta(hours=1)  # what a workspace begins with is no news to whoever has just made it
+SETTLED = timedelta(hours=1)  # a lot's number is drawn some time before it is committed
+
+
+def credits_came(workspace_ids: Sequence[int]) -> None:
+    """Subscriber of `credits_came_in`, for one or for a batch of workspaces: four queries where nobody wants to read
+    of it, and a few more where somebody does.
+    """
+    wanting = _wanting(workspace_ids)
+    if wanting:
+        _tell(Lot.objects.filter(workspace__in=wanting, created_at__gte=clock.now() - NEWS), wanting)
+
+
+def grants_look(*, now: datetime, limit: int) -> int:
+    """Tell of lots whose telling was lost with the process that should have; each is looked at once, an hour after it
+    came, up to `limit`. How many were looked at.
+    """
+    settled = Lot.objects.filter(created_at__lt=now - SETTLED)
+    watch, made = MailWatch.objects.get_or_create(
+        name=WATCH, defaults={"upto": settled.aggregate(last=Max("pk"))["last"] or 0}
+    )
+    if made:
+        return 0
+    found = list(settled.filter(pk__gt=watch.upto).order_by("pk").values_list("pk", "workspace_id")[:limit])
+    if found:
+        with transaction.atomic():
+            if wanting := _wanting(sorted({workspace_id for _, workspace_id in found})):
+                lots = Lot.objects.filter(pk__in=[pk for pk, _ in found], workspace__in=wanting)
+                _tell(lots.filter(created_at__gte=now - 2 * NEWS), wanting)
+            MailWatch.objects.filter(name=WATCH, upto__lt=found[-1][0]).update(upto=found[-1][0])
+    return len(found)
+
+
+def _wanting(workspace_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Of these workspaces, those where somebody reads it, with the addresses of their billing details."""
+    asked = {pk: list[str]() for pk in workspace_ids} | billing_addresses(workspace_ids)
+    readers = readers_of(kind_of(KIND).category, asked)
+    return {workspace_id: asked[workspace_id] for workspace_id in readers}
+
+
+def _tell(lots: QuerySet[Lot], wanting: dict[int, list[str]]) -> None:
+    given = lots.exclude(source=Lot.Source.BOUGHT).exclude(operation__namespace__in=("packs", "invoices"))
+    given = given.filter(created_at__gt=F("workspace__created_at") + BEGINNING)
+    rows = given.select_related("workspace").order_by("pk")
+    tell_many([(_news(lot), wanting[lot.workspace_id]) for lot in rows])
+
+
+def _news(lot: Lot) -> News:
+    workspace: Workspace = lot.workspace
+    many = amount(lot.amount)
+    until = day(workspace, lot.expires_at) if lot.expires_at else "no expiry"
+    facts = [f"Credits: {many}", f"For: {lot.label}", f"Good until: {until}"]
+    if lot.effective_at > lot.created_at:
+        facts.insert(2, f"Good from: {day(workspace, lot.effective_at)}")
+    return News(
+        workspace=workspace,
+        kind=KIND,
+        key=f"credits-granted:{lot.pk}",
+        subject=f"{many} for {workspace.name}",
+        text=f"{many} came in for {workspace.name}.\n\n" + "\n".join(facts),
+        link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
+        button="See your credits",
+    )
