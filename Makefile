@@ -6,10 +6,12 @@
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PY := .venv/bin/python
+# Else every process that is started would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Commands of the development must not touch the data of a running portal.
 TEST_HOME := PURSER_HOME=$(CURDIR)/var/test
-# Two processes, each with a database of its own; the tests of a file stay together.
-DIVIDED := -n 2 --dist loadfile
+# Three processes, each with a database of its own, because many tests wait; the tests of a file stay together.
+DIVIDED := -n 3 --dist loadfile --no-loadscope-reorder
 
 # $(call with_python,script arguments)
 define with_python
@@ -24,7 +26,7 @@ help: ## This list
 run: install ## Start the portal with all it needs; PORT and PURSER_HOME are honoured
 	@exec $(PY) -m portal.run
 
-test: install-dev ## Run the tests (embedded PostgreSQL, small sizes, at most 10 minutes)
+test: install-dev ## Run the tests (embedded PostgreSQL, small sizes)
 	@$(TEST_HOME) $(PY) -m pytest -q --complete $(DIVIDED) -m "not slow" $(ARGS)
 
 test-full: install-dev ## Run all tests at full size

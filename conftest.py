@@ -1,3 +1,9 @@
 """Fixtures of the whole suite."""
 
-pytest_plugins = ["portal.testing.plugin", "portal.testing.database", "portal.testing.fixtures"]
+pytest_plugins = [
+    "portal.testing.plugin",
+    "portal.testing.template",
+    "portal.testing.database",
+    "portal.testing.fixtures",
+    "portal.testing.simulated",
+]

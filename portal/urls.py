@@ -1,9 +1,11 @@
 """The site's URLs."""
 
 from allauth.account.decorators import secure_admin_login
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.admin.duework import due_work_page
 from portal.admin.priceapprovals import price_approvals_page
 from portal.admin.trialbalance import trial_balance_page
 from portal.admin.unrated import unrated_page
@@ -16,6 +18,7 @@ urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
     path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
+    path("admin/due-work/", admin.site.admin_view(due_work_page), name="due-work"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
@@ -23,8 +26,18 @@ urlpatterns = [
     path("", include("billing.api.urls")),
     path("", include("billing.api.guide.urls")),
     path("", include("accounts.urls")),
+    path("", include("billing.invoices.urls")),
+    path("", include("billing.packs.urls")),
+    path("", include("billing.plans.urls")),
+    path("", include("billing.plans.addons.urls")),
+    path("", include("billing.plans.resources.urls")),
     path("", include("billing.usage.budgets.urls")),
+    path("", include("billing.alerts.webhooks.urls")),
+    path("", include("billing.alerts.notices.urls")),
     path("", include("billing.overview.urls")),
     path("", include("billing.overview.publicurls")),
     path("", include("billing.insights.urls")),
+    path("stripe/", include("billing.gateway.webhook_urls", namespace="djstripe")),
 ]
+if settings.SIMULATED_PAYMENTS:
+    urlpatterns.append(path("simulated-stripe/", include("portal.standin.pages.urls")))

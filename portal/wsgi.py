@@ -4,7 +4,9 @@ import gc
 import os
 from importlib import import_module
 
-from django.core.wsgi import get_wsgi_application
+gc.disable()  # loading leaves no garbage; see portal.apps
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 usual = get_wsgi_application()

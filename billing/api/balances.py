@@ -13,10 +13,12 @@ from billing.credits.units import credits
 from billing.ledger import selectors as ledger_selectors
 from billing.ledger.models import Transfer
 from billing.ledger.selectors import LotRow
+from billing.metering.runway import Runway
 from billing.metering.selectors.breakdown import Named, named
-from billing.metering.selectors.forecast import runway_days
+from billing.metering.selectors.forecast import runway
 from billing.metering.selectors.included import allowances
 from billing.metering.selectors.totals import today_and_month
+from billing.plans.addons.selectors import took
 
 EXPIRING_WITHIN = timedelta(days=30)
 
@@ -24,17 +26,18 @@ EXPIRING_WITHIN = timedelta(days=30)
 def summary(workspace: Workspace) -> dict[str, Any]:
     now = clock.now()
     balance = ledger_selectors.balance(workspace.pk, now)
-    spent = today_and_month(workspace, now)
+    spent, add_ons = today_and_month(workspace, now), took(workspace, now)
     return {
         **amount("balance", balance.available),
-        **amount("pending", balance.pending),
+        **amount("pending", ledger_selectors.pending(workspace.pk)),
         **amount("held", balance.held),
         **amount("debt", balance.debt),
         "state": balance.state,
-        "usage": {"today": credits(spent.today), "thisMonth": credits(spent.month)},
+        "usage": {"today": credits(spent.today + add_ons.today), "thisMonth": credits(spent.month + add_ons.month)},
         "breakdown": {
             "agents": [_named(row) for row in named(workspace, "agent", now=now)],
             "apps": [_named(row) for row in named(workspace, "app", now=now)],
+            "addons": {"today": credits(add_ons.today), "thisMonth": credits(add_ons.month)},
         },
         "allowances": [
             {
@@ -50,8 +53,16 @@ def summary(workspace: Workspace) -> dict[str, Any]:
             {**amount("credits", row.amount), "at": row.at}
             for row in ledger_selectors.expiring(workspace.pk, EXPIRING_WITHIN, now)
         ],
-        "runway_days": runway_days(workspace.pk, available=balance.available, now=now),
+        **_runway(runway(workspace.pk, available=balance.available, now=now)),
         "as_of": now,
+    }
+
+
+def _runway(found: Runway | None) -> dict[str, Any]:
+    return {
+        "runway_days": found.days if found else None,
+        "runway_days_low": found.low if found else None,
+        "runway_days_high": found.high if found else None,
     }
 
 

@@ -12,10 +12,15 @@ from billing.api import jsontext
 
 
 def wanted(request: HttpRequest) -> bool:
-    """Whether the caller prefers CSV: it is named, and JSON is not named before it."""
+    """Whether the caller prefers CSV."""
+    return preferred(request, "text/csv")
+
+
+def preferred(request: HttpRequest, content_type: str) -> bool:
+    """Whether the caller prefers this to JSON: it is named, and JSON is not named before it."""
     named = [part.split(";")[0].strip().lower() for part in request.headers.get("Accept", "").split(",")]
-    kinds = [kind for kind in named if kind in ("text/csv", "application/json")]
-    return bool(kinds) and kinds[0] == "text/csv"
+    kinds = [kind for kind in named if kind in (content_type, "application/json")]
+    return bool(kinds) and kinds[0] == content_type
 
 
 def respond(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:

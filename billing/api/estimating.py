@@ -4,7 +4,7 @@ from typing import Any
 
 from accounts.models import ApiKey
 from billing.api.calls import Call
-from billing.api.present import amount, budget, line
+from billing.api.present import amount, budget, concurrency, line
 from billing.api.recording import source_of
 from billing.api.refusals import problems
 from billing.usage.estimate import ANYBODY, Estimate, estimate
@@ -33,6 +33,7 @@ def document(found: Estimate) -> dict[str, Any]:
         **amount("balance", found.balance.available),
         **amount("balance_after_request", found.balance_after),
         "sufficient": found.sufficient,
+        "concurrency": concurrency(found.concurrency, found.balance.open_holds),
         "budget": None if found.budget is None else budget(found.budget),
         "basis": found.basis,
         "note": found.note,

@@ -12,8 +12,7 @@ from accounts.models import ApiKey, Membership
 from accounts.models.keys import EXPIRING_WITHIN
 from accounts.roles import Role
 from accounts.scopes import KeyKind
-from billing.foundation.outbox.services import send
-from billing.foundation.site.selectors import site
+from billing.foundation.mail.telling import News, tell
 
 
 def tell_one(now: datetime) -> bool:
@@ -56,19 +55,13 @@ def _send(key: ApiKey) -> None:
         workspace=workspace, role__in=(Role.OWNER, Role.ADMIN), user__is_active=True
     ).select_related("user")
     addresses = [member.user.email for member in members.order_by("created_at", "pk")]
-    if not addresses:
-        return
-    context = {
-        "key": key,
-        "workspace": workspace,
-        "product": site().product_name,
-        "link": settings.SITE_URL + reverse("accounts:key-rotate", args=[workspace.public_id, key.pk]),
-    }
-    send(
-        to=addresses,
-        subject=f"The API key {key.name} of {workspace.name} ends on {key.expires_at:%-d %B %Y}",
-        text=render_to_string("accounts/email/key_expiring.txt", context),
+    news = News(
+        workspace=workspace,
         kind="api_key.expiring",
         key=f"api-key-expiring:{key.pk}",
-        workspace=workspace,
+        subject=f"The API key {key.name} of {workspace.name} ends on {key.expires_at:%-d %B %Y}",
+        text=render_to_string("accounts/email/key_expiring.txt", {"key": key, "workspace": workspace}),
+        link=settings.SITE_URL + reverse("accounts:key-rotate", args=[workspace.public_id, key.pk]),
+        button="Rotate the key",
     )
+    tell(news, to=addresses)

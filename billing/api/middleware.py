@@ -7,7 +7,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import Resolver404, URLResolver, get_resolver
+from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver
 
 from billing.api import connections
 from billing.api.calls import call_of
@@ -63,7 +63,7 @@ def _answer(request: HttpRequest) -> HttpResponseBase:
         match = _resolver().resolve(request.path_info)
         request.resolver_match = match
         if request.method == "OPTIONS":
-            return HttpResponse(status=204, headers={"Allow": _allowed(match.func, request)})
+            return HttpResponse(status=204, headers={"Allow": _allowed(match, request)})
         if request.method == "HEAD":
             return _head(match.func(_as_get(request), *match.args, **match.kwargs))
         response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
@@ -97,10 +97,10 @@ def _head(response: HttpResponseBase) -> HttpResponseBase:
     return response
 
 
-def _allowed(view: Callable[..., HttpResponseBase], request: HttpRequest) -> str:
+def _allowed(match: ResolverMatch, request: HttpRequest) -> str:
     """The Allow header of a view, asked by a method that no view takes."""
     request.method = "ALLOW"
-    return _methods(view(request))
+    return _methods(match.func(request, *match.args, **match.kwargs))
 
 
 def _methods(response: HttpResponseBase) -> str:

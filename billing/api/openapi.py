@@ -27,13 +27,21 @@ TITLES = {
     402: "Not covered",
     403: "The key may not do this",
     404: "Not found",
-    409: "Reused id with another body, a hold that is resolved, or as many open holds as there may be",
+    409: "Reused id with another body, a resolved hold, as many open holds as there may be, or no such change now",
     413: "Body too large",
     415: "Body is of a type that is not taken here",
     422: "Cannot be priced or booked",
-    429: "Rate limit reached",
+    429: "Rate limit reached, or as many requests running as the plan allows",
     500: "A fault of the portal",
     503: "Temporarily unavailable",
+}
+# Paths that some clients were written against; the same views (urls.py).
+ALIASES = {
+    "/v1/usage/estimate": "/api/v1/usage/estimate",
+    "/api/stripe/create-checkout-session": "/api/v1/credits/checkout",
+    "/api/auto-top-up/settings": "/api/v1/auto-top-up/settings",
+    "/api/invoices/list": "/api/v1/invoices/list",
+    "/api/invoices/{invoice}": "/api/v1/invoices/{invoice}",
 }
 # What can be done with an id that was answered: operation, its parameter, where the id stands in the answer.
 _HOLD = [
@@ -44,11 +52,13 @@ _WORKSPACE = [
     (name, "workspace", "$response.body#/id")
     for name in ("workspaces_get", "workspaces_grant", "workspaces_portal_session")
 ]
+_RESOURCE = [(name, "external_id", "$response.body#/external_id") for name in ("resources_get", "resources_delete")]
 LINKS = {
     "usage_record": {"201": [("usage_receipt", "event_id", "$response.body#/event_id")]},
     "usage_hold_settle": {"201": [("usage_receipt", "event_id", "$response.body#/event_id")]},
     "usage_authorize": {"201": _HOLD},
     "workspaces_create": {"201": _WORKSPACE},
+    "resources_put": {"201": _RESOURCE},
 }
 
 
@@ -65,7 +75,8 @@ def document() -> dict[str, Any]:
         for method, operation in operations.items():
             operations[method] = _complete(dict(operation), models)
     _add_schemas(schema["components"]["schemas"], models)
-    schema["paths"]["/v1/usage/estimate"] = _again(schema["paths"]["/api/v1/usage/estimate"])
+    for path, same in ALIASES.items():
+        schema["paths"][path] = _again(schema["paths"][same])
     schema["paths"] |= _own_paths()
     return schema
 
@@ -170,6 +181,8 @@ def _response(status: int, response: dict[str, Any], declared: dict[str, Any]) -
         response["content"] = {declared["content_type"]: response["content"]["application/json"]}
         if declared["csv"]:
             response["content"]["text/csv"] = {"schema": {"type": "string"}}
+        for kind in declared["files"]:
+            response["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     if (status == 201 and declared["replays"]) or (declared["idempotent"] and status < 300):
         headers["Idempotent-Replay"] = {
             "description": "`true` when this is the first answer once more.",

@@ -41,13 +41,15 @@ def declared(
     body_optional: bool = False,
     replays: bool = True,
     for_operator: bool = False,
+    files: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py.
 
     `idempotent`: it takes an Idempotency-Key header ("always": it needs one). `replays`: a repeat
     of what makes something is answered as the first time. `for_operator`: for service keys, and the
     workspace, if any, is in the path. `content_type`: of a success; of JSON Lines the model is one line. `bodies`: in
-    place of `body` and `body_limit`, bodies of several content types. `headers`: that it reads, described.
+    place of `body` and `body_limit`, bodies of several content types. `headers`: that it reads, described. `files`:
+    further content types of a success that are no text.
     """
     bodies = bodies or ({JSON: Body(body, body_limit)} if body is not None else {})
     statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if bodies else ())})
@@ -71,6 +73,7 @@ def declared(
                 "for_operator": for_operator,
                 "query": query,
                 "csv": csv,
+                "files": files,
                 "content_type": content_type,
                 "metered": True,
                 "idempotent": idempotent,

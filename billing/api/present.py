@@ -15,6 +15,11 @@ def amount(name: str, nano: int) -> dict[str, Any]:
     return {name: credits(nano), f"{name}_nano": str(nano)}
 
 
+def optional_amount(name: str, nano: int | None) -> dict[str, Any]:
+    """The same; both are null for None."""
+    return {name: None, f"{name}_nano": None} if nano is None else amount(name, nano)
+
+
 def line(item: ReceiptLine) -> dict[str, Any]:
     """What made it another price than the list's is named only where something did."""
     shown = {
@@ -51,6 +56,11 @@ def budget(standing: Standing) -> dict[str, Any]:
         **amount("left", max(standing.left, 0)),
         "resets_at": standing.resets_at,
     }
+
+
+def concurrency(limit: int | None, running: int) -> dict[str, Any] | None:
+    """Null without a limit."""
+    return None if limit is None else {"limit": limit, "open": running}
 
 
 def quantities(usage: Mapping[str, Any]) -> dict[str, Decimal]:

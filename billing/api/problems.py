@@ -25,17 +25,39 @@ CODES: dict[str, Code] = {
     "budget_exceeded": Code(
         402, "Budget exceeded", "A budget that stops requests has too little left, or the key is paused."
     ),
+    "payment_disputed": Code(
+        402,
+        "Payment disputed",
+        "A payment of the workspace is disputed; new requests are declined until it is decided.",
+    ),
     "insufficient_scope": Code(403, "Insufficient scope", "The key is valid but may not do this."),
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),
     "idempotency_conflict": Code(409, "Idempotency conflict", "This id was used before with another body."),
     "hold_resolved": Code(409, "Hold resolved", "The hold was settled, released, or has expired before."),
+    "change_refused": Code(
+        409, "Change refused", "The plan cannot be changed like this at present; `detail` says why."
+    ),
+    "preview_stale": Code(409, "Preview stale", "What was shown is not what would happen now. Ask for a new preview."),
+    "consent_required": Code(
+        409,
+        "Consent required",
+        "A person has to agree to what may be charged first, on the page at `consent_url`.",
+    ),
     "too_many_holds": Code(409, "Too many holds", "The workspace has as many open holds as it may have."),
+    "preview_outdated": Code(
+        409, "Preview outdated", "What was previewed is not what would be done any more; nothing was done."
+    ),
     "payload_too_large": Code(413, "Payload too large", "The body is larger than this endpoint takes."),
     "unknown_model": Code(422, "Unknown model", "No price is known for this model."),
     "unknown_meter": Code(422, "Unknown meter", "No price is known for a meter of this usage."),
     "request_over_limit": Code(422, "Request over limit", "The plan does not allow a request this large."),
     "quality_not_in_plan": Code(422, "Quality not in plan", "The plan does not include this quality."),
     "amount_out_of_range": Code(422, "Amount out of range", "The charge would not fit the ledger."),
+    "concurrency_exceeded": Code(
+        429,
+        "Too many at the same time",
+        "As many holds are open as the plan and its add-ons allow; see `Retry-After`.",
+    ),
     "rate_limited": Code(429, "Rate limited", "The requests of this minute are used up; see `Retry-After`."),
     "unavailable": Code(503, "Unavailable", "A part the portal needs is not there at the moment. Repeat the request."),
     "internal_error": Code(500, "Internal error", "A fault of the portal. Repeating the same request is safe."),

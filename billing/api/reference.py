@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from billing.api import jsontext
+from billing.api.openapi import ALIASES
 from billing.api.problems import CODES, Code
 from billing.api.schemas.examples import BODIES, QUERIES
 
@@ -16,9 +17,11 @@ ARGUMENTS = {
     "{workspace}": "crm-17",
     "{feature}": "quality.premium",
     "{model}": "openai/gpt-4o-mini",
+    "{invoice}": "INV-2027-000123",
+    "{external_id}": "web-1",
 }
 ALWAYS_NAMED = ("workspaces_grant",)  # need an Idempotency-Key
-NOT_SHOWN = ("/api/v1/openapi.json", "/v1/usage/estimate")
+NOT_SHOWN = ("/api/v1/openapi.json", *ALIASES)
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,8 @@ def _example(method: str, path: str, name: str, content_type: str) -> str:
         lines[0] = lines[0].replace(argument, example)
     if name in ALWAYS_NAMED:
         lines.append("-H 'Idempotency-Key: goodwill-17'")
-    if method == "POST" and name not in BODIES:
-        lines.insert(1, "-X POST")
+    if method != ("POST" if name in BODIES else "GET"):  # what curl does by itself
+        lines.insert(1, f"-X {method}")
     if name in BODIES:
         lines += [f"-H 'Content-Type: {content_type}'", f"-d '{_shown(BODIES[name])}'"]
     return " \\\n  ".join(lines)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from billing.api.present import amount, budget
+from billing.api.present import amount, budget, concurrency
 from billing.api.problems import Problem
 from billing.credits.units import AmountOutOfRange
 from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, TooManyHolds, UnknownHold
 from billing.metering.errors import EventConflict, EventRejected
-from billing.usage.errors import BudgetExceeded, KeyPaused, OutOfCredits, UsageRefused
+from billing.usage.errors import BudgetExceeded, ConcurrencyExceeded, KeyPaused, OutOfCredits, UsageRefused
 
 _ENDED = {"settle": "settled", "release": "released", "expire": "expired"}
 
@@ -41,13 +41,17 @@ def problems() -> Iterator[None]:
 def refused(error: EventRejected | UsageRefused) -> Problem:
     place = [{"pointer": error.pointer, "detail": error.detail}] if error.pointer else []
     members: dict[str, Any] = {}
+    headers: dict[str, str] = {}
     if isinstance(error, OutOfCredits):
         for name in ("needed", "available", "missing"):
             members |= amount(name, getattr(error, name))
     if isinstance(error, BudgetExceeded):
         members |= {**amount("needed", error.needed), "budget": budget(error.standing)}
+    if isinstance(error, ConcurrencyExceeded):
+        members["concurrency"] = concurrency(error.limit, error.open)
+        headers = {"Retry-After": str(error.RETRY_AFTER)}
     if isinstance(error, KeyPaused):
         members["paused_at"] = error.since
     if isinstance(error, EventRejected) and error.resolution:
         members["hold_status"] = _ENDED[error.resolution]
-    return Problem(error.code, error.detail, errors=place, members=members)
+    return Problem(error.code, error.detail, errors=place, members=members, headers=headers)

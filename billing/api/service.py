@@ -11,7 +11,23 @@ from ninja.renderers import BaseRenderer
 from billing.api import bodies, jsontext, paths  # noqa: F401 - the routes name ids by its converter
 from billing.api.middleware import problem_of
 from billing.api.problems import Problem, pointer
-from billing.api.routes import credits, entitlements, holds, plans, pricing, proof, statement, usage, workspaces
+from billing.api.routes import (
+    addons,
+    alerts,
+    autotopup,
+    credits,
+    entitlements,
+    holds,
+    invoices,
+    plans,
+    pricing,
+    proof,
+    resources,
+    statement,
+    subscription,
+    usage,
+    workspaces,
+)
 
 
 class ExactParser(Parser):
@@ -40,9 +56,15 @@ api.add_router("/usage", holds.router)
 api.add_router("/credits", credits.router)
 api.add_router("/credits", proof.router)
 api.add_router("/credits", statement.router)
+api.add_router("/auto-top-up", autotopup.router)
+api.add_router("/alerts", alerts.router)
+api.add_router("/invoices", invoices.router)
 api.add_router("/plans", plans.router)
+api.add_router("/subscription", subscription.router)
+api.add_router("/subscription", addons.router)
 api.add_router("/entitlements", entitlements.router)
 api.add_router("/pricing", pricing.router)
+api.add_router("/resources", resources.router)
 api.add_router("/workspaces", workspaces.router)
 
 

@@ -1,4 +1,6 @@
-"""Views beside Ninja's: the OpenAPI document, the page made from it, and a second path of the estimate."""
+"""Views beside Ninja's: the OpenAPI document, the page made from it, and second paths of the same views."""
+
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -24,9 +26,13 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api/docs.html", {"nav": "api", "reference": reference.build(document())})
 
 
-@csrf_exempt
-def estimate_short(request: HttpRequest) -> HttpResponseBase:
-    """`/v1/usage/estimate`: the same view as under /api/."""
-    match = get_resolver("billing.api.urls").resolve("/api/v1/usage/estimate")
-    response: HttpResponseBase = match.func(request)
-    return response
+def again(path: str) -> Callable[..., HttpResponseBase]:
+    """The view of another path: `{name}` stands for what this one was given under that name."""
+
+    @csrf_exempt
+    def view(request: HttpRequest, **given: str) -> HttpResponseBase:
+        match = get_resolver("billing.api.urls").resolve(path.format(**given))
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        return response
+
+    return view

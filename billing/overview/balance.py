@@ -10,11 +10,12 @@ from billing.credits import clock
 from billing.credits.format import credits_text
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import Balance, LotRow, balance, lots
-from billing.metering.selectors.forecast import average_daily_spend, median_request_cost, requests_left
+from billing.metering.lasting import days_text, range_text
+from billing.metering.selectors.forecast import median_request_cost, requests_left, runway
 from billing.metering.selectors.included import Included, allowances
 from billing.metering.selectors.totals import TodayAndMonth, today_and_month
-from billing.overview.numbers import days_text
 from billing.overview.words import SOURCES
+from billing.plans.addons.selectors import Took, took
 from billing.plans.selectors import limits_for
 
 SOON = timedelta(days=7)
@@ -33,6 +34,7 @@ class MixPart:
 @dataclass(frozen=True, kw_only=True)
 class Runway:
     text: str
+    around: str  # the range; empty where it says no more
     per_day: int  # nano-credits
 
 
@@ -54,6 +56,7 @@ class BalanceCard:
     average: int | None
     requests_left: int | None
     spent: TodayAndMonth
+    add_ons: Took
     weekday_change: int | None  # percent against the same weekday
     lots: tuple[LotRow, ...]
     allowances: tuple[Included, ...]
@@ -65,6 +68,16 @@ class BalanceCard:
         """The lot that will be gone next, when that is within a week."""
         soon = [lot for lot in self.lots if lot.expires_at and lot.expires_at < self.now + SOON and lot.remaining]
         return soon[0] if soon else None
+
+    @property
+    def spent_today(self) -> int:
+        """With what add-ons took, as in the ledger."""
+        return self.spent.today + self.add_ons.today
+
+    @property
+    def spent_this_month(self) -> int:
+        """With what add-ons took, as in the ledger."""
+        return self.spent.month + self.add_ons.month
 
     @property
     def in_all(self) -> int:
@@ -91,9 +104,8 @@ def balance_card(workspace: Workspace, *, now: datetime | None = None) -> Balanc
     now = now or clock.now()
     settings, found = site(), balance(workspace.pk, now)
     open_lots = tuple(lot for lot in lots(workspace.pk, now) if lot.status in ("next", "active"))
-    daily = average_daily_spend(workspace.pk, now)
     median = median_request_cost(workspace.pk, now)
-    spent = today_and_month(workspace, now)
+    spent, add_ons = today_and_month(workspace, now), took(workspace, now)
     whole, _, decimals = credits_text(found.available).partition(".")
     full = max(sum(lot.amount for lot in open_lots), found.low_bound * 2, 1)
     return BalanceCard(
@@ -107,10 +119,11 @@ def balance_card(workspace: Workspace, *, now: datetime | None = None) -> Balanc
         full=full,
         mix=_mix(open_lots, full),
         bound_x=_percent(found.low_bound, full) if found.low_bound else "",
-        runway=_runway(found.available, daily),
+        runway=_runway(workspace, found.available, now),
         average=median,
         requests_left=requests_left(available=found.available, median=median),
         spent=spent,
+        add_ons=add_ons,
         weekday_change=_change(spent.requests_today, spent.weekday_requests),
         lots=open_lots,
         allowances=tuple(allowances(workspace.pk, now)),
@@ -137,10 +150,11 @@ def _percent(part: int, whole: int) -> str:
     return f"{Decimal(100) * part / whole:.2f}%"
 
 
-def _runway(available: int, daily: Decimal) -> Runway | None:
-    if not daily:
+def _runway(workspace: Workspace, available: int, now: datetime) -> Runway | None:
+    found = runway(workspace.pk, available=available, now=now)
+    if found is None:
         return None
-    return Runway(text=days_text(max(available, 0) / daily), per_day=int(daily))
+    return Runway(text=days_text(found.days), around=range_text(found), per_day=found.per_day)
 
 
 def _change(today: int, week_ago: int) -> int | None:

@@ -14,14 +14,19 @@ DIMENSIONS = {
     "end_user": "End user",
 }
 WITHOUT = {
-    "model": "Platform meters",
+    "model": "Platform services",
     "provider": "Platform",
     "key": "No key",
 }
 
 
+PLATFORM = "platform"  # the provider of what has no model: messages, minutes, containers
+
+
 def value_name(by: str, key: str, name: str) -> str:
     """`name` is what metering calls the value; `key` is what filters by it."""
+    if key == PLATFORM and by in ("model", "provider"):
+        return WITHOUT[by]
     if key == "":
         return name if name == "Other" else WITHOUT.get(by, f"No {DIMENSIONS[by].lower()}")
     if by == "meter":
@@ -33,4 +38,4 @@ def value_name(by: str, key: str, name: str) -> str:
 
 def short_model(ref: str) -> str:
     """ "openai/gpt-4o-mini" → "gpt-4o-mini"."""
-    return ref.partition("/")[2] or ref
+    return WITHOUT["model"] if ref == PLATFORM else ref.partition("/")[2] or ref

@@ -4,6 +4,16 @@ from decimal import Decimal, localcontext
 
 from billing.credits.format import credits_text
 from billing.credits.units import NANO
+from billing.metering.lasting import days_text
+
+__all__ = [
+    "axis_text",
+    "compact_text",
+    "count_text",
+    "days_text",
+    "measure_text",
+    "plain_text",
+]
 
 UNITS = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K"))
 
@@ -36,22 +46,6 @@ def axis_text(value: Decimal | int, metric: str) -> str:
     """The same, as short as an axis needs it."""
     amount = Decimal(value) / NANO if metric == "credits" else Decimal(value)
     return compact_text(amount)
-
-
-def days_text(days: Decimal) -> str:
-    """ "16 days", "20 hours", "under an hour": whole units, never more exact than the estimate is."""
-    hours = days * 24
-    if hours < 1:
-        return "under an hour"
-    if hours < 48:
-        return _plural(int(hours), "hour")
-    if days < 120:
-        return _plural(int(days), "day")
-    return "over a year" if days > 365 else _plural(int(days / 30), "month")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def plain_text(value: Decimal | int) -> str:

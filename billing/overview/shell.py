@@ -1,5 +1,6 @@
 """The frame of a signed-in page: which workspace, whose, with which balance, and where its links lead."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,12 +11,14 @@ from django.urls import reverse
 from accounts import context as people
 from accounts.models import Workspace
 from accounts.roles import Role
+from billing.alerts.notices.standing import Shown, Standing, standing_of
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import Balance, balance
 from billing.overview.balance import mark_of, shown_state
 from billing.plans.selectors import limits_for
 
+BANNERS = 2  # at once: more would push away what the page is about
 API_REFERENCE = "/api/v1/docs"
 STATES = {"healthy": "healthy", "low": "low", "stopped": "requests paused", "new": "nothing added yet"}
 
@@ -50,6 +53,7 @@ PAGES = {
     "usage_requests": "overview:requests",
     "holds": "overview:holds",
     "budgets": "budgets:list",
+    "alerts": "overview:alerts",
 }
 
 
@@ -108,11 +112,32 @@ class Shell:
         if self.workspace is None:
             return {}
         found = {name: reverse(view, args=[self.workspace.public_id]) for name, view in PAGES.items()}
-        return {**found, "add_credits": found["credits"] + "#add", "api_docs": API_REFERENCE}
+        # Whoever may not buy reads there whom to ask.
+        buy = reverse("packs:buy", args=[self.workspace.public_id]) if self.may.get("manage_billing") else ""
+        return {**found, "add_credits": buy or found["credits"] + "#add", "api_docs": API_REFERENCE}
 
     @cached_property
     def balance(self) -> Balance | None:
         return balance(self.workspace.pk) if self.workspace else None
+
+    @cached_property
+    def standing(self) -> Standing | None:
+        """Unread notices, and what needs doing."""
+        if self.balance is None:
+            return None
+        return standing_of(self._people["membership"], self.balance)
+
+    @property
+    def needs(self) -> Sequence[Shown]:
+        """The most urgent of what needs doing, for the page."""
+        return self.standing.needs[:BANNERS] if self.standing else ()
+
+    @property
+    def needs_beside_balance(self) -> Sequence[Shown]:
+        """The same for a page that has a banner of the balance of its own."""
+        found = self.standing.needs if self.standing else ()
+        others = [shown for shown in found if not shown.need.of_balance]
+        return others[: BANNERS - 1 if len(others) < len(found) else BANNERS]
 
     @cached_property
     def mark(self) -> str:

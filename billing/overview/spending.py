@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.ledger.selectors import moved
 from billing.metering.selectors import days
 from billing.metering.selectors.breakdown import BreakdownRow, breakdown, daily
 from billing.overview.charts import Chart, stacked
 from billing.overview.labels import short_model, value_name
 from billing.overview.ranges import DayRange
+from billing.plans.addons.paying import KIND
 
 
 def usage_chart(
@@ -32,6 +34,11 @@ def usage_rows(
     """The same stretch of days as rows, largest first."""
     since, until = bounds(workspace, span)
     return breakdown(workspace, by=by, since=since, until=until, metric=metric, where=where)
+
+
+def add_ons_took(workspace: Workspace, span: DayRange) -> int:
+    """Nano-credits that add-ons took in these days; they are no usage."""
+    return moved(workspace.pk, KIND, *bounds(workspace, span))
 
 
 def bounds(workspace: Workspace, span: DayRange) -> tuple[datetime, datetime]:

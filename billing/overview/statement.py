@@ -18,7 +18,7 @@ from billing.metering.models import HourTotal
 
 OWN = (AVAILABLE, HELD, DEBT)  # accounts whose sum is what a workspace has
 HOUR = timedelta(hours=1)
-SHOW = {"all": "Everything", "usage": "Usage", "in": "Credits in", "out": "Expired or taken back"}
+SHOW = {"all": "Everything", "usage": "Usage", "in": "Credits in", "out": "Other credits out"}
 CAME_IN = Q(credit__in=OWN) & ~Q(debit__in=OWN)
 WENT_OUT = Q(debit__in=OWN) & ~Q(credit__in=OWN)
 LATEST = 2**62  # sorts before every transfer of the same instant

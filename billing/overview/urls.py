@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from billing.overview.views import activity, credits, holds, home, lots, models, proof, requests, statement, usage
+from billing.overview.views import (
+    activity,
+    alerts,
+    credits,
+    holds,
+    home,
+    lots,
+    models,
+    proof,
+    requests,
+    statement,
+    usage,
+)
 
 app_name = "overview"
 
@@ -12,6 +24,8 @@ workspace_urls = [
     path("usage", usage.usage, name="usage"),
     path("usage.csv", usage.usage_csv, name="usage-csv"),
     path("usage/requests", requests.requests, name="requests"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/save", alerts.save, name="alerts-save"),
     path("activity", activity.activity, name="activity"),
     path("activity/hours/<str:hour>", activity.hour, name="hour"),
     path("activity/requests/<int:pk>", activity.event, name="event"),

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.template.loader import render_to_string
 
 from billing.credits.format import rate_text
+from billing.foundation.mail.others import alarm
 from billing.foundation.operators import operators
-from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
 from billing.pricing.held import held_lines, rises_waiting
 from billing.pricing.models import PriceChange, PriceImport, PriceSource
@@ -27,7 +27,6 @@ def tell_of_failure(source: str, reason: str, since: datetime) -> None:
         "product": site().product_name,
         "source": source,
         "reason": reason,
-        "link": f"{settings.SITE_URL}/admin/pricing/pricesource/",
     }
     _guarded(
         lambda: _mail(
@@ -35,6 +34,8 @@ def tell_of_failure(source: str, reason: str, since: datetime) -> None:
             text=render_to_string("pricing/email/source_failed.txt", context),
             kind="price.source",
             key=f"price-source:{source}:{since.isoformat()}",
+            link=f"{settings.SITE_URL}/admin/pricing/pricesource/",
+            button="See the sources",
         )
     )
 
@@ -60,7 +61,6 @@ def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
             for one in rises[:SHOWN]
         ],
         "left_out": max(len(rises) - SHOWN, 0),
-        "link": f"{settings.SITE_URL}/admin/price-approvals/",
     }
     _guarded(
         lambda: _mail(
@@ -68,6 +68,8 @@ def tell_of_rises(record: PriceImport, changes: Iterable[PriceChange]) -> None:
             text=render_to_string("pricing/email/rises.txt", context),
             kind="price.rise",
             key=f"price-rise:{record.pk}",
+            link=f"{settings.SITE_URL}/admin/price-approvals/",
+            button="Approve or reject",
         )
     )
 
@@ -90,10 +92,9 @@ def _day(source: PriceSource) -> str:
     return f"{source.failing_since:%Y-%m-%d %H:%M} UTC" if source.failing_since else "an unknown time"
 
 
-def _mail(*, subject: str, text: str, kind: str, key: str) -> None:
-    if to := operators():
-        send(to=to, subject=subject, text=text, kind=kind, key=key)
-    else:
+def _mail(*, subject: str, text: str, kind: str, key: str, link: str, button: str) -> None:
+    alarm(subject=subject, text=text, kind=kind, key=key, link=link, button=button)
+    if not operators():
         log.error("nobody can be told by e-mail: there is no active superuser")
 
 

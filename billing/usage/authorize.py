@@ -25,6 +25,7 @@ from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
+from billing.plans.selectors import limits_for
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -33,6 +34,7 @@ from billing.usage.budgets.pace import pause_of, refuse_paused
 from billing.usage.budgets.rules import rules_of
 from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
 from billing.usage.estimate import priced_lines
+from billing.usage.limits import check_concurrency
 from billing.usage.request import HoldRequest, hold_request
 from billing.usage.wanted import fingerprint, parse_hold_wanted
 from billing.usage.words import in_credits
@@ -60,8 +62,8 @@ def authorize(
 
     The same key and body again return what was told the first time, `replay` set. Raises EventRejected (malformed, or
     nothing tells what to expect), UsageRefused (unknown_model, unknown_meter, request_over_limit, quality_not_in_plan,
-    amount_out_of_range), OutOfCredits, BudgetExceeded, KeyPaused, and IdempotencyConflict for the same key with another
-    body.
+    amount_out_of_range), ConcurrencyExceeded, OutOfCredits, BudgetExceeded, KeyPaused, and IdempotencyConflict for the
+    same key with another body.
     """
     asked = parse_hold_wanted(raw)
     named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, fingerprint(asked))
@@ -97,6 +99,7 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
 def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
     at = now or clock.now()
     same, pause = still_the_same(request.source), pause_of(request.source)
+    limits = limits_for(named.workspace_id)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
     also = [*same, open_at(named.workspace_id, None, now=at), *pause, *known]
     with open_book(named.workspace_id, now=now, also=also) as book:
@@ -109,6 +112,7 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
         refuse_paused(paused)
         if book.open_holds >= ledger_holds.MOST_OPEN:
             raise TooManyHolds(ledger_holds.MOST_OPEN)
+        check_concurrency(limits, book.open_holds)
         return _new(request, named, book, included, due)
 
 

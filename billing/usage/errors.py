@@ -71,6 +71,22 @@ class BudgetExceeded(UsageRefused):
         self.needed = needed
 
 
+class ConcurrencyExceeded(UsageRefused):
+    """As many requests of the workspace are running as its plan and add-ons let: `open` holds of `limit`."""
+
+    RETRY_AFTER = 1  # seconds: a place is free as soon as any of them is settled or released
+
+    def __init__(self, plan_name: str, *, limit: int, open_holds: int) -> None:
+        super().__init__(
+            "concurrency_exceeded",
+            f"The {plan_name} plan, with its add-ons, lets {limit} request{'' if limit == 1 else 's'} run at the same"
+            f" time, and {open_holds} {'is' if open_holds == 1 else 'are'} running. Nothing was held or charged. Settle"
+            " or release a hold, or try again in a moment; more at the same time can be added to the plan.",
+        )
+        self.limit = limit
+        self.open = open_holds
+
+
 class KeyPaused(UsageRefused):
     """The key spent far faster than it usually does, and waits for a person."""
 

@@ -17,6 +17,7 @@ from billing.metering.rated import cost_usd
 from billing.metering.receipts import ReceiptLine, UsageTotals
 from billing.metering.selectors.included import allowances
 from billing.metering.split import largest_remainder
+from billing.plans.selectors import limits_for
 from billing.pricing.agreed import NO_TERMS, Terms
 from billing.pricing.book import prices_for
 from billing.pricing.rating import NOTHING_COUNTED, Rating, rate
@@ -50,6 +51,7 @@ class Estimate:
     balance: ledger.Balance
     balance_after: int
     sufficient: bool  # for the balance, and for every budget that stops requests
+    concurrency: int | None  # holds that may be open at the same time; `balance` says how many are
     budget: Standing | None  # of those that stop requests, the one that has least left
 
 
@@ -99,6 +101,7 @@ def estimated(
         balance=balance,
         balance_after=balance.available - rating.nano,
         sufficient=rating.nano <= max(balance.headroom, 0) and (budget is None or rating.nano <= budget.left),
+        concurrency=limits_for(workspace.pk).concurrency,
         budget=budget,
     )
 

@@ -5,16 +5,23 @@ from decimal import Decimal
 
 from billing.foundation.cache import TimedCache
 from billing.metering.events import plain
+from billing.packs.selectors import suspended
 from billing.plans.models import PlanVersion
 from billing.plans.selectors import PlanLimits, limits_for
 from billing.pricing.tariff import ModelPrices
-from billing.usage.errors import UsageRefused
+from billing.usage.errors import ConcurrencyExceeded, UsageRefused
 
 
 def check_limits(
     workspace_id: int, *, usage: Mapping[str, Decimal], variant: Mapping[str, str], prices: ModelPrices
 ) -> None:
-    """Raises UsageRefused: request_over_limit or quality_not_in_plan."""
+    """Raises UsageRefused: payment_disputed, request_over_limit or quality_not_in_plan."""
+    if suspended(workspace_id):
+        raise UsageRefused(
+            "payment_disputed",
+            "A card payment of this workspace is disputed, and new requests are declined until that is decided. Nothing"
+            " was held or charged. Ask the team that runs the portal.",
+        )
     limits = limits_for(workspace_id)
     for meter, most in limits.request_limits.items():
         if usage.get(meter, Decimal(0)) > most:
@@ -26,6 +33,12 @@ def check_limits(
     quality = variant.get("quality", "")
     if quality and not limits.allows_quality(quality) and not _means_the_model(quality, prices):
         raise UsageRefused("quality_not_in_plan", _not_in_plan(quality, limits), "/variant/quality")
+
+
+def check_concurrency(limits: PlanLimits, open_holds: int) -> None:
+    """Raises ConcurrencyExceeded if one more hold would be too many. Exact while the wallet is locked."""
+    if limits.concurrency is not None and open_holds >= limits.concurrency:
+        raise ConcurrencyExceeded(limits.plan_name, limit=limits.concurrency, open_holds=open_holds)
 
 
 def _not_in_plan(quality: str, limits: PlanLimits) -> str:

@@ -38,7 +38,7 @@ class Tile:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = clock.now()
     late = [job.name for job in overdue(now)]
-    notices = [f"Due jobs that fail or are late: {', '.join(late)}. Is the worker running?"] if late else []
+    notices = [f"Due work that fails or is late: {', '.join(late)}. Is the worker running?"] if late else []
     if alarm := standing_alarm():
         notices.insert(0, f"{alarm} docs/operations.md, “When the ledger does not add up”, says what to do.")
     notices += standing_alarms()
@@ -93,10 +93,10 @@ def _work(late: list[str]) -> list[Tile]:
             alarm=stuck > 0,
         ),
         Tile(
-            "Due jobs",
+            "Due work",
             f"{len(late):,} late" if late else "On time",
             "periodic work",
-            _changelist("foundation_duejob"),
+            reverse("due-work"),
             alarm=bool(late),
         ),
     ]

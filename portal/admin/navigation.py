@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import priceapprovals, trialbalance, unrated
+from portal.admin import duework, priceapprovals, trialbalance, unrated
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -35,6 +35,30 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Sales",
+        (
+            ("Packs", "inventory", "packs.Pack"),
+            ("Promotion codes", "sell", "packs.Promotion"),
+            ("Redemptions", "redeem", "packs.Redemption"),
+            ("Purchases", "shopping_cart", "packs.Purchase"),
+            ("Refunds and disputes", "gavel", "packs.MoneyBack"),
+            ("Reconciliations", "rule", "packs.Reconciliation"),
+            ("Automatic top-ups", "autorenew", "packs.AutoTopUp"),
+            ("Automatic charges", "receipt_long", "packs.TopUp"),
+            ("Top-up agreements", "handshake", "packs.TopUpConsent"),
+            ("Payment policy", "tune", "packs.PaymentPolicy"),
+        ),
+    ),
+    (
+        "Invoices",
+        (
+            ("Documents", "receipt", "invoices.Document"),
+            ("Billing details", "contact_mail", "invoices.BillingProfile"),
+            ("Numbers", "pin", "invoices.NumberCounter"),
+            ("Seller", "storefront", "invoices.Seller"),
+        ),
+    ),
+    (
         "Usage",
         (
             ("Events", "bolt", "metering.UsageEvent"),
@@ -49,6 +73,12 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Plans", "layers", "plans.Plan"),
             ("Plan versions", "history", "plans.PlanVersion"),
             ("Subscriptions", "event_repeat", "plans.Subscription"),
+            ("Changes of plan", "published_with_changes", "plans.SubscriptionChange"),
+            ("Automatic upgrades", "moving", "plans.AutoUpgrade"),
+            ("Add-ons", "extension", "plans.AddOn"),
+            ("Add-ons of workspaces", "toggle_on", "plans.WorkspaceAddOn"),
+            ("Resources", "dns", "plans.Resource"),
+            ("Shutdown warnings", "running_with_errors", "plans.ShutdownWarning"),
             ("Models", "neurology", "pricing.CatalogModel"),
             ("Prices", "sell", "pricing.PriceLine"),
             ("Price approvals", "price_check", "price-approvals"),
@@ -67,7 +97,10 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Site settings", "settings", "foundation.SiteSettings"),
             ("Audit log", "policy", "foundation.AuditEntry"),
             ("Outbox", "outbox", "foundation.OutboxMessage"),
-            ("Due jobs", "schedule", "foundation.DueJob"),
+            ("Usage alerts", "notifications", "alerts.UsageAlert"),
+            ("Webhooks", "webhook", "alerts.WebhookEndpoint"),
+            ("Webhook deliveries", "send", "alerts.WebhookDelivery"),
+            ("Due work", "schedule", "due-work"),
             ("Maintenance", "build", "foundation.MaintenanceRun"),
         ),
     ),
@@ -75,6 +108,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 
 # Pages that are no list of a model: name of their URL → who may read them.
 PAGES = {
+    "due-work": duework.PERMISSION,
     "trial-balance": trialbalance.PERMISSION,
     "unrated": unrated.PERMISSION,
     "price-approvals": priceapprovals.PERMISSION,

@@ -42,6 +42,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "price_vanish_percent",
             "event_detail_months",
             "outbox_text_days",
+            "stripe_event_days",
             "maintenance_hour",
         )
         labels: ClassVar = {
@@ -62,6 +63,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "price_vanish_percent": "Readings that lack more percent are refused",
             "event_detail_months": "Months until details of events are archived",
             "outbox_text_days": "Days until texts of sent e-mails are deleted",
+            "stripe_event_days": "Days until webhooks of Stripe are deleted",
             "maintenance_hour": "Hour of the monthly maintenance (UTC)",
         }
         help_texts: ClassVar = {
@@ -82,6 +84,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "price_vanish_percent": "Of the prices that a source had: it is probably broken.",
             "event_detail_months": "To files in ARCHIVE_DIR, month by month. Empty: kept in the database for ever.",
             "outbox_text_days": "What was sent to whom and when stays. Empty: kept for ever.",
+            "stripe_event_days": "Purchases, refunds and documents stay. Empty: kept for ever.",
             "maintenance_hour": "0 to 23: when few requests come in.",
         }
 
@@ -134,7 +137,7 @@ class SiteSettingsAdmin(ModelAdmin):
             },
         ),
         ("Velocity stop", {"fields": ("velocity_factor", "velocity_minimum")}),
-        ("Keeping", {"fields": ("event_detail_months", "outbox_text_days", "maintenance_hour")}),
+        ("Keeping", {"fields": ("event_detail_months", "outbox_text_days", "stripe_event_days", "maintenance_hour")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SiteSettings | None = None) -> tuple[str, ...]:

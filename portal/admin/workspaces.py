@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,6 +16,7 @@ from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.ledger.selectors import balance
+from billing.plans.models import Subscription
 from billing.pricing.admin_terms import agreed_with
 from portal.admin.credits import CreditsForm, credits_by_hand
 
@@ -22,8 +24,8 @@ from portal.admin.credits import CreditsForm, credits_by_hand
 class CreditsActions:
     """Mixed in front of the admin that accounts registered."""
 
-    actions_detail = ("credits", "lots", "operations")
-    list_select_related = ("wallet", "subscription__version__plan")
+    actions_detail = ("credits", "lots", "operations", "custom_invoice")
+    list_select_related = ("wallet",)
 
     def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
         fields = tuple(super().get_fields(request, obj))  # type: ignore[misc]
@@ -31,6 +33,11 @@ class CreditsActions:
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
         return (*super().get_readonly_fields(request, obj), "agreed_prices")  # type: ignore[misc]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Workspace]:
+        current = Subscription.objects.filter(ended_at=None).select_related("version__plan")
+        found: QuerySet[Workspace] = super().get_queryset(request)  # type: ignore[misc]
+        return found.prefetch_related(Prefetch("subscriptions", current, to_attr="current_subscriptions"))
 
     @display(description="Prices of its own")
     def agreed_prices(self, workspace: Workspace) -> str:
@@ -50,8 +57,8 @@ class CreditsActions:
 
     @display(description="Plan")
     def plan(self, workspace: Workspace) -> str:
-        subscription = getattr(workspace, "subscription", None)
-        return subscription.version.plan.name if subscription else "none"
+        current = next(iter(workspace.current_subscriptions), None)  # type: ignore[attr-defined]
+        return current.version.plan.name if current else "none"
 
     def has_credits_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("ledger.add_operation")
@@ -92,6 +99,17 @@ class CreditsActions:
     def operations(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         """The workspace's grants, adjustments and refunds: each can be taken back."""
         return redirect(f"{_of_workspace('ledger_operation', object_id)}&family=correctable")
+
+    def has_invoicing_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return request.user.has_perm("invoices.add_document")
+
+    @action(description="Custom invoice", url_path="invoice", icon="receipt", permissions=["invoicing"])
+    def custom_invoice(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        """The form of a new invoice for this workspace."""
+        workspace = Workspace.objects.filter(pk=object_id).first()
+        if workspace is None:
+            raise Http404
+        return redirect(f"{reverse('admin:invoices_document_new_custom')}?workspace={workspace.public_id}")
 
 
 def _of_workspace(model: str, workspace_id: Any) -> str:

@@ -1,9 +1,6 @@
-"""The people, plan and workspaces of the demo."""
+"""The people and workspaces of the demo."""
 
 from datetime import datetime
-
-from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from accounts.roles import Role
@@ -11,12 +8,9 @@ from accounts.scopes import WORKSPACE_SCOPES, KeyKind
 from accounts.services.invitations import invitation_create
 from accounts.services.keys import api_key_create
 from accounts.services.people import person_create
-from billing.credits.units import NANO
-from billing.plans.models import Plan, PlanVersion
 from billing.plans.services import workspace_open
 from portal.demo.access import EMAIL
 
-PLAN = "business"
 # Workspaces have this before their external id until the whole demo is there.
 UNFINISHED = "unfinished-"
 COLLEAGUES = (
@@ -34,26 +28,6 @@ def demo_user(password: str) -> User:
         user.is_superuser = True
         user.save(update_fields=["is_superuser"])
     return user
-
-
-@transaction.atomic
-def business_plan() -> Plan:
-    """$25 a month for 5,000 credits that stay for one more month."""
-    plan, created = Plan.objects.get_or_create(key=PLAN, defaults={"name": "Business", "position": 30})
-    if created:
-        PlanVersion.objects.create(
-            plan=plan,
-            number=1,
-            monthly_price_cents=2_500,
-            monthly_credits=5_000 * NANO,
-            rollover_months=1,
-            allowances={"input_characters": "20000"},
-            request_limits={"input_characters": "10000"},
-            features=["5,000 credits a month", "Unused credits stay for another month", "All qualities"],
-            intended_for="Teams with steady usage",
-            published_at=timezone.now(),
-        )
-    return plan
 
 
 def demo_workspace(*, owner: User, name: str, external_id: str, since: datetime, plan_key: str) -> Workspace:

@@ -1,6 +1,7 @@
 """Making the demo, once."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from random import Random
 
@@ -12,7 +13,8 @@ from billing.credits import clock
 from billing.plans.low import low_bound_refresh
 from billing.pricing.models import PriceLine
 from billing.pricing.services import prices_import
-from portal.demo import access, people, states, story
+from portal.demo import access, elsewhere, payments, people, states, story
+from portal.demo.infrastructure import end_all
 
 MAIN = "demo-northwind"
 SEED = 20_260_101
@@ -38,8 +40,10 @@ def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access
         if not PriceLine.objects.exists():
             say("importing prices")
             prices_import()
-        _put_unfinished_away()
-        workspace = _tell(password, scale or story.Scale(), clock.now(), say)
+        owner, till = people.demo_user(password), payments.till()
+        _put_unfinished_away(owner, till or elsewhere.Elsewhere())
+        with till.telling() if till else nullcontext():
+            workspace = _tell(owner, scale or story.Scale(), clock.now(), say, till or elsewhere.Elsewhere())
     way_in = access.Access(
         url=settings.SITE_URL,
         email=access.EMAIL,
@@ -51,10 +55,8 @@ def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access
     return way_in
 
 
-def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> Workspace:
+def _tell(owner: User, scale: story.Scale, now: datetime, say: Say, paying: payments.Payments) -> Workspace:
     rng = Random(SEED)  # noqa: S311 - the same story every time is the point
-    people.business_plan()
-    owner = people.demo_user(password)
     shown = -1
 
     def progress(done: float) -> None:
@@ -65,8 +67,8 @@ def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> Workspa
 
     states.new_story(owner=owner, now=now)
     states.stopped_story(owner=owner, now=now, rng=rng)
-    states.low_story(owner=owner, now=now, rng=rng)
-    workspace, plain = story.main_story(owner=owner, now=now, scale=scale, rng=rng, progress=progress)
+    states.low_story(owner=owner, now=now, rng=rng, payments=paying)
+    workspace, plain = story.main_story(owner=owner, now=now, scale=scale, rng=rng, progress=progress, payments=paying)
     low_bound_refresh(workspace.pk)
     with transaction.atomic():
         people.invite_somebody(workspace, owner)
@@ -79,8 +81,13 @@ def _tell(password: str, scale: story.Scale, now: datetime, say: Say) -> Workspa
     return workspace
 
 
-def _put_unfinished_away() -> None:
-    """What an interrupted start left: its ledger stays, as every ledger does, but nobody sees it any more."""
+def _put_unfinished_away(owner: User, paying: payments.Payments) -> None:
+    """What an interrupted start left: its ledger stays, as every ledger does, but nobody sees it or pays for it any
+    more.
+    """
+    for workspace in people.unfinished():
+        paying.stop(workspace, by=owner)
+        end_all(workspace)
     with transaction.atomic():
         for workspace in people.unfinished():
             workspace.memberships.all().delete()

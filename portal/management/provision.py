@@ -12,7 +12,8 @@ from django.urls import reverse
 from accounts.errors import Refused
 from accounts.models import User, Workspace
 from billing.credits.units import exact_nano
-from billing.foundation.outbox.services import send
+from billing.foundation.mail.letters import Letter
+from billing.foundation.mail.others import letter_send
 from billing.foundation.site.selectors import site
 from billing.ledger.services import credits_grant
 from billing.plans import provisioning as plans
@@ -71,15 +72,19 @@ def _welcome(owner: User, workspace: Workspace) -> None:
     context = {
         "workspace": workspace,
         "product": site().product_name,
-        "support": site().support_email,
-        "link": settings.SITE_URL + path,
-        "sign_in": settings.SITE_URL + reverse("account_login"),
         "days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
     }
-    send(
-        to=[owner.email],
+    letter = Letter(
         subject=f"Your workspace {workspace.name} on {site().product_name}",
         text=render_to_string("foundation/email/workspace_ready.txt", context),
+        reason=f"Sent to you because the workspace {workspace.name} on {site().product_name} was made for you",
+        link=settings.SITE_URL + path,
+        button="Choose a password",
+        also=(("Sign in", settings.SITE_URL + reverse("account_login")),),
+    )
+    letter_send(
+        letter,
+        to=[owner.email],
         kind="workspace.ready",
         key=f"workspace-ready:{workspace.public_id}",
         workspace=workspace,

@@ -23,10 +23,16 @@ class Config:
     site_url: str
     workers: int
     threads: int
+    stripe_key: str = ""
 
     @property
     def embedded(self) -> bool:
         return not self.database_url
+
+    @property
+    def simulated(self) -> bool:
+        """Whether payments are simulated by a process of ours."""
+        return self.demo and not self.stripe_key
 
     @property
     def contact(self) -> str:
@@ -40,6 +46,9 @@ def read_config() -> Config:
     host = os.environ.get("HOST") or "127.0.0.1"
     if demo and not _loopback(host):
         raise Problem(f"the demo's passwords are no secret, so it is not served on HOST={host}: set PURSER_DEMO=0")
+    stripe_key = os.environ.get("STRIPE_SECRET_KEY", "")
+    if demo and "_live_" in stripe_key:
+        raise Problem("a live key of Stripe is not used with the demo's invented customers: set PURSER_DEMO=0")
     port = _number("PORT", 8000, most=65535)
     return Config(
         home=home(),
@@ -52,6 +61,7 @@ def read_config() -> Config:
         site_url=(os.environ.get("SITE_URL") or f"http://localhost:{port}").rstrip("/"),
         workers=_number("WEB_WORKERS", min(_cores(), 8), most=512),
         threads=_number("WEB_THREADS", 4, most=256),
+        stripe_key=stripe_key,
     )
 
 

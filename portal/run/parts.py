@@ -3,8 +3,10 @@
 import os
 import sys
 
+from portal.home import kept_secret
 from portal.run.children import Child
 from portal.run.config import Config
+from portal.standin.places import TOKEN, choose_port, state_file, token_file
 
 
 def environment(config: Config) -> dict[str, str]:
@@ -14,6 +16,19 @@ def environment(config: Config) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
     }
+
+
+def standin(config: Config) -> Child:
+    """Simulated payments; their port is chosen now, and noted in the home for all who need it."""
+    kept_secret(config.home, TOKEN)
+    command = [
+        *("-m", "portal.standin"),
+        *("--port", str(choose_port(config.home))),
+        *("--state", str(state_file(config.home))),
+        *("--pages", f"{config.site_url}/simulated-stripe"),
+        *("--token-file", str(token_file(config.home))),
+    ]
+    return Child("payments", [sys.executable, *command], environment(config))
 
 
 def parts(config: Config) -> list[Child]:

@@ -12,11 +12,13 @@ from portal.embedded import EmbeddedError, ensure_running
 from portal.run import checks, leftovers
 from portal.run.children import Child, end_groups, kill_group, spawn
 from portal.run.config import Config
-from portal.run.parts import environment, parts
+from portal.run.parts import environment, parts, standin
 from portal.run.problem import Problem
 from portal.run.report import say, step, tell_ready
+from portal.standin.places import port_of
 
 READY_SECONDS = 90
+STANDIN_SECONDS = 20
 PATIENCE = 10.0  # seconds to finish what is being done
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -46,7 +48,6 @@ class Supervisor:
 
     def _run(self, ending: contextlib.ExitStack) -> None:
         self._prepare(ending)
-        ending.callback(self._end_children)
         self._start_children()
         self._wait_until_ready()
         tell_ready(self.config)
@@ -67,6 +68,9 @@ class Supervisor:
             if config.embedded:
                 ending.enter_context(_embedded(config))
             outcome("embedded PostgreSQL" if config.embedded else "DATABASE_URL answers")
+        ending.callback(self._end_children)
+        if config.simulated:
+            self._start_standin()
         self._run_prepare()
 
     def _run_prepare(self) -> None:
@@ -78,9 +82,23 @@ class Supervisor:
         if code:
             raise Problem("could not be prepared, see above")
 
+    def _start_standin(self) -> None:
+        """Simulated payments come first: what is prepared registers with them."""
+        child = standin(self.config)
+        self.children.append(child)
+        child.start()
+        self._note()
+        port = port_of(self.config.home)
+        until = time.monotonic() + STANDIN_SECONDS
+        while not _healthy("127.0.0.1", port, "/_control/health"):
+            if child.exit_code is not None or time.monotonic() > until:
+                raise Problem("simulated payments did not start, see their messages above")
+            time.sleep(0.05)
+
     def _start_children(self) -> None:
-        self.children = parts(self.config)
-        for child in self.children:
+        started = parts(self.config)
+        self.children += started
+        for child in started:
             child.start()
         self._note()
 
@@ -138,9 +156,13 @@ def _embedded(config: Config) -> contextlib.AbstractContextManager[object]:
 
 
 def _answers(config: Config) -> bool:
-    connection = http.client.HTTPConnection(config.contact, config.port, timeout=10)
+    return _healthy(config.contact, config.port, "/readyz")
+
+
+def _healthy(host: str, port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

@@ -1,50 +1,85 @@
 """Between two tests: the database is emptied although it refuses to be, and processes forget what they kept."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
 
 from billing.foundation.cache import clear_all
 from billing.metering.selectors.kept import forget_days
-from billing.pricing.models import Meter
 
-_meters: list[Meter] = []
+# They describe the code, and no test writes them.
+LEFT_ALONE = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+LARGE = "SELECT name FROM unnest(%s::text[]) name WHERE pg_relation_size(name::regclass) > %s"
+# Rows that were deleted stay in a table's files for a while, and every look at the table reads them.
+MANY = 32 * 8192  # bytes
+
+
+class NewDatabase:
+    """The rows that a database is born with."""
+
+    def __init__(self) -> None:
+        self._tables: list[str] = []
+        self._rows: dict[str, bytes] = {}  # by table, as COPY writes them
+
+    def remember(self) -> None:
+        """Before the first test that commits."""
+        if self._tables:
+            return
+        names = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - LEFT_ALONE
+        tables = [connection.ops.quote_name(name) for name in sorted(names)]
+        self._tables = tables
+        with connection.cursor() as cursor:
+            for table in tables:
+                with cursor.copy(f"COPY {table} TO STDOUT") as out:
+                    if rows := b"".join(bytes(part) for part in out):
+                        self._rows[table] = rows
+
+    def restore(self) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL purser.ledger_rewrite = 'on'")
+            cursor.execute(LARGE, [self._tables, MANY])
+            if large := [table for (table,) in cursor.fetchall()]:
+                cursor.execute(f"TRUNCATE {', '.join(large)} CASCADE")
+            cursor.execute("; ".join(f"DELETE FROM {table}" for table in self._tables if table not in large))
+            for table, rows in self._rows.items():
+                with cursor.copy(f"COPY {table} FROM STDIN") as into:
+                    into.write(rows)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Autovacuum stays away: it would find tables that were just emptied and note that they hold no rows, after which
+    the planner goes through thousands of rows as if there were one.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            name = connection.ops.quote_name(table)
+            cursor.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def transactional_tests_may_empty_the_ledger() -> Iterator[None]:
-    """The ledger refuses TRUNCATE; between two transactional tests the test database is emptied all the same, but for
-    the meters, which migrations make.
+def committed_rows_are_removed() -> Iterator[None]:
+    """Django would truncate all tables and make content types and permissions anew, which takes longer than most tests
+    do.
     """
-    original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+    case: Any = TransactionTestCase
+    set_up, tear_down = case.__dict__["_fixture_setup"], case.__dict__["_fixture_teardown"]
+    new = NewDatabase()
 
-    def teardown(case: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET purser.ledger_rewrite = 'on'")
-        try:
-            original(case)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("RESET purser.ledger_rewrite")
-        _restore_meters()
+    def remember(cls: Any) -> None:
+        set_up.__func__(cls)
+        new.remember()
 
-    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
+    case._fixture_setup = classmethod(remember)
+    case._fixture_teardown = lambda _self: new.restore()
     yield
-    TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
-
-
-def _restore_meters() -> None:
-    if _meters:
-        Meter.objects.bulk_create(_meters)
-        return
-    import_module("billing.pricing.migrations.0003_meters").add_meters(apps, None)
-    import_module("billing.pricing.migrations.0005_map_searches").add_meter(apps, None)
-    _meters.extend(Meter.objects.order_by("position"))
+    case._fixture_setup, case._fixture_teardown = set_up, tear_down
 
 
 @pytest.fixture(autouse=True)

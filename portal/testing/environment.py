@@ -10,11 +10,12 @@ from portal.home import BASE_DIR
 
 # One of several processes among which pytest-xdist divides the tests; empty when there is one.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
+STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLIC_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_HOST")
 # Settings of the shell must not leak into what the tests expect.
-for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST"):
+for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST", *STRIPE):
     os.environ.pop(name, None)
 os.environ.setdefault("CHROMIUM", next(filter(None, map(shutil.which, BROWSERS)), ""))
 

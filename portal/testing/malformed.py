@@ -1,4 +1,4 @@
-"""Requests that nobody should send: a good one for every POST route, and a seeded way to break it. Pure."""
+"""Requests that nobody should send: a good one for every POST and PUT route, and a seeded way to break it. Pure."""
 
 import gzip
 import json
@@ -20,6 +20,7 @@ class Request:
     body: bytes
     broken: str = ""  # how
     framing: bool = False
+    method: str = "POST"
 
     def with_header(self, name: str, *values: str) -> "Request":
         """In place of the header it had; no value leaves it out."""
@@ -36,7 +37,7 @@ Fields = dict[tuple[str | int, ...], tuple[Any, ...]]  # a place in a body → w
 
 @dataclass(frozen=True)
 class Target:
-    """A POST route and a body that it takes. `fields`: values that each place of the body must not have."""
+    """A route and a body that it takes. `fields`: values that each place of the body must not have."""
 
     path: str
     good: Any
@@ -49,6 +50,7 @@ class Target:
     body_optional: bool = False
     batch: bool = False  # a bad event rejects itself alone
     largest: int = 64 * 1024
+    method: str = "POST"
 
 
 MISSING = Raw("")
@@ -107,7 +109,8 @@ def under(prefix: tuple[str | int, ...], fields: Fields) -> Fields:
 
 def malformed(random: Random, target: Target, *, key: str) -> Request:
     """The good request of `target` with one thing broken, sent with the service key `key`."""
-    good = Request(target.path, (("Content-Type", target.content_type), *target.headers), encoded(target.good))
+    headers = ("Content-Type", target.content_type), *target.headers
+    good = Request(target.path, headers, encoded(target.good), method=target.method)
     good = good.with_header("Authorization", f"Bearer {key}")
     ways = list(_HEADERS)
     if target.names_workspace:

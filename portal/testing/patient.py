@@ -25,10 +25,12 @@ PATIENCE = 60.0  # seconds until a request must have been answered
 class WebServer:
     """The web part of `make run`, alone: the supervisor would pause for longer after each death."""
 
-    def __init__(self, home: Path, database: str) -> None:
+    def __init__(self, home: Path, database: str, **own: str) -> None:
+        """`own`: variables of the server alone, and not of the commands that are run beside it."""
         self.port = free_port()
         self.kills = 0
         self.environment = run_environment(home, self.port, DATABASE_URL=database)
+        self._own = self.environment | own
         site = f"http://localhost:{self.port}"
         config = Config(home, "127.0.0.1", self.port, database, "", "", False, site, workers=2, threads=4)
         (self._command,) = [part.command for part in parts(config) if part.name == "web"]
@@ -36,7 +38,7 @@ class WebServer:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            self._command, cwd=BASE_DIR, env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+            self._command, cwd=BASE_DIR, env=self._own, stdin=subprocess.DEVNULL, start_new_session=True
         )
 
     def kill(self) -> None:

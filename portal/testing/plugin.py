@@ -7,6 +7,9 @@ import pytest
 from portal.embedded import EmbeddedError, Share, ensure_running
 from portal.home import home
 from portal.testing.environment import EMBEDDED
+from portal.testing.ready import adopt
+
+LONG = ("portal/tests/", "/browser/", "portal/demo/", "test_three_years")
 
 _shares: list[Share] = []
 
@@ -20,12 +23,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     if session.config.option.complete and not os.environ["CHROMIUM"]:
-        pytest.exit("purser: the page tests need Chromium: apt-get install chromium, or set CHROMIUM", returncode=1)
+        pytest.exit(
+            "purser: the page tests need Chromium: apt-get install chromium-headless-shell, or set CHROMIUM",
+            returncode=1,
+        )
     if EMBEDDED and not _divides(session.config):
+        adopt(home())
         try:
             _shares.append(ensure_running(home(), durable=False))
         except EmbeddedError as error:
             pytest.exit(f"purser: {error}", returncode=1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes or browsers come first: at the end they would keep one of two processes waiting."""
+    items.sort(key=lambda item: not any(part in item.nodeid for part in LONG))
 
 
 def _divides(config: pytest.Config) -> bool:

@@ -17,10 +17,21 @@ import psutil
 
 from portal.embedded import places
 from portal.home import BASE_DIR
+from portal.testing.environment import STRIPE
 
 READY = "Ctrl-C stops everything."
 # What the shell or the test run has set must not reach the portal under test.
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "PURSER_DEMO", "HOST", "SITE_URL", "DEBUG", "PORT")
+FOREIGN = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "PURSER_DEMO",
+    "HOST",
+    "SITE_URL",
+    "DEBUG",
+    "PORT",
+    *STRIPE,
+)
 
 
 def free_port() -> int:
@@ -132,8 +143,8 @@ class RunningPortal:
             return []
 
     def part(self, name: str) -> psutil.Process:
-        """The main process of web, worker or beat."""
-        word = {"web": "granian", "worker": "worker", "beat": "beat"}[name]
+        """The main process of web, worker, beat or payments."""
+        word = {"web": "granian", "worker": "worker", "beat": "beat", "payments": "portal.standin"}[name]
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if word in child.cmdline())
 

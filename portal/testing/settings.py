@@ -7,4 +7,9 @@ from portal.settings import STORAGES
 # Files are found where they lie; nothing has to be collected first.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 WHITENOISE_AUTOREFRESH = True
+# Payments are simulated in tests, whatever the database is; the fixture says where.
+SIMULATED_PAYMENTS = True
+STRIPE_SECRET_KEY = STRIPE_TEST_SECRET_KEY = "sk_test_" + "t" * 24
+STRIPE_API_HOST = "http://127.0.0.1:9"
+STANDIN_TOKEN = "token-of-the-tests"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

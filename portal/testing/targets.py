@@ -1,4 +1,4 @@
-"""A good request for every POST route of the API, and what its fields must not say."""
+"""A good request for every POST and PUT route of the API, and what its fields must not say."""
 
 from typing import Any
 
@@ -72,6 +72,11 @@ def targets(*, workspace: str, hold: str, member: str) -> list[Target]:
     given = (("Idempotency-Key", "never"),)
     large = 4 * 1024 * 1024
     settled = {"event_id": "never", "usage": EVENT["usage"], "end_user": "u_1"}
+    wanted: Fields = {
+        ("packId",): (*no_text(40, required=True), "nonsense"),
+        ("promotionCode",): (5, True, [], "\0", "nonsense"),
+        ("typo",): (1,),
+    }
     may_be_left_out = {("event_id",): (*no_text(200), "")}
     return [
         Target("/api/v1/usage", EVENT, usage(), headers=whose),
@@ -119,6 +124,79 @@ def targets(*, workspace: str, hold: str, member: str) -> list[Target]:
             {("expires_in",): NO_LIFE, ("typo",): (1,)},
             headers=named,
             takes_key=True,
+        ),
+        Target(
+            "/api/v1/subscription",
+            {"plan": "pro", "interval": "month", "tier": 0},
+            {
+                ("plan",): (*no_text(40, required=True), "nonsense"),
+                ("interval",): (5, "", "week", ["month"]),
+                ("tier",): (*NO_NUMBER, -1, 1.5, 1, 10**7),
+                ("action",): ("cancel", "stop", 5),  # besides a plan
+                ("typo",): (1,),
+            },
+            headers=named,
+            takes_key=True,
+        ),
+        Target(
+            "/api/v1/subscription/addons",
+            {"addon": "concurrency", "quantity": 1},
+            {
+                ("addon",): (*no_text(40, required=True), "nonsense"),
+                ("quantity",): (*NO_NUMBER, "1", 0, 1.5, None, 21, 10**7),
+                ("at",): (*NO_TIME, "2999-01-01T00:00:00Z"),
+                ("typo",): (1,),
+            },
+            headers=named,
+            takes_key=True,
+        ),
+        *(
+            Target(path, {"packId": "growth"}, wanted, headers=named, takes_key=True)
+            for path in ("/api/v1/credits/checkout", "/api/stripe/create-checkout-session")
+        ),
+        *(
+            Target(
+                path,
+                {"enabled": False, "threshold": 150, "amount": 1000, "day_limit_usd": 20, "month_limit_usd": 60},
+                {
+                    ("enabled",): (5, "", "yes", [True]),
+                    ("threshold",): (*NO_NUMBER, 0),
+                    ("amount",): (*NO_NUMBER, 0, 1),
+                    ("amount_usd",): (5, "x", True),  # besides an amount
+                    ("target",): (*NO_NUMBER, 0, 150),
+                    ("day_limit_usd",): (*NO_NUMBER, 0, 0.1, "20.001", 10**7),
+                    ("month_limit_usd",): (*NO_NUMBER, 0, 0.1, "60.001", 10**7),
+                    ("typo",): (1,),
+                },
+                headers=named,
+                takes_key=True,
+            )
+            for path in ("/api/v1/auto-top-up/settings", "/api/auto-top-up/settings")
+        ),
+        Target(
+            "/api/v1/alerts/settings",
+            {"percents": [50, 90], "low_credits": 20, "low_days": 3, "month_usd": 12.5},
+            {
+                ("percents",): (5, "", "50", [60], [50, 75, 90, 100, 50], [[50]]),
+                ("low_credits",): (*NO_NUMBER, 0),
+                ("low_days",): (*NO_NUMBER, 0, 1.5, 91),
+                ("month_usd",): (*NO_NUMBER, 0, "0.001"),
+                ("typo",): (1,),
+            },
+            headers=named,
+        ),
+        Target(
+            "/api/v1/resources/never",
+            {"kind": "container", "quantity": 2, "name": "Never", "project": "never"},
+            {
+                ("kind",): (5, None, "", "server", "CONTAINER", ["container"], MISSING),
+                ("quantity",): (*NO_NUMBER, 0, None),
+                ("name",): (*no_text(120), None),
+                ("project",): (*no_text(120), None),
+                ("typo",): (1,),
+            },
+            headers=whose,
+            method="PUT",
         ),
         Target(
             "/api/v1/workspaces",

@@ -20,6 +20,7 @@ from portal.embedded.server import Server
 from portal.home import BASE_DIR
 from portal.testing.homes import temporary_home
 from portal.testing.processes import run_environment
+from portal.testing.ready import adopt
 
 ACME = ("Acme", 12_500_000_000)
 
@@ -58,10 +59,11 @@ def customers(database: Path | str) -> list[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     """An installation with one customer, whose database is kept running between the commands."""
-    with temporary_home() as directory, ensure_running(directory, durable=False):
-        done(directory, "migrate", "--verbosity=0")
-        make_customer(directory, "Acme")
-        yield directory
+    with temporary_home() as directory:
+        adopt(directory)
+        with ensure_running(directory, durable=False):
+            make_customer(directory, "Acme")
+            yield directory
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from portal.embedded import ensure_running
 from portal.home import BASE_DIR
-from portal.testing.homes import temporary_home
 from portal.testing.patient import Call, Clients, Reply, WebServer, kill_meanwhile
-from portal.testing.processes import run_environment
+from portal.testing.ready import Prepared, prepared
 
 CREDITS = (5, 70, 1_000, 1_000, 1_000, 1_000)
 MAKE = f"""
@@ -35,19 +32,22 @@ print(json.dumps([(each.workspace.public_id, each.api_key) for each in made]))
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    with temporary_home() as home, ensure_running(home, durable=False) as share:
-        yield f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
+def installation() -> Iterator[Prepared]:
+    with prepared() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def server(database: str) -> Iterator[WebServer]:
-    with temporary_home() as home:
-        manage(run_environment(home, 0, DATABASE_URL=database), "prepare")
-        server = WebServer(home, database)
-        yield server
-        server.kill()
-        manage(server.environment, "verify_ledger")  # of all customers; fails when anything does not add up
+def database(installation: Prepared) -> str:
+    return installation.url
+
+
+@pytest.fixture(scope="module")
+def server(installation: Prepared) -> Iterator[WebServer]:
+    server = WebServer(installation.home, installation.url)
+    yield server
+    server.kill()
+    manage(server.environment, "verify_ledger")  # of all customers; fails when anything does not add up
 
 
 def manage(environment: dict[str, str], *words: str) -> str:

@@ -7,17 +7,14 @@ import sys
 from collections.abc import Iterator
 from random import Random
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from portal.embedded import ensure_running
 from portal.home import BASE_DIR
-from portal.testing.homes import temporary_home
 from portal.testing.malformed import Request, Target, malformed
 from portal.testing.patient import Call, Clients, WebServer
-from portal.testing.processes import run_environment
+from portal.testing.ready import prepared
 from portal.testing.targets import ASKED, targets
 
 MAKE = """
@@ -32,8 +29,10 @@ print(json.dumps([made.workspace.public_id, key]))
 """
 KEPT = (
     *("metering_usageevent", "ledger_operation", "ledger_hold", "ledger_holdresolution"),
-    *("accounts_workspace", "accounts_user", "accounts_portallink"),
+    *("accounts_workspace", "accounts_user", "accounts_portallink", "plans_resource"),
 )
+# This server has no Stripe: what is said well enough to be handed to it is refused with that.
+PAID = {"/api/v1/credits/checkout", "/api/stripe/create-checkout-session"}
 
 
 class Surface:
@@ -75,7 +74,7 @@ def spelled(request: Request) -> bytes:
     if not names & {"content-length", "transfer-encoding"}:
         headers.append(("Content-Length", str(len(request.body))))
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"POST {request.path} HTTP/1.1\r\n{head}\r\n".encode() + request.body
+    return f"{request.method} {request.path} HTTP/1.1\r\n{head}\r\n".encode() + request.body
 
 
 def manage(server: WebServer, *words: str) -> str:
@@ -87,14 +86,10 @@ def manage(server: WebServer, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def surface() -> Iterator[Surface]:
-    with temporary_home() as home, ensure_running(home, durable=False) as share:
-        url = f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
-        environment = run_environment(home, 0, DATABASE_URL=url)
-        prepare = [sys.executable, "manage.py", "prepare"]
-        subprocess.run(prepare, cwd=BASE_DIR, env=environment, capture_output=True, check=True)
-        server = WebServer(home, url)
+    with prepared() as made:
+        server = WebServer(made.home, made.url)
         try:
-            yield Surface(server, url)
+            yield Surface(server, made.url)
             manage(server, "verify_ledger")
         finally:
             server.kill()
@@ -106,8 +101,10 @@ def check(target: Target, request: Request, status: int, kind: str, body: bytes)
         told = json.loads(body)
         assert (told["accepted"], told["duplicates"], len(told["rejected"])) == (0, 0, 1), said
     elif kind == "application/problem+json":
-        assert 400 <= status < 500, said
-        assert json.loads(body)["status"] == status, said
+        told = json.loads(body)
+        without_stripe = target.path in PAID and (status, told["code"]) == (503, "unavailable")
+        assert 400 <= status < 500 or without_stripe, said
+        assert told["status"] == status, said
     else:
         # What is no HTTP the server refuses by itself, or hangs up.
         assert request.framing or not all(value.isprintable() for _, value in request.headers), said

@@ -1,4 +1,4 @@
-"""Malformed requests to every POST route: always a problem document, never a charge."""
+"""Malformed requests to every POST and PUT route: always a problem document, never a charge."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 
 from accounts.models import PortalLink, User, Workspace
 from accounts.scopes import KeyKind, Scope
@@ -21,8 +21,10 @@ from billing.credits.units import NANO
 from billing.ledger.models import Hold, HoldResolution, Operation, Wallet
 from billing.ledger.services import credits_grant
 from billing.metering.models import UsageEvent
+from billing.plans.models import Resource
 from billing.pricing.testing import import_demo_prices
 from portal.testing.malformed import Request, Target, malformed
+from portal.testing.simulated import SimulatedStripe
 from portal.testing.targets import ASKED, targets
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +67,7 @@ class Surface:
 def environ(request: Request) -> dict[str, Any]:
     """As PEP 3333 has it: bytes of headers as Latin-1, equal names joined."""
     found: dict[str, Any] = {
-        "REQUEST_METHOD": "POST",
+        "REQUEST_METHOD": request.method,
         "PATH_INFO": request.path,
         "QUERY_STRING": "",
         "REMOTE_ADDR": "127.0.0.1",
@@ -91,7 +93,7 @@ def environ(request: Request) -> dict[str, Any]:
 
 def standing() -> list[Any]:
     """All that a request could have changed."""
-    kept = (UsageEvent, Operation, Hold, HoldResolution, Workspace, User, PortalLink)
+    kept = (UsageEvent, Operation, Hold, HoldResolution, Workspace, User, PortalLink, Resource)
     return [*Wallet.objects.order_by("pk").values(), *(model.objects.count() for model in kept)]
 
 
@@ -127,9 +129,13 @@ def check(target: Target, request: Request, status: int, kind: str, body: bytes)
     assert problem["code"] in CODES, said
 
 
-def test_every_post_route_is_among_the_targets(surface: Surface) -> None:
-    known = {re.sub(r"/(hold|ws)_\w+/", "/{}/", target.path) for target in surface.targets}
-    routes = {re.sub(r"{\w+}", "{}", path) for path, methods in document()["paths"].items() if "post" in methods}
+def test_every_route_with_a_body_is_among_the_targets(surface: Surface) -> None:
+    known = {(each.method, re.sub(r"/(hold_\w+|ws_\w+|never)(/|$)", r"/{}\2", each.path)) for each in surface.targets}
+    routes = {
+        (method.upper(), re.sub(r"{\w+}", "{}", path))
+        for path, methods in document()["paths"].items()
+        for method in methods.keys() & {"post", "put", "patch"}
+    }
     assert known == routes
 
 
@@ -158,11 +164,13 @@ def test_a_body_that_ends_before_its_length_is_refused_although_it_is_json(surfa
     assert not UsageEvent.objects.exists()
 
 
-def test_the_good_requests_are_good(surface: Surface) -> None:
+def test_the_good_requests_are_good(surface: Surface, simulated: SimulatedStripe) -> None:
     """Else nothing above would have been refused for what is broken in it."""
     for target in surface.targets:
         headers = (("Authorization", f"Bearer {surface.key}"), ("Content-Type", target.content_type), *target.headers)
         with transaction.atomic():
-            status, _, body = surface.send(Request(target.path, headers, json.dumps(target.good).encode()))
+            connection.atomic_blocks[-1]._from_testcase = True  # requests are in no transaction that they could see
+            good = Request(target.path, headers, json.dumps(target.good).encode(), method=target.method)
+            status, _, body = surface.send(good)
             transaction.set_rollback(True)
         assert status in (200, 201), (target.path, body)

@@ -13,13 +13,18 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+import stripe
 
+from billing.insights.whatif.tests.test_speed import crowded
 from portal.embedded.places import places
 from portal.embedded.server import Server
+from portal.standin.client import StandInClient
+from portal.standin.places import port_of
+from portal.standin.world import API_VERSION
 from portal.testing.homes import temporary_home
 from portal.testing.processes import RunningPortal, alive, free_port, one_line, run_environment, run_to_end
 
-QUICK = 20  # seconds, on a busy machine of two cores
+QUICK = 20  # seconds, where a thread that works has a core of its own
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +127,23 @@ def test_a_taken_port_is_one_line(portal: RunningPortal) -> None:
     assert "taken" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_payments_are_simulated_and_their_webhooks_arrive(portal: RunningPortal) -> None:
+    assert "payments    simulated" in portal.output
+    token = (portal.home / "secrets" / "standin-token").read_text().strip()
+    standin = StandInClient(f"http://127.0.0.1:{port_of(portal.home)}", token)
+    key = {"api_key": "sk_test_" + "x" * 24, "stripe_version": API_VERSION}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stripe, "api_base", standin.url)
+        intent = stripe.PaymentIntent.create(
+            amount=700, currency="usd", payment_method="pm_card_visa", confirm=True, **key
+        )
+    until(lambda: standin.get("_control/deliveries")["idle"])
+    synced = "SELECT count(*) FROM djstripe_paymentintent WHERE stripe_data->>'status' = 'succeeded' AND id = '{}'"
+    assert question(portal.home, synced.format(intent.id)) == 1
+    assert portal.fetch("/simulated-stripe/checkout/cs_test_none/").status == 404
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "payments"])
 def test_a_part_that_dies_is_started_again(portal: RunningPortal, name: str) -> None:
     portal.part(name).kill()
     portal.wait_for(f"{name} ended", seconds=20)
@@ -151,9 +172,10 @@ def test_sigterm_leaves_no_process_and_the_next_start_is_quick_and_has_everythin
     assert portal.stop() == 0
     assert alive(family) == []
 
+    shared = crowded()
     again = RunningPortal(portal.home, port=portal.port)
     try:
-        assert again.seconds < QUICK
+        assert again.seconds < QUICK * max(shared, crowded())
         assert question(portal.home, "SELECT count(*) FROM metering_usageevent") == events
         assert again.demo == portal.demo
         family = again.family()
@@ -166,7 +188,7 @@ def test_sigterm_leaves_no_process_and_the_next_start_is_quick_and_has_everythin
 def test_a_killed_supervisor_takes_its_parts_along_and_the_next_start_recovers(portal: RunningPortal) -> None:
     portal.stop()
     killed = RunningPortal(portal.home, port=portal.port)
-    parts = [killed.part(name) for name in ("web", "worker", "beat")]
+    parts = [killed.part(name) for name in ("web", "worker", "beat", "payments")]
     everyone = killed.family()
     os.kill(killed.process.pid, signal.SIGKILL)
     killed.process.wait()

@@ -57,3 +57,9 @@ def test_the_demo_on_a_public_address() -> None:
     with temporary_home() as home:
         assert "set PURSER_DEMO=0" in refusal(home, HOST="0.0.0.0")
         assert list(home.iterdir()) == []
+
+
+def test_a_live_key_in_the_demo() -> None:
+    with temporary_home() as home:
+        assert "set PURSER_DEMO=0" in refusal(home, STRIPE_SECRET_KEY="sk_live_" + "a" * 24)
+        assert list(home.iterdir()) == []

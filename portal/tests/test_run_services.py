@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import psycopg
 import pytest
 
-from portal.embedded import ensure_running
 from portal.testing.homes import temporary_home
 from portal.testing.processes import RunningPortal, alive
+from portal.testing.ready import prepared
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    """An empty PostgreSQL that is not the portal's own."""
-    with temporary_home() as home, ensure_running(home, durable=False) as share:
-        yield f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
+    """A PostgreSQL that is not the portal's own."""
+    with prepared() as made:
+        yield made.url
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +41,12 @@ def test_there_is_no_demo_no_user_and_no_embedded_server(portal: RunningPortal, 
     assert "createsuperuser" in portal.output
     assert count(database, "SELECT count(*) FROM accounts_user") == 0
     assert count(database, "SELECT count(*) FROM accounts_workspace") == 0
+
+
+def test_no_payments_are_simulated(portal: RunningPortal) -> None:
+    assert "not connected to Stripe" in portal.output
+    assert not (portal.home / "standin").exists()
+    assert portal.fetch("/simulated-stripe/checkout/cs_test_x/").status == 404
 
 
 def test_there_is_no_outbox_page(portal: RunningPortal) -> None:

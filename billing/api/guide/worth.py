@@ -21,6 +21,7 @@ WHAT_TO_DO = {
     "idempotency_conflict": "The id was used for something else. Give each request an id of its own.",
     "request_over_limit": "The plan allows smaller requests: split it.",
     "unknown_model": "Look the name up under Models & pricing: `provider/model`.",
+    "concurrency_exceeded": "Settle or release holds as requests end; send the same after `Retry-After` seconds.",
     "rate_limited": "Wait as many seconds as `Retry-After` says, then send the same again.",
     "unavailable": "Send the same again after `Retry-After` seconds: with the same ids it counts once.",
 }

@@ -1,13 +1,15 @@
-"""/api/v1/credits: balance, lots, ledger."""
+"""/api/v1/credits: balance, lots, ledger, packs and buying them."""
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.scopes import Scope
-from billing.api import balances
+from billing.api import balances, bodies, buying
+from billing.api.idempotency import REPLAY, idempotency_key
 from billing.api.operations import answer, caller, declared
 from billing.api.parameters import query
 from billing.api.schemas.base import PageQuery
+from billing.api.schemas.buying import CheckoutBody, CheckoutSession, Packs
 from billing.api.schemas.lists import Ledger, LedgerQuery, Lots, Summary
 
 router = Router(tags=["Credits"])
@@ -47,3 +49,44 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """Each transfer's digest covers the one before it, so history cannot be rewritten."""
     call, _ = caller(request)
     return answer(balances.ledger(call.workspace, query(request, LedgerQuery)))
+
+
+@router.get(
+    "/packs",
+    **declared(Scope.BILLING_READ, {200: Packs}),
+    operation_id="credits_packs",
+    summary="Packs of credits that this workspace can buy",
+)
+def packs(request: HttpRequest) -> HttpResponse:
+    """In the operator's order. Prices include tax."""
+    call, _ = caller(request)
+    return answer(buying.packs(call.workspace))
+
+
+@router.post(
+    "/checkout",
+    **declared(
+        Scope.BILLING_WRITE,
+        {201: CheckoutSession},
+        problems=(409,),
+        body=CheckoutBody,
+        body_limit=bodies.SINGLE_LIMIT,
+        idempotent=True,
+    ),
+    operation_id="credits_checkout",
+    summary="Begin to buy a pack: a page of Stripe to pay on",
+)
+def checkout(request: HttpRequest) -> HttpResponse:
+    """Send the person's browser to `url`. The credits are added once Stripe confirms the payment, not before; until
+    then they are `pending` in the summary. With an Idempotency-Key a repeat is the same purchase. Nothing is charged
+    by this request.
+    """
+    call, key = caller(request)
+    begun, replay = buying.checkout(
+        workspace=call.workspace,
+        key=key,
+        raw=bodies.parse(request.body),
+        idempotency_key=idempotency_key(request),
+        request=request,
+    )
+    return answer(begun, status=201, headers=REPLAY if replay else None)

@@ -8,9 +8,9 @@ from ninja import Router
 
 from accounts.scopes import Scope
 from billing.api.operations import answer, caller, declared
-from billing.api.present import amount
+from billing.api.present import amount, optional_amount
 from billing.api.schemas.plans import Plans
-from billing.plans.models import PlanVersion
+from billing.plans.models import CreditTier, PlanVersion
 from billing.plans.selectors import plans_on_offer, subscribed_version
 
 router = Router(tags=["Plans"])
@@ -23,8 +23,8 @@ router = Router(tags=["Plans"])
     summary="Plans on offer",
 )
 def plans(request: HttpRequest) -> HttpResponse:
-    """The newest version of each, in the operator’s order. A workspace keeps the version it began with: `current` says
-    whether this is it.
+    """The newest version of each that customers can choose themselves, in the operator’s order. A workspace keeps the
+    version it began with: `current` says whether this is it.
     """
     call, _ = caller(request)
     workspace = call.known_workspace
@@ -38,9 +38,15 @@ def _document(version: PlanVersion, own: PlanVersion | None) -> dict[str, Any]:
         "name": version.plan.name,
         "version": version.number,
         "current": own is not None and own.pk == version.pk,
-        "monthly_price": {"amount": version.monthly_price_cents, "currency": "usd"},
+        "monthly_price": _money(version.monthly_price_cents),
+        "yearly_price": _money(version.yearly_price_cents),
+        "trial_days": version.trial_days,
+        "periods": version.periods,
         **amount("monthly_credits", version.monthly_credits),
+        "credit_tiers": [_tier(tier) for tier in version.credit_tiers.all()],
+        "credit_price_usd": version.credit_price,
         "rollover_months": version.rollover_months,
+        **optional_amount("rollover_cap", version.rollover_cap),
         "allowances": _quantities(version.allowances, "included"),
         "request_limits": _quantities(version.request_limits, "most"),
         "qualities": version.qualities or None,
@@ -48,7 +54,22 @@ def _document(version: PlanVersion, own: PlanVersion | None) -> dict[str, Any]:
         **amount("overdraft", version.overdraft),
         "features": version.features,
         "intended_for": version.intended_for or None,
+        "support": version.support or None,
+        "sla": version.sla or None,
     }
+
+
+def _tier(tier: CreditTier) -> dict[str, Any]:
+    return {
+        "tier": tier.number,
+        **amount("monthly_credits", tier.monthly_credits),
+        "monthly_price": _money(tier.monthly_price_cents),
+        "yearly_price": _money(tier.yearly_price_cents),
+    }
+
+
+def _money(cents: int | None) -> dict[str, Any] | None:
+    return None if cents is None else {"amount": cents, "currency": "usd"}
 
 
 def _quantities(by_meter: dict[str, str], name: str) -> list[dict[str, Any]]:

@@ -69,6 +69,11 @@ class BudgetStanding(Described):
     resets_at: Instant
 
 
+class Concurrency(Described):
+    limit: int = Field(description="Holds that may be open at the same time, add-ons included.")
+    open: int = Field(description="That are.")
+
+
 class ProblemDocument(Described):
     """RFC 9457. `code` is stable; the texts are for people."""
 
@@ -93,6 +98,8 @@ class ProblemDocument(Described):
     limited_by: Literal["key", "workspace"] | None = Field(
         None, description="`rate_limited`: the key's own limit, or that of all keys of its workspace together."
     )
+    concurrency: Concurrency | None = Field(None, description="`concurrency_exceeded`: how many run, of how many.")
+    consent_url: str | None = Field(None, description="`consent_required`: the page on which a person can agree.")
     hold_status: Literal["settled", "released", "expired"] | None = Field(
         None, description="`hold_resolved`: how the hold ended."
     )

@@ -48,6 +48,12 @@ BODIES: dict[str, Any] = {
     },
     "usage_hold_settle": {"usage": {"input_tokens": 8, "output_tokens": 27}},
     "usage_hold_extend": {"expires_in": 600},
+    "credits_checkout": {"packId": "growth"},
+    "auto_top_up_change": {"enabled": False, "threshold": 100, "amount": 1000, "month_limit_usd": 60},
+    "alerts_change": {"percents": [50, 90, 100], "low_credits": 500, "month_usd": 200},
+    "subscription_change": {"plan": "pro", "interval": "month"},
+    "addons_set": {"addon": "concurrency", "quantity": 2},
+    "resources_put": {"kind": "container", "quantity": 2, "name": "Web server", "project": "prod"},
     "workspaces_create": {
         "name": "Northwind AI",
         "external_id": "crm-17",
@@ -59,10 +65,13 @@ BODIES: dict[str, Any] = {
 }
 
 QUERIES: dict[str, str] = {
+    "addons_remove": "?addon=concurrency",
     "workspaces_list": "?limit=20",
     "usage_events": "?limit=20&agent=support-bot",
     "usage_breakdown": "?by=model",
     "usage_holds": "?status=open",
     "usage_holds_accuracy": "?by=task",
+    "invoices_list": "?year=2027&kind=invoice",
+    "resources_list": "?limit=20&state=running",
     "pricing_models": "?search=gpt-4o-mini",
 }

@@ -18,8 +18,8 @@ Moment = Annotated[
     ),
 ]
 ORIGIN = (
-    "Whose id it is, for ids are unique within: the class of key that reported it, or for a CloudEvent"
-    " `ce:<class of key>:<source>`."
+    "Whose id it is, for ids are unique within: the class of key that reported it, for a CloudEvent"
+    " `ce:<class of key>:<source>`, for the days of resources `resource`."
 )
 By = Literal["model", "provider", "meter", "task", "project", "agent", "app", "key", "end_user", "day", "month"]
 
@@ -163,6 +163,7 @@ class NamedSpend(Spend):
 class SpendByName(Described):
     agents: list[NamedSpend]
     apps: list[NamedSpend]
+    addons: Spend = Field(description="What add-ons took; no request is behind it.")
 
 
 class AllowanceState(Described):
@@ -189,11 +190,16 @@ class Summary(Described):
     debt: Credits
     debt_nano: Nano
     state: State
-    usage: Spend
+    usage: Spend = Field(description="Everything that was spent: requests, resources and add-ons.")
     breakdown: SpendByName
     allowances: list[AllowanceState]
     expiring: list[Expiring]
-    runway_days: Number | None = Field(description="At the present pace; null when there is no pace.")
+    runway_days: Number | None = Field(
+        description="How long the balance lasts by the pattern of the last four weeks, with its weekdays; null when"
+        " nothing was spent for a week."
+    )
+    runway_days_low: Number | None = Field(description="At the fastest pace of these weeks.")
+    runway_days_high: Number | None = Field(description="At the slowest.")
     as_of: Instant
 
 

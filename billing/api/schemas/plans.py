@@ -45,15 +45,40 @@ class MostPerRequest(Described):
     most: Number
 
 
+class CreditTierDocument(Described):
+    tier: int = Field(description="1 is the first above the plan's own credits.")
+    monthly_credits: Credits
+    monthly_credits_nano: Nano
+    monthly_price: Money
+    yearly_price: Money | None = Field(description="For twelve months; null: not sold by the year.")
+
+
 class PlanDocument(Described):
     plan: str = Field(description="The plan's key.")
     name: str
     version: int
     current: bool = Field(description="Whether the workspace is on this version.")
     monthly_price: Money
+    yearly_price: Money | None = Field(
+        description="For twelve months, whose credits come by the month all the same; null: not sold by the year."
+    )
+    trial_days: int = Field(description="Before the first payment; 0: none.")
+    periods: Literal["anniversary", "calendar"] = Field(
+        description="Whether a period begins on the day of the month that the first one did, or with each month (UTC)."
+    )
     monthly_credits: Credits
     monthly_credits_nano: Nano
+    credit_tiers: list[CreditTierDocument] = Field(
+        description="The ladder above these credits and this price; empty: there is none."
+    )
+    credit_price_usd: Number | None = Field(
+        description="US dollars for a credit bought besides; null: the face value of a credit."
+    )
     rollover_months: int = Field(description="Further periods in which unused monthly credits stay usable.")
+    rollover_cap: Credits | None = Field(
+        description="The most unused credits that a new period takes over; null: all that may roll over."
+    )
+    rollover_cap_nano: Nano | None
     allowances: list[IncludedQuantity]
     request_limits: list[MostPerRequest]
     qualities: list[str] | None = Field(description="Null: all of them.")
@@ -62,6 +87,8 @@ class PlanDocument(Described):
     overdraft_nano: Nano
     features: list[str] = Field(description="For people.")
     intended_for: str | None
+    support: str | None = Field(description="For people.")
+    sla: str | None = Field(description="The service level, for people.")
 
 
 class Plans(Described):

@@ -4,7 +4,17 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
-from billing.api.schemas.base import QUANTITY, BudgetStanding, Credits, Described, Instant, Nano, Number, Quantity
+from billing.api.schemas.base import (
+    QUANTITY,
+    BudgetStanding,
+    Concurrency,
+    Credits,
+    Described,
+    Instant,
+    Nano,
+    Number,
+    Quantity,
+)
 from billing.pricing.normalise import OWN
 
 State = Literal["healthy", "low", "stopped"]
@@ -180,6 +190,9 @@ class Estimated(Described):
     balance_after_request: Credits
     balance_after_request_nano: Nano
     sufficient: bool = Field(description="Whether balance and budgets cover it.")
+    concurrency: Concurrency | None = Field(
+        description="Requests running now and at most; with all of them running, authorising is 429. Null: no limit."
+    )
     budget: BudgetStanding | None = Field(
         description="Of the budgets that stop requests like this one, the one with least left."
     )

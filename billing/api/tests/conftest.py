@@ -1,6 +1,7 @@
 import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
@@ -55,6 +56,14 @@ class Api:
     def post(self, path: str, body: Any, content_type: str = "application/json", **headers: str) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body)
         return Answer(self.client.post(path, data, content_type=content_type, headers=self.headers | headers))
+
+    def put(self, path: str, body: Any, content_type: str = "application/json", **headers: str) -> Answer:
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        return Answer(self.client.put(path, data, content_type=content_type, headers=self.headers | headers))
+
+    def delete(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Answer:
+        asked = f"{path}?{urlencode(query)}" if query else path
+        return Answer(self.client.delete(asked, headers=self.headers | headers))
 
 
 @pytest.fixture(autouse=True)

@@ -65,6 +65,7 @@ def test_estimate(api: Api, path: str) -> None:
         "basis": "given",
         "note": "",
         "budget": None,
+        "concurrency": None,
         "lines": [line("input_tokens", 900, "0.15", "0.027"), line("output_tokens", 300, "0.6", "0.036")],
     }
 
@@ -204,6 +205,7 @@ def test_summary(api: Api) -> None:
     assert summary.json["breakdown"] == {
         "agents": [{"name": "support-bot"} | spent],
         "apps": [{"name": "web"} | spent],
+        "addons": {"today": 0, "thisMonth": 0},
     }
     assert {"allowances", "runway_days"} <= summary.json.keys()
 

@@ -11,11 +11,13 @@ from pydantic import BaseModel
 from accounts.models import Workspace
 from billing.api import cloudevents
 from billing.api.calls import METERED_HEADERS
-from billing.api.openapi import document
+from billing.api.openapi import ALIASES, document
 from billing.api.schemas.base import ProblemDocument
 from billing.api.schemas.examples import BODIES
 from billing.api.schemas.holds import Accuracies, Authorized, HoldChanged, HoldDocument, Holds, Settled
+from billing.api.schemas.invoices import InvoiceDocument, Invoices
 from billing.api.schemas.lists import Breakdown, Events, Ledger, Lots, ModelDetail, Models, ReceiptDocument, Summary
+from billing.api.schemas.resources import ResourceDocument, Resources
 from billing.api.schemas.usage import BatchRecorded, Estimated, UsageRecorded
 from billing.api.schemas.workspaces import Granted, PortalSession, WorkspaceDocument, WorkspaceMade, Workspaces
 from billing.api.tests.conftest import Answer, Api, key_of, usage_event
@@ -111,15 +113,29 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/ledger",
         "/api/v1/credits/proof",
         "/api/v1/credits/statement",
+        "/api/v1/credits/packs",
+        "/api/v1/credits/checkout",
+        "/api/stripe/create-checkout-session",
+        "/api/v1/auto-top-up/settings",
+        "/api/auto-top-up/settings",
+        "/api/v1/alerts/settings",
         "/api/v1/plans",
+        "/api/v1/subscription",
+        "/api/v1/subscription/addons",
         "/api/v1/entitlements",
         "/api/v1/entitlements/{feature}",
+        "/api/v1/invoices/list",
+        "/api/v1/invoices/{invoice}",
+        "/api/invoices/list",
+        "/api/invoices/{invoice}",
         "/api/v1/pricing/models",
         "/api/v1/pricing/models/{model}",
         "/api/v1/workspaces",
         "/api/v1/workspaces/{workspace}",
         "/api/v1/workspaces/{workspace}/grants",
         "/api/v1/workspaces/{workspace}/portal-session",
+        "/api/v1/resources",
+        "/api/v1/resources/{external_id}",
         "/api/v1/openapi.json",
     }
     for reference in REF.findall(response.content.decode()):
@@ -162,7 +178,9 @@ def test_every_operation_with_a_key_declares_its_headers_and_errors() -> None:
             Breakdown,
         ),
         *(Authorized, HoldDocument, Holds, HoldChanged, Settled, Accuracies),
+        *(Invoices, InvoiceDocument),
         *(WorkspaceMade, WorkspaceDocument, Workspaces, Granted, PortalSession),
+        *(ResourceDocument, Resources),
     ],
 )
 def test_every_answer_is_described(model: type[BaseModel]) -> None:
@@ -294,6 +312,23 @@ def test_answers_about_workspaces_are_as_described(funded: Workspace) -> None:
             check(answer, f"{one}/grants", "post")
 
 
+def test_answers_about_resources_are_as_described(api: Api) -> None:
+    path = "/api/v1/resources"
+    one = f"{path}/{{external_id}}"
+    other = BODIES["resources_put"] | {"quantity": 3}
+    for body in (BODIES["resources_put"], other, {"kind": "storage"}, {"kind": "deployment", "quantity": 10**12}, {}):
+        check(api.put(f"{path}/web-1", body), one, "put")
+    check(api.put(f"{path}/release", {"kind": "deployment"}), one, "put")
+    check(api.put(f"{path}/huge", {"kind": "container", "quantity": 10**12}), one, "put")
+    check(api.put(f"{path}/web-1", {}, content_type="text/plain"), one, "put")
+    check(api.put(f"{path}/web-1", b" " * 70_000), one, "put")
+    for query in ({}, {"limit": 1}, {"state": "done"}, {"state": "x"}, {"cursor": "x"}):
+        check(api.get(path, query), path, "get")
+    for name in ("web-1", "nobody"):
+        check(api.get(f"{path}/{name}"), one, "get")
+        check(api.delete(f"{path}/{name}"), one, "delete")
+
+
 def test_the_routes_of_the_operator_name_the_workspace_in_the_path() -> None:
     for path, method, operation in operations():
         if "/workspaces" in path:
@@ -320,8 +355,12 @@ def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
     hold = "/api/v1/usage/holds/{hold_id}"
     workspaces = "/api/v1/workspaces"
     assert takers == {
+        "/api/v1/auto-top-up/settings",
+        "/api/auto-top-up/settings",
         *("/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"),
         *(workspaces, f"{workspaces}/{{workspace}}/grants"),
+        *("/api/v1/credits/checkout", "/api/stripe/create-checkout-session"),
+        *("/api/v1/subscription", "/api/v1/subscription/addons"),
     }
 
 
@@ -332,8 +371,10 @@ def test_refusals_are_as_described(funded: Workspace) -> None:
         if path == "/api/v1/openapi.json":
             continue
         url = path.replace("{event_id}", "x").replace("{hold_id}", "hold_1").replace("{workspace}", "nobody")
+        url = url.replace("{invoice}", "nothing").replace("{external_id}", "nothing")
         for api in [*strangers, limited, limited]:
-            answer = api.get(url) if method == "get" else api.post(url, usage_event())
+            sent = (url, usage_event()) if method in ("post", "put") else (url,)
+            answer = getattr(api, method)(*sent)
             check(answer, path, method)
             if answer.status >= 400:
                 ProblemDocument.model_validate(answer.json)
@@ -345,7 +386,7 @@ def test_the_reference_page_shows_every_endpoint_and_code(client: Any, db: None)
     assert response.status_code == 200
     assert "script-src 'self'" in response.headers["Content-Security-Policy"]
     for path, _, operation in operations():
-        if path not in ("/api/v1/openapi.json", "/v1/usage/estimate"):
+        if path not in ("/api/v1/openapi.json", *ALIASES):
             assert path in page
             assert operation["summary"] in page
     assert 'id="problem-idempotency_conflict"' in page

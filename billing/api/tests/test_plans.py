@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from accounts.models import Workspace
 from billing.api.tests.conftest import Api, key_of
 from billing.credits import clock
@@ -12,7 +14,7 @@ def test_the_shipped_plans_are_listed_with_the_workspaces_own_marked(api: Api, f
     plan_start(workspace=funded, plan_key="pro")
     forget_limits(funded.pk)
 
-    free, pro = api.get(PATH).json["data"]
+    free, pro, business = api.get(PATH).json["data"]
 
     assert (free["plan"], free["current"], pro["plan"], pro["current"]) == ("free", False, "pro", True)
     assert free["monthly_price"] == {"amount": 0, "currency": "usd"}
@@ -21,6 +23,25 @@ def test_the_shipped_plans_are_listed_with_the_workspaces_own_marked(api: Api, f
     assert pro["request_limits"] == [{"meter": "input_characters", "most": 5000}]
     assert pro["qualities"] == ["standard", "premium", "ultra"]
     assert (pro["monthly_credits"], pro["monthly_credits_nano"], pro["concurrency"]) == (0, "0", None)
+    assert (pro["yearly_price"], pro["credit_tiers"], pro["rollover_cap"], pro["sla"]) == (None, [], None, None)
+    assert business["yearly_price"] == {"amount": 100_000, "currency": "usd"}
+    assert (business["credit_price_usd"], business["rollover_months"], business["periods"]) == (
+        Decimal("0.005"),
+        2,
+        "anniversary",
+    )
+    assert business["credit_tiers"][0] == {
+        "tier": 1,
+        "monthly_credits": 50_000,
+        "monthly_credits_nano": "50000000000000",
+        "monthly_price": {"amount": 25_000, "currency": "usd"},
+        "yearly_price": {"amount": 250_000, "currency": "usd"},
+    }
+
+
+def test_what_is_hidden_or_retired_is_not_on_offer(api: Api) -> None:
+    Plan.objects.filter(key="pro").update(visibility="retired")
+    assert [each["plan"] for each in api.get(PATH).json["data"]] == ["free", "business"]
 
 
 def test_a_draft_is_not_on_offer_and_a_newer_version_takes_the_place_of_an_older(api: Api) -> None:
@@ -30,10 +51,10 @@ def test_a_draft_is_not_on_offer_and_a_newer_version_takes_the_place_of_an_older
 
     found = api.get(PATH).json["data"]
 
-    assert [(each["plan"], each["version"]) for each in found] == [("free", 1), ("pro", 2)]
+    assert [(each["plan"], each["version"]) for each in found] == [("free", 1), ("pro", 2), ("business", 1)]
     assert found[1]["monthly_credits_nano"] == "5"
 
 
 def test_a_service_key_need_not_name_a_workspace(api: Api, funded: Workspace) -> None:
-    assert [each["current"] for each in Api(key_of(None)).get(PATH).json["data"]] == [False, False]
+    assert [each["current"] for each in Api(key_of(None)).get(PATH).json["data"]] == [False, False, False]
     assert Api(key_of(funded, "billing:read")).get(PATH).status == 403

@@ -179,6 +179,7 @@ def test_the_summary_tells_balance_usage_and_what_expires(used: Api, funded: Wor
             {"name": "support-bot", "today": Decimal("0.216"), "thisMonth": Decimal("0.216")},
         ],
         "apps": [{"name": "web", "today": Decimal("0.504"), "thisMonth": Decimal("0.504")}],
+        "addons": {"today": 0, "thisMonth": 0},
     }
     assert [(row["meter"], row["included"], row["used"]) for row in summary["allowances"]] == [
         ("input_characters", 1000, 0)

@@ -125,9 +125,12 @@ def need_of(parts: Sequence[PartCost], *, quality: str = "", at_once: int = 0) -
 
 
 def compare(offers: Sequence[Offer], need: Need, usd_per_credit: Decimal) -> Choice:
-    """All offers, the best value first; of those that cost the same, the customer's own, then the lower price."""
-    plans = [plan_cost(offer, need, usd_per_credit) for offer in offers]
-    return Choice(tuple(sorted(plans, key=_rank)))
+    """All plans, the best value first; of those that cost the same, the customer's own, then the lower price. Of a plan
+    with credit tiers the best one is a choice, and the customer's own.
+    """
+    plans = sorted((plan_cost(offer, need, usd_per_credit) for offer in offers), key=_rank)
+    best = {plan.offer.key: plan for plan in reversed(plans) if not plan.offer.yours}
+    return Choice(tuple(plan for plan in plans if plan.offer.yours or plan is best[plan.offer.key]))
 
 
 def _rank(plan: PlanCost) -> tuple[object, ...]:

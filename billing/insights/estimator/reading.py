@@ -14,8 +14,8 @@ from billing.insights.estimator.agents import Step
 from billing.insights.estimator.engine import Rates
 from billing.insights.estimator.offers import Offer
 from billing.metering.selectors.breakdown import breakdown
-from billing.plans.models import PlanVersion
-from billing.plans.selectors import plans_on_offer, subscribed_version
+from billing.plans.models import CreditTier, PlanVersion
+from billing.plans.selectors import current_subscription, plans_on_offer
 from billing.pricing.book import prices_for
 from billing.pricing.tariff import HUNDRED
 from billing.pricing.terms import terms_for
@@ -33,10 +33,15 @@ def rates_for(steps: Iterable[Step], workspace: Workspace | None = None) -> Rate
 
 def offers(workspace: Workspace | None) -> list[Offer]:
     """Plans that can be chosen, and the workspace's own, whichever version of it that is."""
-    own = subscribed_version(workspace.pk) if workspace else None
-    found = [_offer(version, yours=own is not None and version.pk == own.pk) for version in plans_on_offer()]
-    if own is not None and not any(offer.yours for offer in found):
-        found.append(_offer(own, yours=True, offered=False))
+    subscription = current_subscription(workspace.pk) if workspace else None
+    own = (subscription.version_id, subscription.credit_tier_id) if subscription else None
+    found = [
+        _offer(version, tier, yours=own == (version.pk, tier.pk if tier else None))
+        for version in plans_on_offer()
+        for tier in (None, *version.credit_tiers.all())
+    ]
+    if subscription is not None and not any(offer.yours for offer in found):
+        found.append(_offer(subscription.version, subscription.credit_tier, yours=True, offered=False))
     return found
 
 
@@ -115,17 +120,21 @@ def _each(quantity: Decimal, requests: int) -> int:
     return int((quantity / requests).to_integral_value(ROUND_CEILING))
 
 
-def _offer(version: PlanVersion, *, yours: bool, offered: bool = True) -> Offer:
+def _offer(version: PlanVersion, tier: CreditTier | None, *, yours: bool, offered: bool = True) -> Offer:
+    """A version with its own credits and price, or with those of one of its tiers; paid by the month."""
+    sold: PlanVersion | CreditTier = tier or version
+    more = credits(sold.monthly_credits)
     return Offer(
         key=version.plan.key,
-        name=version.plan.name,
-        price_usd=Decimal(version.monthly_price_cents) / HUNDRED,
-        credits=credits(version.monthly_credits),
+        name=version.plan.name if tier is None else f"{version.plan.name}, {more:,f}",
+        price_usd=Decimal(sold.monthly_price_cents) / HUNDRED,
+        credits=more,
         allowances={meter: Decimal(quantity) for meter, quantity in version.allowances.items()},
         request_limits={meter: Decimal(most) for meter, most in version.request_limits.items()},
         qualities=tuple(quality.lower() for quality in version.qualities),
         concurrency=version.concurrency,
         intended_for=version.intended_for,
+        unit_usd=version.credit_price,
         yours=yours,
         offered=offered,
     )

@@ -24,6 +24,8 @@ class Offer:
     price_usd: Decimal = Decimal(0)  # a month
     credits: int = 0  # nano-credits a month
     rollover_months: int = 0
+    rollover_cap: int | None = None  # most nano-credits that a new month takes over
+    unit_usd: Decimal | None = None  # what a credit beyond those it gives costs; None: its face value
     allowances: Mapping[str, Decimal] = field(default_factory=dict)  # meter -> quantity a month
     as_charged: bool = True  # its prices are those that were charged
 
@@ -72,11 +74,12 @@ class Bill:
 
     @property
     def bought_usd(self) -> Decimal:
-        return EXACT.divide(EXACT.multiply(Decimal(self.bought), self.usd_per_credit), Decimal(NANO))
+        unit = self.usd_per_credit if self.offer.unit_usd is None else self.offer.unit_usd
+        return EXACT.divide(EXACT.multiply(Decimal(self.bought), unit), Decimal(NANO))
 
     @property
     def usd(self) -> Decimal:
-        """All of it: the plan's price and, at face value, the credits beyond those it gives."""
+        """All of it: the plan's price and that of the credits beyond those it gives."""
         return self.price_usd + self.bought_usd
 
     @property
@@ -209,16 +212,18 @@ def replay_plans(
         known = [each.go_through(event, month) for each in opened]
         fixed += inside and not all(known)
     for each in opened:
-        _pay(each.bill.months, each.bill.offer.rollover_months)
+        _pay(each.bill.months, each.bill.offer)
     left_out = [out for out in (waiting, given_back) if out.requests]
     return PlanComparison([each.bill for each in opened], left_out, fixed)
 
 
-def _pay(months: Sequence[MonthBill], rollover: int) -> None:
-    """The plan's credits pay, the oldest first, until they expire."""
+def _pay(months: Sequence[MonthBill], offer: Offer) -> None:
+    """The plan's credits pay, the oldest first, until they expire, or are more than a new month takes over."""
     lots: list[list[int]] = []  # last month they are good for, what is left
     for number, month in enumerate(months):
-        lots.append([number + rollover, month.given])
+        if number and offer.rollover_cap is not None:
+            months[number - 1].lapsed += _cut(lots, offer.rollover_cap)
+        lots.append([number + offer.rollover_months, month.given])
         due = month.used
         for lot in lots:
             paid = min(lot[1], due)
@@ -227,6 +232,16 @@ def _pay(months: Sequence[MonthBill], rollover: int) -> None:
         month.from_credits = month.used - due
         month.lapsed = sum(left for until, left in lots if until == number)
         lots = [lot for lot in lots if lot[0] > number and lot[1]]
+
+
+def _cut(lots: list[list[int]], most: int) -> int:
+    """Take what is above `most` out of the oldest; how much that was."""
+    over = taken = max(sum(left for _, left in lots) - most, 0)
+    for lot in lots:
+        part = min(lot[1], over)
+        lot[1] -= part
+        over -= part
+    return taken
 
 
 def _part(included: Decimal, month: Month) -> Decimal:

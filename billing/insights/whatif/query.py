@@ -17,12 +17,13 @@ from billing.insights.whatif.plans import Month, Offer, PlanComparison, replay_p
 from billing.insights.whatif.terms import has_of_plan, takes_off, terms_on
 from billing.metering.selectors.breakdown import BreakdownRow, breakdown
 from billing.metering.selectors.past import past_events
-from billing.plans.models import PlanVersion
-from billing.plans.selectors import newest_version, plans_on_offer, subscribed_version
+from billing.plans.models import CreditTier, PlanVersion
+from billing.plans.periods.amounts import cents_a_month, credits_a_month
+from billing.plans.selectors import current_subscription, plans_on_offer
 from billing.pricing.book import PLATFORM, prices_for
 from billing.pricing.models import CatalogModel
 from billing.pricing.replay import Counts, Replay
-from billing.pricing.tariff import ModelPrices
+from billing.pricing.tariff import EXACT, ModelPrices
 from billing.pricing.terms import Terms, terms_for
 
 # A page is not the place for more; fewer days, or one model, are.
@@ -128,7 +129,7 @@ def _key(ref: str) -> tuple[str, str]:
 
 def _on_plan(workspace: Workspace, asked: Question) -> Answer:
     now = clock.now()
-    version = newest_version(asked.plan)
+    version = next((each for each in plans_on_offer() if each.plan.key == asked.plan), None)
     if version is None:
         raise NotAnswered("This plan is not on offer. Choose one from the list.")
     days = span(workspace, asked.days, until=now)
@@ -136,11 +137,18 @@ def _on_plan(workspace: Workspace, asked: Question) -> Answer:
     if sum(row.requests for row in rows) > MOST_REQUESTS:
         raise NotAnswered(f"More than {MOST_REQUESTS:,} requests are too many for this page. Choose fewer days.")
     months, month_of = calendar_months(days.dates)
-    current = subscribed_version(workspace.pk)
+    subscription = current_subscription(workspace.pk)
+    current = subscription.version if subscription else None
     own = terms_for(workspace.pk)
     anew = has_of_plan(own) or takes_off(current) or takes_off(version)
     terms = [terms_on(each, own) if anew else own for each in (current, version)]
-    offers = [offer_of(each, as_charged=not anew) for each in (current, version)]
+    yours = offer_of(
+        current,
+        subscription.credit_tier if subscription else None,
+        interval=subscription.interval if subscription else "",
+        as_charged=not anew,
+    )
+    offers = [yours, offer_of(version, as_charged=not anew)]
     found = replay_plans(
         past_events(workspace.pk, starts=days.starts, until=days.until, counting=_may_count(own, *terms)),
         [(offer, _Replays(each, now).get) for offer, each in zip(offers, terms, strict=True)],
@@ -181,15 +189,21 @@ class _Replays:
         return Replay(prices, usd_per_credit=face, now=self._now, terms=self._terms, counts=self._counts)
 
 
-def offer_of(version: PlanVersion | None, *, as_charged: bool = True) -> Offer:
+def offer_of(
+    version: PlanVersion | None, tier: CreditTier | None = None, *, interval: str = "", as_charged: bool = True
+) -> Offer:
+    """A version with the credits and the price of a tier of it; a year's price counts as twelve equal months."""
     if version is None:
         return Offer("", "No plan", as_charged=as_charged)
+    cents = cents_a_month(version, tier, interval) or Fraction(0)
     return Offer(
         key=version.plan.key,
         name=version.plan.name,
-        price_usd=Decimal(version.monthly_price_cents) / 100,
-        credits=version.monthly_credits,
+        price_usd=EXACT.divide(Decimal(cents.numerator), Decimal(100 * cents.denominator)),
+        credits=credits_a_month(version, tier),
         rollover_months=version.rollover_months,
+        rollover_cap=version.rollover_cap,
+        unit_usd=version.credit_price,
         allowances={meter: Decimal(included) for meter, included in version.allowances.items()},
         as_charged=as_charged,
     )

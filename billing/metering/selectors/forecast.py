@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from django.db import connection
 
 from billing.credits import clock
+from billing.metering.runway import WEEK, WEEKS, Pattern, Runway, lasts, pattern
 from billing.metering.selectors.totals import floor_hour, spent
 
 WINDOW = timedelta(days=7)
@@ -53,7 +55,35 @@ def average_daily_spend(workspace_id: int, now: datetime | None = None) -> Decim
     return Decimal(spent(workspace_id, start, now).nano) * DAY_SECONDS / Decimal(str(seconds))
 
 
+_PAST_SQL = """
+SELECT greatest(ceil(extract(epoch FROM %s - hour) / 86400)::int - 1, 0), sum(amount)::bigint, min(hour)
+FROM metering_hourtotal WHERE workspace_id = %s AND hour >= %s AND hour <= %s AND amount > 0 GROUP BY 1
+"""
+
+
+def runway(workspace_id: int, *, available: int, now: datetime | None = None) -> Runway | None:
+    """How long `available` lasts by the pattern of the last four weeks, with its weekdays; None where nothing was spent
+    in the last 7 days. One query of at most 28 rows.
+    """
+    found = spending_pattern(workspace_id, now)
+    return lasts(max(available, 0), found) if found else None
+
+
+def spending_pattern(workspace_id: int, now: datetime | None = None) -> Pattern | None:
+    now = now or clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_PAST_SQL, [now, workspace_id, now - timedelta(days=WEEK * WEEKS), now])
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    past = [0] * (WEEK * WEEKS)
+    for day, nano, _ in rows:
+        past[day] = nano
+    seconds = (now - min(first for _, _, first in rows)).total_seconds()
+    return pattern(past, max(Fraction(seconds) / DAY_SECONDS, Fraction(1)))
+
+
 def runway_days(workspace_id: int, *, available: int, now: datetime | None = None) -> Decimal | None:
-    """Days until `available` is used up at the pace of the last 7 days, to one decimal; None without usage."""
-    daily = average_daily_spend(workspace_id, now)
-    return (max(available, 0) / daily).quantize(Decimal("0.1")) if daily else None
+    """The most likely number of `runway`."""
+    found = runway(workspace_id, available=available, now=now)
+    return found.days if found else None

@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db.models import Max
 from django.template.loader import render_to_string
 
+from billing.foundation.mail.others import alarm
 from billing.foundation.operators import operators
 from billing.foundation.outbox.models import OutboxMessage
-from billing.foundation.outbox.services import send
 from billing.foundation.site.selectors import site
 from billing.metering.models import UsageEvent
 from billing.metering.unrated.waiting import groups, how_many
@@ -25,7 +25,7 @@ def tell_of_waiting(now: datetime) -> bool:
     last = OutboxMessage.objects.filter(kind=KIND).order_by("-pk").values_list("key", flat=True).first() or ""
     if latest is None or last.startswith(today) or latest <= _told_up_to(last):
         return False
-    if not (to := operators()):
+    if not operators():
         return False
     found = groups()
     context = {
@@ -33,16 +33,15 @@ def tell_of_waiting(now: datetime) -> bool:
         "events": how_many(),
         "groups": found[:SHOWN],
         "left_out": max(len(found) - SHOWN, 0),
-        "link": f"{settings.SITE_URL}/admin/unrated/",
     }
-    message = send(
-        to=to,
+    return alarm(
         subject=f"{site().product_name}: usage without a price waits to be charged",
         text=render_to_string("metering/email/unrated.txt", context),
         kind=KIND,
         key=f"{today}{latest}",
+        link=f"{settings.SITE_URL}/admin/unrated/",
+        button="Look at what waits",
     )
-    return message is not None
 
 
 def _told_up_to(key: str) -> int:

@@ -9,6 +9,8 @@ from django.utils.formats import date_format
 
 from billing.credits import clock
 from billing.credits.format import dollars_text, percent_text
+from billing.metering.lasting import lasts_text
+from billing.metering.runway import Runway
 from billing.overview import labels, numbers, words
 
 register = template.Library()
@@ -33,6 +35,12 @@ def count(value: Decimal | int | str | None) -> str:
 @register.filter
 def compact(value: Decimal | int | None) -> str:
     return "" if value is None else numbers.compact_text(value)
+
+
+@register.filter
+def lasts(found: Runway) -> str:
+    """ "about 12 days (9–16 days)"."""
+    return lasts_text(found)
 
 
 @register.filter

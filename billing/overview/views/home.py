@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from accounts.access import WorkspaceRequest
 from accounts.models import Workspace
+from billing.alerts.notices.standing import standing_of
 from billing.credits import clock
 from billing.ledger.selectors import balance
 from billing.metering.selectors import days
@@ -60,12 +61,15 @@ def _today(workspace: Workspace) -> Any:
 
 @page
 def live(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    """204 while nothing changed since the `mark` that the page shows; else what the page has to replace."""
+    """204 while nothing changed since the `mark` of the balance that the page shows, and what is `told` beside it (of a
+    page that says so); else what the page has to replace.
+    """
     found = balance(request.workspace.pk)
-    mark = mark_of(found)
-    if request.GET.get("mark") == mark:
+    mark, shown = mark_of(found), request.GET.get("told")
+    told = shown is not None and shown != standing_of(request.membership, found).mark
+    if request.GET.get("mark") == mark and not told:
         return HttpResponse(status=204)
-    context: dict[str, Any] = {"mark": mark, "oob": True}
+    context: dict[str, Any] = {"mark": mark, "oob": True, "told": told}
     if (on := request.GET.get("on")) in PARTS:
         context |= {"on": on, **PARTS[on](request.workspace)}
         context["mark"] = context["card"].mark

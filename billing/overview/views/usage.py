@@ -21,7 +21,7 @@ from billing.overview.labels import DIMENSIONS, value_name
 from billing.overview.numbers import plain_text
 from billing.overview.page import page
 from billing.overview.ranges import PRESETS, DayRange, day_range
-from billing.overview.spending import usage_chart, usage_rows
+from billing.overview.spending import add_ons_took, usage_chart, usage_rows
 from billing.overview.words import meter_unit
 
 METRICS = {"credits": "Credits", "requests": "Requests", "tokens": "Tokens", "quantity": "Quantity"}
@@ -89,6 +89,7 @@ def usage(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "metrics": [(key, text, asked.link(metric=key)) for key, text in _metrics(asked)],
         "chips": chips_of(asked),
         "csv_query": asked.link(),
+        "add_ons": 0 if asked.where else add_ons_took(request.workspace, asked.span),
         "unpriced": how_many(request.workspace.pk),
         "usd_per_credit": site().usd_per_credit,
     }

@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
 from billing.foundation.due.registry import due_job
-from billing.foundation.outbox.services import send
+from billing.foundation.mail.telling import News, tell
 from billing.foundation.site.selectors import site
 from billing.usage.budgets.models import BudgetPeriod, KeyPace
 from billing.usage.budgets.recount import PERCENTS, reached
@@ -132,15 +132,6 @@ def _send(
         told |= Q(user=also)
     members = Membership.objects.filter(told, workspace=workspace, user__is_active=True).select_related("user")
     addresses = [member.user.email for member in members.order_by("created_at", "pk")]
-    if not addresses:
-        return
     link = settings.SITE_URL + reverse("budgets:list", args=[workspace.public_id])
-    shared = {"workspace": workspace, "product": site().product_name, "site": site(), "link": link}
-    send(
-        to=addresses,
-        subject=subject,
-        text=render_to_string(template, context | shared),
-        kind=kind,
-        key=key,
-        workspace=workspace,
-    )
+    text = render_to_string(template, context | {"workspace": workspace, "site": site()})
+    tell(News(workspace, kind, key, subject, text, link, "See budgets and paused keys"), to=addresses)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Workspace
 from billing.credits.units import NANO
+from billing.foundation.cache import clear_all
 from billing.ledger.errors import IdempotencyConflict
 from billing.ledger.models import Hold
 from billing.ledger.selectors import balance
@@ -19,10 +20,12 @@ from billing.metering.events import Source
 from billing.metering.record import usage_record
 from billing.metering.tests.test_races import together
 from billing.metering.validate import parse_event
+from billing.plans.models import Plan, PlanVersion
+from billing.plans.services import plan_start
 from billing.pricing.testing import import_demo_prices
 from billing.usage.authorize import authorize
 from billing.usage.authorized import Authorized
-from billing.usage.errors import OutOfCredits
+from billing.usage.errors import ConcurrencyExceeded, OutOfCredits
 from billing.usage.settle import settlement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +53,29 @@ def test_together_they_hold_no_more_than_the_balance(workspace: Workspace) -> No
     assert outcomes.count(True) == 10
     now = balance(workspace.pk)
     assert (now.available, now.held, Hold.objects.count()) == (0, 10 * NANO, 10)
+    assert verify().problems == []
+
+
+def test_together_no_more_run_than_the_plan_lets(workspace: Workspace) -> None:
+    fund(workspace, 1_000)
+    plan = Plan.objects.create(key="three", name="Three")
+    version = PlanVersion.objects.create(plan=plan, number=1, concurrency=3, published_at=timezone.now())
+    plan_start(workspace=workspace, plan_key=version.plan.key)
+    clear_all()
+
+    def attempts() -> list[bool]:
+        placed = []
+        for _ in range(3):
+            try:
+                hold_for(workspace, usage={"messages": 1})
+            except ConcurrencyExceeded:
+                placed.append(False)
+            else:
+                placed.append(True)
+        return placed
+
+    outcomes = [held for worker in together(*[attempts] * 6) for held in worker]
+    assert (outcomes.count(True), Hold.objects.count(), balance(workspace.pk).open_holds) == (3, 3, 3)
     assert verify().problems == []
 
 

@@ -22,6 +22,7 @@ from billing.foundation.site.selectors import site
 from billing.ledger.services import credits_grant
 from billing.plans.models import Plan, PlanVersion
 from billing.plans.services import plan_start
+from billing.plans.tests.test_drafts import seen_of
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -62,7 +63,7 @@ def test_first_page_shows_true_numbers(staff: Client, workspace: Workspace) -> N
     assert tiles["Outstanding"].value == "1,234.50"
     assert tiles["Outstanding"].remark == "credits, $6.17"
     assert (tiles["Workspaces"].value, tiles["Debt"].value) == ("1", "0.00")
-    assert (tiles["Due jobs"].value, tiles["Events without a price"].value) == ("On time", "0")
+    assert (tiles["Due work"].value, tiles["Events without a price"].value) == ("On time", "0")
 
 
 def test_first_page_warns_of_silent_jobs_and_unsent_mail(staff: Client, settings: Settings) -> None:
@@ -120,6 +121,28 @@ def test_outbox_hides_texts_and_sends_failed_messages_again(staff: Client) -> No
     assert AuditEntry.objects.get(action="outbox.sent_again").target == f"message {message.pk}"
 
 
+def test_outbox_is_searched_read_and_copied(staff: Client) -> None:
+    html = "<p>Paid &amp; done</p><script>alert(1)</script>"
+    message = send(
+        to=["ann@acme.example"], subject="Receipt", text="Paid", html=html, kind="invoice.receipt", key="d:1"
+    )
+    send(to=["bob@other.example"], subject="Hay", text="Hay", kind="topup.succeeded")
+    assert message is not None
+    listing = reverse("admin:foundation_outboxmessage_changelist")
+    for word in ("ann@acme", "Receipt", "d:1"):
+        found = staff.get(listing, {"q": word}).content.decode()
+        assert "ann@acme.example" in found
+        assert "bob@other.example" not in found
+    page = staff.get(reverse("admin:foundation_outboxmessage_change", args=[message.pk])).content.decode()
+    assert '<iframe sandbox="" srcdoc="&lt;p&gt;Paid &amp;amp; done' in page
+    assert "<script>alert(1)" not in page
+    OutboxMessage.objects.update(status="sent")
+    for _ in range(2):  # a double click is one copy
+        staff.post(listing, {"action": "send_copy", "_selected_action": [message.pk]})
+    assert OutboxMessage.objects.filter(to=["ann@acme.example"]).count() == 2
+    assert AuditEntry.objects.get(action="outbox.copied").target == f"message {message.pk}"
+
+
 def test_fresh_sending_message_is_left_alone(staff: Client) -> None:
     message = send(to=["a@example.com"], subject="Your code", text="123456", kind="account")
     assert message is not None
@@ -165,6 +188,8 @@ def test_a_changed_plan_is_a_new_version(staff: Client, workspace: Workspace) ->
     form = {
         "plan": free.pk,
         "monthly_price_cents": 0,
+        "trial_days": 0,
+        "periods": "anniversary",
         "monthly_credits": "12.5",
         "rollover_months": 1,
         "allowances": '{"input_characters": 2000}',
@@ -177,11 +202,16 @@ def test_a_changed_plan_is_a_new_version(staff: Client, workspace: Workspace) ->
     assert staff.post(reverse("admin:plans_planversion_add"), form).status_code == 302
     version = PlanVersion.objects.get(plan=free, number=2)
     assert (version.monthly_credits, version.allowances) == (12_500_000_000, {"input_characters": "2000"})
+    assert version.published_at is None  # a draft
+    publish = reverse("admin:plans_planversion_publish", args=[version.pk])
+    assert staff.post(publish, {"key": "once", "seen": seen_of(staff, publish)}).status_code == 302
+    version.refresh_from_db()
     assert version.published_at is not None
-    workspace.subscription.refresh_from_db()
-    assert workspace.subscription.version.number == 1
+    assert workspace.subscriptions.get().version.number == 1
     page = reverse("admin:plans_planversion_change", args=[version.pk])
-    assert staff.post(page, form).status_code == 403
+    assert "does not change any more" in staff.post(page, form | {"monthly_credits": "13"}).content.decode()
+    version.refresh_from_db()
+    assert version.monthly_credits == 12_500_000_000
 
 
 @pytest.mark.parametrize(
@@ -190,5 +220,8 @@ def test_a_changed_plan_is_a_new_version(staff: Client, workspace: Workspace) ->
 def test_odd_quantities_of_a_plan_are_refused(staff: Client, quantities: str) -> None:
     form = {"plan": Plan.objects.get(key="free").pk, "monthly_credits": "0", "overdraft": "0", "allowances": quantities}
     form |= {"monthly_price_cents": 0, "rollover_months": 0, "request_limits": "{}"}
-    assert staff.post(reverse("admin:plans_planversion_add"), form).status_code == 200
+    form |= {"trial_days": "0", "periods": "anniversary"}
+    response = staff.post(reverse("admin:plans_planversion_add"), form)
+    assert response.status_code == 200
+    assert list(response.context["adminform"].form.errors) == ["allowances"]
     assert PlanVersion.objects.filter(plan__key="free").count() == 1

@@ -94,7 +94,7 @@ def test_only_staff_who_may_see_transfers(staff: Client, alice: User, client: Cl
     User.objects.filter(pk=alice.pk).update(is_superuser=False)
     assert staff.get(URL).status_code == 403
     assert "Trial balance" not in staff.get("/admin/").content.decode()
-    alice.user_permissions.add(Permission.objects.get(codename="view_transfer"))
+    alice.user_permissions.add(Permission.objects.get(content_type__app_label="ledger", codename="view_transfer"))
     assert staff.get(URL).status_code == 200
     assert "Trial balance" in staff.get("/admin/").content.decode()
     assert staff.post(URL).status_code == 405

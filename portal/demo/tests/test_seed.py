@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -14,14 +15,20 @@ from pytest_django import Settings
 from accounts.models import User, Workspace
 from accounts.selectors.keys import api_key_authenticate
 from billing.credits import clock
+from billing.invoices.models import Document
 from billing.ledger.held import recent_holds
 from billing.ledger.models import Lot, Transfer
 from billing.ledger.selectors import balance, holds
 from billing.ledger.verify import verify
 from billing.metering.models import UsageEvent
 from billing.metering.selectors.forecast import runway_days
+from billing.packs.models import Purchase
+from billing.plans.models import Resource, ShutdownWarning, Subscription, WorkspaceAddOn
 from portal.demo import access, seed
+from portal.demo.elsewhere import Elsewhere
+from portal.demo.payments import till
 from portal.demo.story import Scale
+from portal.testing.simulated import SimulatedStripe
 
 SMALL = Scale(days=45, first=6, last=12)
 
@@ -34,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) ->
 
 
 @pytest.fixture
-def demo(db: None, home: Path) -> access.Access:
+def demo(db: None, home: Path, simulated: SimulatedStripe) -> access.Access:
     return seed.demo_seed(scale=SMALL)
 
 
@@ -50,6 +57,7 @@ def test_everything_of_it(demo: access.Access, home: Path) -> None:
     """One story, told once: looking at it from all sides is cheaper than telling it again."""
     the_four_states()
     the_main_workspace(demo)
+    the_plans(demo)
     the_way_in(demo, home)
     the_books(demo)
     a_second_run_changes_nothing(demo, home)
@@ -86,6 +94,29 @@ def the_main_workspace(demo: access.Access) -> None:
     assert {row.status for row in recent_holds(workspace.pk)} == {"open", "settled", "released", "expired"}
     assert len(holds(workspace.pk)) == 2
     assert events.filter(reversal__isnull=False).count() == 1
+
+
+def the_plans(demo: access.Access) -> None:
+    """One pays by the year and one by the month, for add-ons and resources in each state; every invoice has its
+    payment.
+    """
+    northwind, fjord, kite = (Workspace.objects.get(name=one) for one in ("Northwind AI", "Fjord Voice", "Kite Labs"))
+    yearly, monthly = (Subscription.objects.get(workspace=one, ended_at=None) for one in (northwind, fjord))
+    assert (yearly.version.plan.key, yearly.interval) == ("business", "year")
+    assert (monthly.version.plan.key, monthly.interval) == ("pro", "month")
+    assert monthly.paid_until is not None
+    assert monthly.paid_until > clock.now()
+    assert Document.objects.filter(workspace=fjord, status="paid").count() == 2  # the start and its renewal
+    bought = Purchase.objects.filter(workspace=northwind)
+    assert {one.status for one in bought} == {"fulfilled"}
+    assert set(bought.values_list("document", flat=True)) == set(
+        Document.objects.filter(workspace=northwind, purpose="pack").values_list("pk", flat=True)
+    )
+    add_ons = WorkspaceAddOn.objects.values_list("workspace", "status")
+    assert set(add_ons) == {(northwind.pk, "active"), (fjord.pk, "suspended")}
+    assert Resource.objects.filter(workspace=northwind, deleted_at=None, next_day__gt=clock.now().date()).count() >= 2
+    assert ShutdownWarning.objects.get().workspace == kite
+    assert ShutdownWarning.objects.get().state == "stopping"
 
 
 def the_way_in(demo: access.Access, home: Path) -> None:
@@ -127,7 +158,7 @@ def lost_secrets_are_replaced(demo: access.Access, home: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_an_interrupted_start_begins_anew(home: Path) -> None:
+def test_an_interrupted_start_begins_anew(home: Path, simulated: SimulatedStripe) -> None:
     def stop(words: str) -> None:
         if "50%" in words:
             raise KeyboardInterrupt
@@ -137,10 +168,26 @@ def test_an_interrupted_start_begins_anew(home: Path) -> None:
     assert not Workspace.objects.filter(external_id=seed.MAIN).exists()
     seed.demo_seed(scale=SMALL)
     owner = User.objects.get(email=access.EMAIL)
+    put_away = Workspace.objects.filter(name__endswith="(unfinished)")
+    assert not Subscription.objects.filter(workspace__in=put_away, ended_at=None).exclude(stripe_id=None).exists()
+    assert not Resource.objects.filter(workspace__in=put_away, deleted_at=None).exists()
+    assert not WorkspaceAddOn.objects.filter(workspace__in=put_away, ended_at=None).exists()
     assert sorted(states()) == ["Fjord Voice", "Harbor Studio", "Kite Labs", "Northwind AI"]
     assert owner.memberships.count() == 4  # the half-told ones are out of sight
     assert Workspace.objects.filter(name="Northwind AI (unfinished)", external_id=None).count() == 1
     assert verify().problems == []
+
+
+@pytest.mark.django_db
+def test_without_simulated_payments_it_is_told_all_the_same(workspace: Workspace, alice: User) -> None:
+    assert till() is None
+    at, somewhere = clock.now() - timedelta(days=40), Elsewhere()
+    somewhere.subscribe(workspace, "business", "year", by=alice, at=at)
+    somewhere.buy(workspace, "growth", by=alice, at=at)
+    somewhere.renew(workspace)
+    assert {lot.source for lot in Lot.objects.filter(workspace=workspace)} == {"plan", "bought"}
+    assert Document.objects.get(workspace=workspace).total == 5_000
+    assert verify(workspace_id=workspace.pk).problems == []
 
 
 @pytest.mark.django_db

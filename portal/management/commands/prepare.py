@@ -5,10 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from billing.gateway.checks import check_payments
+from billing.gateway.endpoint import connect, is_connected
+from billing.gateway.errors import Unavailable
 from billing.pricing.models import CatalogModel, PriceLine
 from portal.demo.seed import demo_seed
 from portal.demo.story import Scale
@@ -39,6 +42,8 @@ class Command(BaseCommand):
             outcome("collected" if collect_if_changed() else "unchanged")
         with step("prices") as outcome:
             outcome(_prices())
+        with step("payments") as outcome:
+            outcome(_payments())
         if settings.DEMO:
             with step("demo") as outcome:
                 scale = Scale(days=env.int("PURSER_DEMO_DAYS", Scale.days))
@@ -52,6 +57,23 @@ def _migrate() -> int:
         call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
     return len(plan)
+
+
+def _payments() -> str:
+    """Refuse real money where payments are simulated; connect the stand-in, which is always there."""
+    wrong = check_payments()
+    if wrong:
+        raise CommandError(" ".join(f"{error.msg} {error.hint}" for error in wrong))
+    if settings.SIMULATED_PAYMENTS:
+        try:
+            connect()
+        except Unavailable:
+            return "simulated, but only make run starts what simulates them"
+        return "simulated: no card is charged, no money moves"
+    if not settings.STRIPE_SECRET_KEY:
+        return "not connected to Stripe"
+    mode = "live" if settings.STRIPE_LIVE_MODE else "test mode"
+    return f"Stripe, {mode}" + ("" if is_connected() else "; run manage.py stripe_connect to get its webhooks")
 
 
 def _prices() -> str:

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 
-from portal.embedded import ensure_running
 from portal.home import BASE_DIR
-from portal.testing.homes import temporary_home
 from portal.testing.patient import WebServer
 from portal.testing.processes import run_environment
+from portal.testing.ready import prepared
+from portal.testing.simulated import KEY, SimulatedStripe
 
 INTEGRATIONS = BASE_DIR / "docs" / "integrations"
 sys.path.insert(0, str(INTEGRATIONS / "python"))
@@ -55,12 +54,12 @@ def manage(environment: dict[str, str], *words: str) -> str:
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[WebServer]:
-    with temporary_home() as base, ensure_running(base, durable=False) as share, temporary_home() as home:
-        database = f"postgresql://postgres@{quote(str(share.server.places.socket_dir), safe='')}:5432/purser"
-        manage(run_environment(home, 0, DATABASE_URL=database), "prepare")
-        server = WebServer(home, database)
+    with prepared() as made:
+        payments = SimulatedStripe()
+        server = WebServer(made.home, made.url, STRIPE_SECRET_KEY=KEY, STRIPE_API_HOST=payments.url)
         yield server
         server.kill()
+        payments.stop()
         manage(server.environment, "verify_ledger")  # of all customers; fails when anything does not add up
 
 
@@ -89,3 +88,21 @@ def customer(server: WebServer, operator: Purser) -> Make:
         return Customer(f"http://127.0.0.1:{server.port}", made["api_key"]["key"], made["id"], home)
 
     return make
+
+
+@pytest.fixture
+def invoice(server: WebServer, orbit: Customer) -> str:
+    """The id of the customer's paid invoice."""
+    code = f"""
+from accounts.models import Workspace
+from billing.credits import clock
+from billing.invoices.issue import invoice_issue
+from billing.invoices.money import LineInput
+from billing.invoices.writing import Payment
+workspace = Workspace.objects.get(public_id={orbit.workspace!r})
+paid = Payment(clock.now(), "card")
+lines = [LineInput("Pack", 100)]
+issued = invoice_issue(key=workspace.public_id, workspace=workspace, purpose="pack", lines=lines, paid=paid)
+print(issued.document.public_id)
+"""
+    return manage(server.environment, "shell", "--no-imports", "-c", code).split()[-1]

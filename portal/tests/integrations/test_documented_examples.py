@@ -38,8 +38,8 @@ def test_the_commands_of_the_api_page(orbit: Customer, service_key: str) -> None
     variables = {"PURSER_KEY": service_key, "SERVICE_KEY": service_key, "WORKSPACE": orbit.workspace}
     commands = [with_own_ids(command, orbit) for command in BLOCK.findall(API.read_text())]
     answers = [shell(command, orbit, **variables) for command in commands]
-    assert [status for status, _, _ in answers] == [201] * 4
-    recorded, event, held, made = (body for _, _, body in answers)
+    assert [status for status, _, _ in answers] == [201, 201, 201, 200, 201, 201, 201, 201]
+    recorded, event, held, *_, made = (body for _, _, body in answers)
     told = '"credits": 0.072, "credits_nano": "72000000", "cost_usd": 0.00036'
     assert f"answers 201 with `{told}`" in API.read_text()
     assert all(told.replace(": ", ":").replace(", ", ",") in body for body in (recorded, event))
@@ -60,14 +60,14 @@ def with_own_ids(command: str, orbit: Customer) -> str:
     return command.replace("crm-17", f"crm-{orbit.workspace}")
 
 
-def test_every_example_of_the_reference_succeeds(orbit: Customer, service_key: str) -> None:
+def test_every_example_of_the_reference_succeeds(orbit: Customer, invoice: str, service_key: str) -> None:
     with urlopen(f"{orbit.url}/api/v1/openapi.json") as response:
         shown = reference.build(json.load(response))
     ran, wrong = set(), []
     for section in shown.sections:
         for operation in section.operations:
             key = service_key if section.name == "Workspaces" else orbit.key
-            command = with_own_ids(operation.example, orbit)
+            command = with_own_ids(operation.example, orbit).replace("INV-2027-000123", invoice)
             status, headers, body = shell(command, orbit, PURSER_KEY=key)
             ran.add(operation.anchor)
             if not 200 <= status < 300 or "x-ratelimit-limit" not in headers:

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from billing.plans.models import Plan
 from billing.pricing.services import import_reading
 from billing.pricing.sources import platform
 from billing.pricing.testing import DEMO, Demo, demo_reading
@@ -18,8 +19,10 @@ def _published(demo: Demo) -> Demo:
 
 @pytest.fixture
 def published(db: None) -> None:
-    """The figures of the worked examples: a message 1 credit, a call minute 10, speech 9 credits per 1,000 characters,
-    transcription 1 credit a minute, tokens as gpt-4o-mini is listed."""
+    """The figures of the worked examples, with Free and Pro on offer: a message 1 credit, a call minute 10, speech 9
+    credits per 1,000 characters, transcription 1 credit a minute, tokens as gpt-4o-mini is listed.
+    """
+    Plan.objects.filter(key="business").update(visibility="retired")
     import_reading(platform.read())
     for source in ("genai-prices", "bundled"):
         import_reading(demo_reading(source, tuple(map(_published, DEMO))))

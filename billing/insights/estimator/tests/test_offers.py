@@ -42,6 +42,14 @@ def test_allowances_are_used_before_credits() -> None:
     assert [(each.meter, each.used, each.usd) for each in cost.covered] == [("input_characters", D(400_000), D(18))]
 
 
+def test_of_a_ladder_of_credits_the_best_rung_is_shown_and_the_customers_own() -> None:
+    rungs = [
+        Offer("ladder", f"Ladder, {credits}", D(credits) / 400, credits=D(credits), yours=credits == 8_000)
+        for credits in (1_000, 4_000, 8_000, 16_000)
+    ]
+    assert names(compare([FREE, *rungs], SPEECH, CREDIT)) == ["Ladder, 4000", "Ladder, 8000", "Free"]
+
+
 def test_the_best_value_has_the_lowest_total_and_the_second_best_follows() -> None:
     choice = compare([FREE, PRO, CREDITS], SPEECH, CREDIT)
     assert names(choice) == ["Bundle", "Free", "Pro"]

@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User, Workspace
@@ -30,14 +30,20 @@ FLAGS = [
     "--disable-sync",
 ]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+# Only what it finds: to hand over all that is in order takes several times as long as looking.
+RUN_AXE = """async ([part, rules]) => {
+    const found = await axe.run(part, {runOnly: rules, resultTypes: ["violations"], preload: false});
+    return found.violations;
+}"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_SIZE = ["target-size", "scrollable-region-focusable"]
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One for all tests here; closed after them, because a thread runs one Playwright at a time."""
     path = os.environ.get("CHROMIUM")
-    assert path, "the page tests need Chromium: apt-get install chromium, or set CHROMIUM"
+    assert path, "the page tests need Chromium: apt-get install chromium-headless-shell, or set CHROMIUM"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -56,20 +62,51 @@ class Visit:
         self.page.goto(self.base + path)
         return self.page
 
+    def settle(self) -> None:
+        """Wait until htmx has taken in what it put on the page: only then it listens to it."""
+        expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-added")).to_have_count(0)
+
     def violations(self, within: str = "html", rules: list[str] = RULES) -> list[str]:
         """What axe finds, one line each; `rules` are names of rules or of groups of them."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
-        found = self.page.evaluate("([part, rules]) => axe.run(part, {runOnly: rules})", [within, rules])
+        found = self.page.evaluate(RUN_AXE, [within, rules])
         return [
             f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
-            for violation in found["violations"]
+            for violation in found
             for node in violation["nodes"]
         ]
 
     def width(self) -> int:
         width: int = self.page.evaluate("document.documentElement.scrollWidth")
         return width
+
+    def wrong(self) -> list[str]:
+        """What is wrong with the page as it is, in both themes, and as narrow as on a phone."""
+        self._theme("light")
+        found = [*self._wide(), *self.violations()]
+        self._theme("dark")
+        found += [f"dark: {violation}" for violation in self.violations(rules=["color-contrast"])]
+        usual = self.page.viewport_size
+        self.page.set_viewport_size({"width": 390, "height": 800})
+        found += [f"narrow: {violation}" for violation in [*self._wide(), *self.violations(rules=OF_SIZE)]]
+        if usual:
+            self.page.set_viewport_size(usual)
+        return [f"{self.page.url}: {each}" for each in found]
+
+    def _theme(self, theme: Literal["light", "dark"]) -> None:
+        self.page.emulate_media(color_scheme=theme)
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def _wide(self) -> list[str]:
+        room = self.page.viewport_size
+        return [f"{self.width()} px wide"] if room and self.width() > room["width"] else []
+
+    def wrong_at(self, path: str, text: str) -> list[str]:
+        """The same of the page at `path`, in which `text` must stand."""
+        page = self.open(path)
+        missing = [] if text in page.inner_text("body") else [f"{path}: “{text}” is missing"]
+        return missing + self.wrong()
 
 
 Visiting = Callable[..., Visit]
@@ -81,7 +118,7 @@ def visit(browser: Browser, live_server: LiveServer, alice: User) -> Iterator[Vi
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
 
-    def make(*, width: int = 1280, theme: str = "light", **options: Any) -> Visit:
+    def make(width: int = 1280, *, theme: str = "light", **options: Any) -> Visit:
         phone = {"is_mobile": True, "has_touch": True} if width < 500 else {}
         context = browser.new_context(
             viewport={"width": width, "height": 800},

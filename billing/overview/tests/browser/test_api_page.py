@@ -4,7 +4,6 @@ from accounts.models import Workspace
 from accounts.scopes import KeyKind
 from accounts.services.keys import api_key_create
 from billing.overview.tests.browser.conftest import Visiting
-from billing.overview.tests.browser.test_states import wrong_with
 
 
 def test_an_example_is_copied(four_states: dict[str, Workspace], visit: Visiting) -> None:
@@ -59,6 +58,4 @@ def test_what_is_wrong_is_said_at_its_field(four_states: dict[str, Workspace], v
 
 
 def test_a_workspace_without_keys_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
-    for width, theme in ((1280, "dark"), (390, "light")):
-        tab = visit(width=width, theme=theme)
-        assert wrong_with(tab, f"/w/{four_states['new'].public_id}/api", "No keys yet", width) == []
+    assert visit().wrong_at(f"/w/{four_states['new'].public_id}/api", "No keys yet") == []

@@ -154,4 +154,4 @@ def test_everything_works_without_javascript(four_states: dict[str, Workspace], 
     page.get_by_role("link", name=re.compile("Launch credits")).click()
     expect(page.get_by_role("heading", name="Promotional credits")).to_be_visible()
     page.get_by_role("link", name="Add credits").first.click()
-    expect(page.get_by_role("heading", name="How to add credits")).to_be_visible()
+    expect(page.get_by_role("heading", name="Buy credits")).to_be_visible()

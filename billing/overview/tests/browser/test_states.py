@@ -8,9 +8,8 @@ from billing.ledger.models import Hold, Lot, Transfer
 from billing.metering.models import UsageEvent
 from billing.overview.lotpage import lot_days
 from billing.overview.tests import scenarios
-from billing.overview.tests.browser.conftest import Visit, Visiting
+from billing.overview.tests.browser.conftest import Visiting
 
-LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 TEXT = {
     "healthy": "Spends next",
     "low": "is running low on credits",
@@ -86,29 +85,17 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     ]
 
 
-def wrong_with(tab: Visit, path: str, text: str, width: int) -> list[str]:
-    page = tab.open(path)
-    found = [] if text in page.inner_text("body") else [f"{path}: “{text}” is missing"]
-    if tab.width() > width:
-        found.append(f"{path}: {tab.width()} px wide")
-    return [*found, *(f"{path}: {violation}" for violation in tab.violations())]
-
-
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
-def test_the_four_states_are_clean(four_states: dict[str, Workspace], visit: Visiting, width: int, theme: str) -> None:
-    tab = visit(width=width, theme=theme)
-    wrong = []
+def test_the_four_states_are_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
+    tab, wrong = visit(), []
     for state, workspace in four_states.items():
-        wrong += wrong_with(tab, f"/w/{workspace.public_id}/", TEXT[state], width)
+        wrong += tab.wrong_at(f"/w/{workspace.public_id}/", TEXT[state])
     assert wrong == []
 
 
-@pytest.mark.parametrize(("width", "theme"), [LOOKS[0], LOOKS[3]])
-def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Visiting, width: int, theme: str) -> None:
-    tab = visit(width=width, theme=theme)
-    wrong = []
+def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
+    tab, wrong = visit(), []
     for path, text in pages(four_states):
-        wrong += wrong_with(tab, path, text, width)
+        wrong += tab.wrong_at(path, text)
     assert wrong == []
 
 
@@ -116,7 +103,7 @@ def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Vis
 def test_menus_open_without_a_script_and_are_clean(
     four_states: dict[str, Workspace], visit: Visiting, width: int
 ) -> None:
-    tab = visit(width=width)
+    tab = visit(width)
     page = tab.open(f"/w/{four_states['healthy'].public_id}/")
     if width < 500:
         page.get_by_role("button", name="Open menu").click()

@@ -79,15 +79,12 @@ def test_without_javascript_a_button_does_it(northwind: Workspace, visit: Visiti
     assert page.url.endswith(f"{path}?calls=1000&m.container_days=30")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_everybody_can_use_it_at_any_size(northwind: Workspace, visit: Visiting, width: int, theme: str) -> None:
-    opened = visit(width=width, theme=theme)
+def test_everybody_can_use_it_at_any_size(northwind: Workspace, visit: Visiting) -> None:
+    tab = visit()
     full = "calls=500&cached=10&call_cached=10&m.container_days=30&at_once=2"
     for path in (f"/estimate?{full}", f"/w/{northwind.public_id}/estimate?{full}", "/estimate?turns=no&model=gpt4"):
-        opened.open(path)
-        assert opened.violations() == []
-        assert opened.width() <= width
+        tab.open(path)
+        assert tab.wrong() == []
 
 
 def test_the_sum_stays_in_sight_on_a_phone(northwind: Workspace, visit: Visiting) -> None:

@@ -1,0 +1,56 @@
+"""Usage alerts over the API."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import Workspace
+from billing.api.tests.conftest import Api
+from billing.api.tests.test_openapi import check
+from billing.credits.units import NANO
+from billing.foundation.audit.models import AuditEntry
+from billing.ledger.selectors import balance
+from billing.ledger.services import credits_adjust
+
+pytestmark = pytest.mark.django_db
+PATH = "/api/v1/alerts/settings"
+
+
+def test_read_changed_and_read_again(customer: Api, workspace: Workspace) -> None:
+    found = customer.get(PATH)
+    check(found, PATH, "get")
+    assert found.json["percents"] == [50, 75, 90, 100]
+    assert (found.json["low_credits"], found.json["low_days"], found.json["month_limit"]) == (None, None, None)
+    body = {"percents": [90, 50], "low_credits": 20, "month_usd": "12.50"}
+    changed = customer.post(PATH, body)
+    check(changed, PATH, "post")
+    assert changed.json["percents"] == [50, 90]
+    assert (changed.json["low_credits"], changed.json["low_credits_nano"]) == (20, str(20 * NANO))
+    assert changed.json["month_limit"] == {"amount": 1_250, "currency": "usd"}
+    assert changed.json["low_below"] == 20
+    again = customer.post(PATH, body)
+    assert again.json == changed.json
+    assert AuditEntry.objects.filter(action="alerts.changed").count() == 1
+    away = customer.post(PATH, {"low_credits": None, "low_days": 5})
+    assert (away.json["low_credits"], away.json["low_days"], away.json["percents"]) == (None, 5, [50, 90])
+
+
+def test_what_was_told(customer: Api, workspace: Workspace, django_capture_on_commit_callbacks: Any) -> None:
+    customer.post(PATH, {"low_credits": 20})
+    most = balance(workspace.pk).available - 5 * NANO
+    with django_capture_on_commit_callbacks(execute=True):
+        credits_adjust(workspace_id=workspace.pk, key="s", amount=-most, reason="test", actor="test")
+    [told] = [row for row in customer.get(PATH).json["told"] if row["alert"] == "low"]
+    assert told["mailed_at"] is not None
+    assert "below" in told["text"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [({"percents": [60]}, "/percents/0"), ({"low_credits": 0}, "/low_credits"), ({"low_days": 0}, "/low_days")],
+)
+def test_what_makes_no_sense(customer: Api, body: Any, pointer: str) -> None:
+    refused = customer.post(PATH, body)
+    check(refused, PATH, "post")
+    assert refused.status in (400, 422)
+    assert pointer in [each["pointer"] for each in refused.json["errors"]]
