@@ -1,6 +1,5 @@
 """The whole way of a person in a real browser, under the site's content security policy."""
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,24 +12,22 @@ from playwright.sync_api import Page, expect, sync_playwright
 from accounts.models import ApiKey, Membership
 from accounts.selectors.keys import api_key_authenticate
 from accounts.tests.mail import code_in, last_mail, link_in
+from portal.testing.chromium import launched, patient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PASSWORD = "correct horse 4"
 
 
 @pytest.fixture
 def page(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     """A page that fails its test on any script or policy error."""
-    path = os.environ.get("CHROMIUM")
-    assert path, "the page tests need Chromium: apt-get install chromium, or set CHROMIUM"
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
     cache.clear()
     problems: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
+        browser = launched(playwright)
+        context = patient(browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800}))
         page = context.new_page()
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))

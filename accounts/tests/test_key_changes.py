@@ -68,7 +68,7 @@ def test_the_old_key_works_for_the_grace_and_then_ends_by_itself(
     assert key.replaced_by == new
     assert key.revoked_at is None
     assert key.expires_at is not None
-    assert timedelta(0) <= timezone.now() + grace - key.expires_at < timedelta(seconds=5)
+    assert timedelta(0) <= timezone.now() + grace - key.expires_at < timedelta(minutes=1)
     ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now())
     assert api_key_authenticate(plain) is None
     assert api_key_authenticate(new_plain) == new

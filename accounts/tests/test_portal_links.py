@@ -29,7 +29,7 @@ def test_the_link_is_kept_as_a_hash_and_good_for_a_minute(workspace: Workspace, 
     link, url = link_for(workspace, service_key)
     token = url.rsplit("/", 1)[1]
     assert link.expires_at - link.created_at == timedelta(minutes=1)
-    assert timezone.now() - link.created_at < timedelta(seconds=5)
+    assert timezone.now() - link.created_at < timedelta(minutes=1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT t::text FROM accounts_portallink t")
         (row,) = cursor.fetchone()

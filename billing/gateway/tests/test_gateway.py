@@ -196,11 +196,11 @@ def test_a_host_that_hangs_is_left(
 ) -> None:
     monkeypatch.setattr(stripe, "default_http_client", stripe.RequestsClient(timeout=(0.2, 0.3)))
     monkeypatch.setattr(client, "RETRIES", 0)
-    simulated.control("faults", on="customers", seconds=2)
+    simulated.control("faults", on="customers", seconds=12)
     started = time.monotonic()
     with pytest.raises(Unavailable):
         begin(workspace)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 10
     simulated.control("faults")
 
 

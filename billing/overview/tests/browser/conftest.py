@@ -15,20 +15,12 @@ from pytest_django.live_server_helper import LiveServer
 from accounts.models import User, Workspace
 from billing.overview.tests import scenarios
 from billing.pricing.testing import import_demo_prices
+from portal.testing.chromium import launched, patient
 from portal.testing.fixtures import client_of
 
 # Playwright's sync API runs an event loop in this thread, in which Django would refuse the database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 # Only what it finds: to hand over all that is in order takes several times as long as looking.
 RUN_AXE = """async ([part, rules]) => {
@@ -42,10 +34,8 @@ OF_SIZE = ["target-size", "scrollable-region-focusable"]
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One for all tests here; closed after them, because a thread runs one Playwright at a time."""
-    path = os.environ.get("CHROMIUM")
-    assert path, "the page tests need Chromium: apt-get install chromium-headless-shell, or set CHROMIUM"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = launched(playwright)
         yield browser
         browser.close()
 
@@ -120,15 +110,16 @@ def visit(browser: Browser, live_server: LiveServer, alice: User) -> Iterator[Vi
 
     def make(width: int = 1280, *, theme: str = "light", **options: Any) -> Visit:
         phone = {"is_mobile": True, "has_touch": True} if width < 500 else {}
-        context = browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme=theme,
-            reduced_motion="reduce",
-            locale="en-GB",
-            **phone,
-            **options,
+        context = patient(
+            browser.new_context(
+                viewport={"width": width, "height": 800},
+                color_scheme=theme,
+                reduced_motion="reduce",
+                locale="en-GB",
+                **phone,
+                **options,
+            )
         )
-        context.set_default_timeout(10_000)
         contexts.append(context)
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": _session(alice), "url": live_server.url}])
         found = Visit(context.new_page(), live_server.url)

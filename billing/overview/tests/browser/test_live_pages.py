@@ -13,8 +13,6 @@ from billing.metering.events import EventInput, Source
 from billing.metering.record import usage_record
 from billing.overview.tests.browser.conftest import Visiting
 
-SOON = 9_000  # milliseconds: a poll every 5 seconds, and a slow machine
-
 
 def use(workspace: Workspace, event_id: str, tokens: int) -> None:
     event = EventInput(event_id, "openai/gpt-4o-mini", {"input_tokens": Decimal(tokens)})
@@ -50,23 +48,23 @@ def test_usage_changes_the_open_page_through_every_state_and_back(
     page.locator("#balance-ledger").focus()
 
     use(workspace, "live-1", 10_000_000)  # 300 credits
-    expect(page.locator("#balance .big")).not_to_have_text(before, timeout=SOON)
+    expect(page.locator("#balance .big")).not_to_have_text(before)
     assert page.inner_text("#balance-pill .num") in page.inner_text("#balance .big").replace("\n", "")
     assert page.evaluate("document.activeElement.id") == "balance-ledger"  # nobody loses their place
 
     available = balance(workspace.pk).available
     credits_adjust(workspace_id=workspace.pk, key="l", amount=100 * NANO - available, reason="test", actor="operator")
     ask(page)
-    expect(page.get_by_role("status", name="Low balance")).to_contain_text("is running low", timeout=SOON)
+    expect(page.get_by_role("status", name="Low balance")).to_contain_text("is running low")
 
     use(workspace, "live-2", 4_000_000)  # 120 credits: 20 more than there are
     ask(page)
-    expect(page.get_by_role("alert")).to_contain_text("Requests are paused", timeout=SOON)
+    expect(page.get_by_role("alert")).to_contain_text("Requests are paused")
     expect(page.get_by_role("alert")).to_contain_text("20")
 
     credits_grant(workspace_id=workspace.pk, key="again", amount=9_000 * NANO, label="Back again")
     ask(page)
-    expect(page.locator("#billing-banner section")).to_have_count(0, timeout=SOON)
+    expect(page.locator("#billing-banner section")).to_have_count(0)
     expect(page.locator("#balance .big")).to_contain_text("8,980")
     expect(page.locator("#lots")).to_contain_text("Back again")
 
@@ -75,7 +73,7 @@ def test_the_balance_in_the_top_bar_is_live_on_every_page(four_states: dict[str,
     workspace = four_states["new"]
     page = visit().open(f"/w/{workspace.public_id}/team")
     credits_grant(workspace_id=workspace.pk, key="first", amount=77 * NANO, label="First")
-    expect(page.locator("#balance-pill")).to_contain_text("77", timeout=SOON)
+    expect(page.locator("#balance-pill")).to_contain_text("77")
 
 
 def test_a_hidden_tab_does_not_poll_and_asks_at_once_when_it_is_back(
@@ -86,7 +84,7 @@ def test_a_hidden_tab_does_not_poll_and_asks_at_once_when_it_is_back(
     hide(page, True)
     page.wait_for_timeout(6_000)
     assert seen == []
-    with page.expect_response(lambda response: "/live?" in response.url, timeout=2_000) as answered:
+    with page.expect_response(lambda response: "/live?" in response.url, timeout=4_000) as answered:
         hide(page, False)
     assert answered.value.status == 204  # nothing had changed
 

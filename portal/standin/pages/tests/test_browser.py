@@ -1,6 +1,5 @@
 """Checkout in a real browser, without JavaScript, under the site's content security policy."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,19 +8,17 @@ import stripe
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from portal.testing.chromium import launched
 from portal.testing.simulated import SimulatedStripe
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM")
-    assert path, "the page tests need Chromium: apt-get install chromium-headless-shell, or set CHROMIUM"
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched(playwright)
 
 
 def test_declined_then_3d_secure_then_paid(browser: Browser, live_server: Any, simulated: SimulatedStripe) -> None:

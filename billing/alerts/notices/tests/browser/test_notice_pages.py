@@ -32,7 +32,7 @@ def test_bell_list_and_banners(workspace: Workspace, visit: Visiting, told: Told
     page = wide.page
     for number in range(3):
         told(key=f"k{number}", subject=f"News {number} of a workspace whose name is long, with-a-word-" + "x" * 60)
-    expect(page.locator(".bell__count")).to_have_text("3", timeout=15_000)  # by the poll, without loading it again
+    expect(page.locator(".bell__count")).to_have_text("3")  # by the poll, without loading it again
     for tab, width in ((wide, 1280), (phone, 390)):
         page = tab.open(url)
         assert page.get_by_role("link", name="Notices: 3 unread").is_visible()
