@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from billing.credits import clock
 from billing.foundation.cache import TimedCache
-from billing.plans.addons.raising import raised
+from billing.ledger.session import read
+from billing.plans.addons.raising import raised, working
 from billing.plans.included import forget_included
 from billing.plans.models import Plan, PlanVersion, Subscription
 
@@ -31,11 +32,13 @@ class PlanLimits:
         return not self.qualities or quality.lower() in self.qualities
 
 
+_SUBSCRIBED = "SELECT version_id FROM plans_subscription WHERE workspace_id = %s AND ended_at IS NULL"
+
 UNLIMITED = PlanLimits("", "", MappingProxyType({}), (), 0, ())
 
 
 def limits_for(workspace_id: int) -> PlanLimits:
-    """What the plan and the add-ons allow, at most 5 seconds old."""
+    """What the plan and the add-ons allow, at most 5 seconds old (the name of the plan: 10)."""
     return _cache.get(workspace_id)
 
 
@@ -46,10 +49,18 @@ def forget_limits(workspace_id: int) -> None:
 
 
 def _load(workspace_id: int) -> PlanLimits:
-    version = subscribed_version(workspace_id)
-    more = raised(workspace_id, clock.now())
-    if version is None:
-        return replace(UNLIMITED, add_ons=more.features)
+    """In one round trip past the ORM: every process asks this of each workspace that authorises, all 5 seconds."""
+    subscribed, working_add_ons = read((_SUBSCRIBED, (workspace_id,)), working(workspace_id, clock.now()))
+    limits = _versions.get(subscribed[0][0]) if subscribed else UNLIMITED
+    if not working_add_ons:
+        return limits
+    more = raised(working_add_ons)
+    concurrency = None if limits.concurrency is None else limits.concurrency + more.concurrency
+    return replace(limits, concurrency=concurrency, add_ons=more.features)
+
+
+def _limits_of(version_id: int) -> PlanLimits:
+    version = PlanVersion.objects.select_related("plan").get(pk=version_id)
     return PlanLimits(
         plan_key=version.plan.key,
         plan_name=version.plan.name,
@@ -57,12 +68,13 @@ def _load(workspace_id: int) -> PlanLimits:
         qualities=tuple(quality.lower() for quality in version.qualities),
         overdraft=version.overdraft,
         features=tuple(version.features),
-        concurrency=None if version.concurrency is None else version.concurrency + more.concurrency,
-        add_ons=more.features,
+        concurrency=version.concurrency,
     )
 
 
 _cache: TimedCache[int, PlanLimits] = TimedCache(_load, seconds=KEEP_SECONDS)
+# What a subscriber has of a version never changes; only the name of its plan may.
+_versions: TimedCache[int, PlanLimits] = TimedCache(_limits_of, seconds=KEEP_SECONDS)
 
 
 def current_subscription(workspace_id: int) -> Subscription | None:
