@@ -14,15 +14,23 @@ WRITERS = ("Django", "whitenoise", "brotli")
 
 def collect_if_changed() -> bool:
     """Run collectstatic unless nothing changed since its last run; whether it ran."""
-    root = Path(settings.STATIC_ROOT)
-    mark = root / ".sources"
-    digest = _sources_digest()
-    if mark.exists() and mark.read_text() == digest:
+    if is_collected():
         return False
+    mark = _mark()
     mark.unlink(missing_ok=True)
-    call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists())
-    mark.write_text(digest)
+    call_command("collectstatic", interactive=False, verbosity=0, clear=mark.parent.exists())
+    mark.write_text(_sources_digest())
     return True
+
+
+def is_collected() -> bool:
+    """Whether what is served is what the sources say."""
+    mark = _mark()
+    return mark.exists() and mark.read_text() == _sources_digest()
+
+
+def _mark() -> Path:
+    return Path(settings.STATIC_ROOT) / ".sources"
 
 
 def _sources_digest() -> str:

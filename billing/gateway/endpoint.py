@@ -102,7 +102,7 @@ def connect() -> Connected:
         raise NotConnected("set STRIPE_SECRET_KEY first")
     version: Any = settings.STRIPE_API_VERSION
     with translated():
-        theirs = _find()
+        theirs = find_endpoint()
         if settings.STRIPE_WEBHOOK_SECRET:
             return _by_hand(theirs)
         if theirs is not None and not _knows_secret(theirs.id):
@@ -133,7 +133,7 @@ def connect() -> Connected:
         return Connected(endpoint_url(), made, by_hand=False)
 
 
-def _find() -> stripe.WebhookEndpoint | None:
+def find_endpoint() -> stripe.WebhookEndpoint | None:
     ours, url = str(endpoint_uuid()), endpoint_url()
     for one in stripe.WebhookEndpoint.list(limit=100, **how()).auto_paging_iter():
         if one.url == url or one.metadata.to_dict().get("djstripe_uuid") == ours:

@@ -78,11 +78,12 @@ def redis_reachable(url: str) -> None:
         raise Problem(f"REDIS_URL cannot be reached: {_one_line(error)}") from error
 
 
-def broker_reachable(url: str) -> None:
+def broker_reachable(url: str, options: dict[str, Any] | None = None) -> None:
+    """`options`: those of the transport (CELERY_BROKER_TRANSPORT_OPTIONS)."""
     from kombu.connection import Connection
 
     try:
-        with Connection(url, connect_timeout=PATIENCE) as connection:
+        with Connection(url, connect_timeout=PATIENCE, transport_options=options or {}) as connection:
             connection.ensure_connection(max_retries=1, timeout=PATIENCE)
     except Exception as error:  # whatever the transport raises
         raise Problem(f"CELERY_BROKER_URL cannot be reached: {_one_line(error)}") from error
