@@ -32,12 +32,14 @@ test: install-dev ## Run the tests (embedded PostgreSQL, small sizes)
 test-full: install-dev ## Run all tests at full size
 	@$(TEST_HOME) $(PY) -m pytest -q --complete $(DIVIDED) $(ARGS)
 
-lint: install-dev ## Style, types, import directions, migrations, deployment checks
+lint: install-dev ## Style, types, import directions, containers, migrations, deployment checks
 	$(PY) -m ruff check --quiet .
 	$(PY) -m ruff format --check --quiet .
 	$(PY) -m mypy
 	@MYPYPATH=docs/integrations/python $(PY) -m mypy docs/integrations/python/purser.py docs/integrations/litellm/purser_litellm.py
 	.venv/bin/lint-imports --no-cache
+	.venv/bin/hadolint Dockerfile
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	$(TEST_HOME) $(PY) manage.py makemigrations --check --dry-run
 	$(TEST_HOME) SITE_URL=https://purser.example $(PY) manage.py check --deploy --fail-level WARNING
 
