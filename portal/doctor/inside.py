@@ -20,6 +20,8 @@ from portal.doctor.findings import Finding, note, ok, wrong
 from portal.home import home
 from portal.static_files import is_collected
 
+# Django's checks that say no more than that SITE_URL is not https.
+OF_TLS = ("security.W004", "security.W008", "security.W012", "security.W016")
 OLD_BACKUP = timedelta(days=2)
 ADD_UP = "docs/operations.md, “When the ledger does not add up”, says what to do."
 
@@ -28,11 +30,18 @@ def deployment() -> Iterator[Finding]:
     """Django's and our own checks of the settings."""
     if settings.DEMO:
         yield note("settings", "a demo: example data, simulated payments", "With DATABASE_URL set there is no demo.")
-    found = checks.run_checks(include_deployment_checks=not settings.DEMO)
+    encrypted = settings.DEMO or settings.SITE_URL.startswith("https:")
+    if not encrypted:
+        fix = "Put a proxy with TLS in front, and set SITE_URL=https://…"
+        yield wrong("settings", f"{settings.SITE_URL} is not encrypted: cookies and keys can be read on the way", fix)
+    found = [
+        message
+        for message in checks.run_checks(include_deployment_checks=not settings.DEMO)
+        if message.level >= checks.WARNING and not message.is_silenced() and (encrypted or message.id not in OF_TLS)
+    ]
     for message in found:
-        if not message.is_silenced() and message.level >= checks.WARNING:
-            yield wrong("settings", message.msg, message.hint or f"See {message.id} in Django's system checks.")
-    if not any(message.level >= checks.WARNING and not message.is_silenced() for message in found):
+        yield wrong("settings", message.msg, message.hint or f"See {message.id} in Django's system checks.")
+    if encrypted and not found:
         yield ok("settings", "nothing to object to")
     if not is_collected():
         yield wrong("static files", "not collected since they changed", "Run manage.py prepare, then restart the web.")
@@ -53,12 +62,14 @@ def ledger() -> Iterator[Finding]:
 
 def due_work() -> Iterator[Finding]:
     found = standings(clock.now())
-    unwell = [each for each in found if each.health in ("failing", "late")]
-    for each in unwell:
-        words = each.row.last_error.partition("\n")[0] if each.health == "failing" else "late"
-        fix = ADD_UP if each.job.name == JOB else "The log says more. Admin, “Due work”, runs it at once."
-        yield wrong("due work", f"{each.job.name}: {words}", fix)
-    if not unwell:
+    for each in found:
+        if each.health == "failing":
+            fix = ADD_UP if each.job.name == JOB else "The log says more. Admin, “Due work”, runs it at once."
+            yield wrong("due work", f"{each.job.name}: {each.row.last_error.splitlines()[0]}", fix)
+    if late := [each.job.name for each in found if each.health == "late"]:
+        names = ", ".join(late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
+        yield wrong("due work", f"late: {names}", "Are worker and beat running? See above.")
+    if all(each.health not in ("failing", "late") for each in found):
         yield ok("due work", f"{len(found)} jobs are on time")
 
 

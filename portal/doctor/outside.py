@@ -4,7 +4,6 @@ import smtplib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +16,6 @@ from billing.gateway.errors import GatewayError, NotConnected
 from portal.doctor.findings import Finding, first_line, note, ok, wrong
 
 PATIENCE = 10  # seconds for an answer
-LOCAL = ("localhost", "127.0.0.1", "::1")
 CONNECT_STRIPE = "Run manage.py stripe_connect."
 
 
@@ -39,8 +37,6 @@ def address() -> Iterator[Finding]:
         yield ok("address", f"{settings.SITE_URL} leads to this portal")
     else:
         yield wrong("address", f"{url} answers {status}", "See the proxy's configuration, and ALLOWED_HOSTS.")
-    if urlsplit(settings.SITE_URL).scheme != "https" and urlsplit(settings.SITE_URL).hostname not in LOCAL:
-        yield wrong("TLS", f"{settings.SITE_URL} is not encrypted", "Put a proxy with TLS in front; SITE_URL=https://…")
 
 
 def webhook_address() -> Iterator[Finding]:

@@ -20,8 +20,8 @@ from portal.run.checks import OLDEST_POSTGRES, broker_reachable
 from portal.run.problem import Problem
 
 WORKER_PATIENCE = 15.0  # seconds until a worker has taken what it was sent
-START_WORKER = "Start it: .venv/bin/celery -A portal worker. make run starts all parts."
-START_BEAT = "Start exactly one: .venv/bin/celery -A portal beat. make run starts all parts."
+START_WORKER = "Start it: python -m portal.run worker. make run starts all parts."
+START_BEAT = "Start exactly one: python -m portal.run beat. make run starts all parts."
 
 
 def database() -> Iterator[Finding]:

@@ -198,6 +198,20 @@ def test_due_work_that_fails(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (finding.state, finding.found) == ("wrong", f"{jobs()[0].name}: ValueError: no")
 
 
+def test_due_work_that_is_late(db: None) -> None:
+    finding = only(inside.due_work)
+    assert finding.state == "wrong"
+    assert f"and {len(jobs()) - 3} more" in finding.found
+
+
+def test_an_address_without_tls(db: None, settings: Any) -> None:
+    settings.DEMO = False
+    assert settings.SITE_URL.startswith("http:")
+    found = [finding.found for finding in inside.deployment() if finding.part == "settings"]
+    assert "is not encrypted" in found[0]
+    assert not any("SECURE" in words for words in found)
+
+
 def test_books_that_add_up_and_books_that_do_not(db: None, workspace: Workspace) -> None:
     credits_grant(workspace_id=workspace.pk, key="k", amount=5 * NANO, label="Gift")
     assert only(inside.ledger).state == "ok"
