@@ -13,6 +13,9 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from accounts.models import User
 from accounts.services.people import person_vouch
+from accounts.staff import NAMES
+
+OPERATOR = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class NewUserForm(UserCreationForm):
@@ -49,7 +52,14 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         # Addresses are changed where they are proven: under "E-mail addresses", or by the person.
-        return (*self.readonly_fields, "email") if obj else self.readonly_fields
+        email = ("email",) if obj else ()
+        return (*self.readonly_fields, *email, *(() if _decides(request) else OPERATOR))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A password that somebody else sets is a way to become that person."""
+        if obj is not None and (obj.is_staff or obj.is_superuser) and not _decides(request):
+            return False
+        return bool(super().has_change_permission(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
@@ -60,6 +70,11 @@ class UserAdmin(ModelAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
             person_vouch(obj)
 
 
+def _decides(request: HttpRequest) -> bool:
+    """Who is staff, and may do what, is for superusers to say: else one role could give itself every other."""
+    return bool(getattr(request.user, "is_superuser", False))
+
+
 admin.site.unregister(Group)
 
 
@@ -67,3 +82,14 @@ admin.site.unregister(Group)
 class GroupAdmin(ModelAdmin):
     search_fields = ("name",)
     filter_horizontal = ("permissions",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """The roles of staff are the same everywhere; a group of your own can have other permissions."""
+        ours = obj is not None and obj.name in NAMES
+        return not ours and _decides(request) and bool(super().has_change_permission(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _decides(request) and bool(super().has_add_permission(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return self.has_change_permission(request, obj)

@@ -12,7 +12,7 @@ from billing.foundation.cache import clear_all
 from billing.metering.selectors.kept import forget_days
 
 # They describe the code, and no test writes them.
-LEFT_ALONE = {"django_migrations", "django_content_type", "auth_permission"}
+LEFT_ALONE = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
 
 
 LARGE = "SELECT name FROM unnest(%s::text[]) name WHERE pg_relation_size(name::regclass) > %s"

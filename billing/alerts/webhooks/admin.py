@@ -187,7 +187,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     actions = ("resend",)
 
     def has_resend_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(CHANGE)
+        return request.user.has_perm("alerts.change_webhookdelivery")
 
     @action(description="Send again", permissions=["resend"])
     def resend(self, request: HttpRequest, chosen: QuerySet[WebhookDelivery]) -> None:
