@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Sum
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from django.urls import NoReverseMatch, reverse
 
-from accounts.models import Workspace
+from accounts.models import User, Workspace
 from billing.credits import clock
 from billing.credits.units import credits
 from billing.foundation.checks import NO_EMAIL
@@ -24,6 +24,7 @@ from billing.ledger.models import Wallet
 from billing.metering.models import HourTotal
 from billing.metering.unrated.waiting import how_many
 from billing.pricing.alarm import standing_alarms
+from portal.admin.firststeps import first_steps
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     notices += standing_alarms()
     if transport() is Transport.NONE:
         notices.append(NO_EMAIL)
-    return {**context, "tiles": [*_money(now), *_work(late)], "notices": notices}
+    steps = first_steps() if cast(User, request.user).is_superuser else []
+    return {**context, "tiles": [*_money(now), *_work(late)], "notices": notices, "first_steps": steps}
 
 
 def _money(now: datetime) -> list[Tile]:
