@@ -99,7 +99,8 @@ def subscription_changed(row: Subscription) -> None:
     events = WebhookEvent.objects.filter(workspace=row.workspace, key__startswith=f"subscription:{row.pk}:")
     last = events.order_by("-pk").values_list("key", flat=True).first()
     if last is None or not last.endswith(said):
-        number = events.count() + 1
+        # After the last one, not as many as there are: old events are deleted, and a key is used once.
+        number = int(last.split(":")[2]) + 1 if last else 1
         event_emit(row.workspace, "subscription.updated", f"subscription:{row.pk}:{number}:{said}", data)
 
 
