@@ -144,8 +144,8 @@ def _state(row: WebhookBalance, here: Stands) -> list[Fired]:
 def _reached(
     row: WebhookBalance, here: Stands, aims: Sequence[Target], watch: UsageWatch | None, quiet: bool
 ) -> list[Fired]:
-    """What is reached and not written down. Of shares that are reached together the highest is told. More credits for
-    the period make other amounts to be reached; what is used beyond them at that moment was told already.
+    """What is reached and not written down. Of shares that are reached together the highest is told. When the plan's
+    credits for the period become others it begins anew; what is used beyond that at that moment was told already.
     """
     reached = [each for each in aims if each.reached]
     if not reached:
@@ -154,7 +154,7 @@ def _reached(
     known = set(UsageAlert.objects.filter(workspace=row.pk, key__in=keys.values()).values_list("alert", "key"))
     fresh = [each for each in reached if (each.alert, keys[each.alert]) not in known]
     shares = [each for each in fresh if each.alert != MONEY]
-    rose = watch is not None and watch.period_start == here.period.start and watch.granted != here.facts.granted
+    rose = watch is not None and watch.period_start == here.period.start and watch.granted != here.base
 
     def is_quiet(each: Target) -> bool:
         if quiet or each.alert == MONEY:
@@ -174,15 +174,19 @@ def _told_before(row: WebhookBalance, target: Target, here: Stands) -> bool:
 
 
 def _key(target: Target, here: Stands) -> str:
-    span = here.month if target.alert == MONEY else here.period
-    return f"{span.start.isoformat()}:{target.amount}"
+    """A sum of money once a month, a share once for the plan's credits of the period: a gift, which makes the whole
+    larger, does not begin it anew.
+    """
+    if target.alert == MONEY:
+        return f"{here.month.start.isoformat()}:{target.amount}"
+    return f"{here.period.start.isoformat()}:{here.base}"
 
 
 def _watch(pk: int, here: Stands, now: datetime) -> UsageWatch:
     instants = [here.period.end, here.month.end, now + AT_LEAST, *([here.next_start] if here.next_start else [])]
     return UsageWatch(
         workspace_id=pk,
-        granted=here.facts.granted,
+        granted=here.base,
         period_start=here.period.start,
         looked_at=now,
         look_at=max(min(instants), now + timedelta(minutes=1)),
