@@ -13,7 +13,7 @@ from billing.metering.selectors.days import zone
 from billing.packs.autotopup.models import AutoTopUp, TopUp
 from billing.packs.autotopup.sizing import Period
 from billing.packs.autotopup.words import money, units
-from billing.packs.models import MoneyBack, Purchase
+from billing.packs.models import Purchase
 
 
 def page_url(workspace: Workspace) -> str:
@@ -66,7 +66,7 @@ def tell_off(row: AutoTopUp, purchase: Purchase) -> None:
     )
 
 
-def tell_disputed(row: AutoTopUp, back: MoneyBack) -> None:
+def tell_disputed(row: AutoTopUp, dispute: str) -> None:
     """The customer; operators are told of the dispute itself."""
     _tell(
         row.workspace,
@@ -77,7 +77,7 @@ def tell_disputed(row: AutoTopUp, back: MoneyBack) -> None:
             " on again, choose a card and agree once more.",
         ],
         kind="topup.failed",
-        key=f"topup-disputed:{back.stripe_id}",
+        key=f"topup-disputed:{dispute}",
     )
 
 
