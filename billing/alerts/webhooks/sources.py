@@ -29,6 +29,8 @@ def _purchase(purchase: Purchase, type: str, at: datetime | None) -> None:
             "id": purchase.public_id,
             "name": purchase.name,
             "price": {"amount": purchase.amount, "currency": purchase.currency},
+            "automatic": purchase.automatic,
+            "reason": purchase.top_up.reason if purchase.automatic else None,
         },
         **amount("credits", purchase.total_credits),
     }
