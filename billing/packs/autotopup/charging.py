@@ -164,7 +164,7 @@ def _declined(top_up: TopUp, error: CardRefused) -> None:
             notices.tell_off(row, purchase)
             return
         row.waits_for, row.not_before = AutoTopUp.Wait.BACK_OFF, clock.now() + BACK_OFF[row.declines - 1]
-        notices.tell_declined(top_up, row.not_before)
+        notices.tell_declined(top_up, row.not_before if row.enabled else None)
 
 
 def _confirmation(top_up: TopUp, error: CardRefused) -> None:

@@ -36,16 +36,22 @@ def tell_succeeded(top_up: TopUp) -> None:
     )
 
 
-def tell_declined(top_up: TopUp, again_at: datetime) -> None:
+def tell_declined(top_up: TopUp, again_at: datetime | None) -> None:
+    """`again_at`: None when it was switched off meanwhile."""
     purchase = top_up.purchase
+    then = "Automatic top-ups were switched off meanwhile, so it is not tried again."
+    if again_at is not None:
+        then = (
+            f"If the balance is still that low, the card is tried again on {_at(purchase.workspace, again_at)}."
+            " Until then nothing is tried. Another card can be chosen on the page."
+        )
     _tell(
         purchase.workspace,
         f"Your card was declined: {money(purchase.amount)} for an automatic top-up",
         [
             f"Stripe says: {top_up.message or 'The card was declined.'} Nothing was charged.",
             f"{top_up.reason}.",
-            f"If the balance is still that low, the card is tried again on {_at(purchase.workspace, again_at)}."
-            " Until then nothing is tried. Another card can be chosen on the page.",
+            then,
         ],
         kind="topup.failed",
         key=f"topup-declined:{purchase.public_id}",

@@ -18,7 +18,7 @@ from billing.packs.attending import notice_write
 from billing.packs.autotopup import due
 from billing.packs.autotopup.charging import BACK_OFF, CONFIRM_BY
 from billing.packs.autotopup.models import TopUp
-from billing.packs.autotopup.settings import card_was_removed
+from billing.packs.autotopup.settings import auto_top_up_off, card_was_removed
 from billing.packs.autotopup.standing import standing
 from billing.packs.autotopup.tests.conftest import (
     FAILS_LATER,
@@ -151,6 +151,47 @@ def test_a_bank_that_wants_the_cardholder_is_paid_on_a_page(top_ups: TopUps) -> 
     assert (top_ups.row.waits_for, top_ups.row.enabled) == ("", True)
     assert top_ups.taken == 1_000
     sound(top_ups.workspace)
+
+
+def test_another_card_does_not_wait_for_the_confirmation(top_ups: TopUps) -> None:
+    made = confirmation(top_ups)
+    top_ups.agree()
+    sweep()
+    first, second = top_ups.made
+    assert (first.pk, first.purchase.status, first.outcome) == (made.pk, Status.CANCELED, "confirmation")
+    assert second.outcome == "succeeded"
+    assert (top_ups.taken, credits_of(top_ups.workspace)) == (1_000, 2_090 * NANO)
+    with clock.at(made.purchase.created_at + CONFIRM_BY + timedelta(minutes=1)):
+        look()
+        sweep()
+    assert (top_ups.row.enabled, top_ups.taken) == (True, 1_000)
+    sound(top_ups.workspace)
+
+
+def test_a_confirmation_that_somebody_has_begun_with_goes_on(top_ups: TopUps) -> None:
+    made = confirmation(top_ups)
+    back = checkout.Back("http://testserver/done", "http://testserver/left")
+    purchase = checkout_open(made.purchase, back)
+    top_ups.agree()
+    sweep()
+    assert len(top_ups.made) == 1, "one in flight"
+    top_ups.simulated.pay(str(purchase.session_id))
+    notice_write(purchase, "the customer came back")
+    look()
+    sweep()
+    assert (top_ups.taken, credits_of(top_ups.workspace)) == (1_000, 2_090 * NANO)
+
+
+def test_a_decline_after_it_was_switched_off_promises_nothing(top_ups: TopUps) -> None:
+    top_ups.agree(FAILS_LATER)
+    spend(top_ups.workspace, 60)
+    begun = due.top_up_begin(top_ups.workspace)
+    assert begun is not None
+    auto_top_up_off(workspace=top_ups.workspace, by=top_ups.person, withdraw=False)
+    due.top_up_charge(begun)
+    (mail,) = top_ups.mails()
+    assert "is tried again on" not in mail.text
+    assert "it is not tried again" in mail.text
 
 
 def test_what_is_not_confirmed_in_a_day_switches_it_off(top_ups: TopUps) -> None:
