@@ -116,7 +116,6 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/packs",
         "/api/v1/credits/checkout",
         "/api/stripe/create-checkout-session",
-        "/api/v1/alerts/settings",
         "/api/v1/auto-top-up/settings",
         "/api/auto-top-up/settings",
         "/api/v1/alerts/settings",
