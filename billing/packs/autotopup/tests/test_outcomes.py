@@ -7,6 +7,7 @@ import pytest
 import stripe
 from django.db import transaction
 
+from accounts.models import User
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.outbox.models import OutboxMessage
@@ -205,6 +206,33 @@ def test_what_is_not_confirmed_in_a_day_switches_it_off(top_ups: TopUps) -> None
     assert (top_ups.row.enabled, top_ups.row.consent) == (False, None)
     assert [mail.kind for mail in top_ups.mails()] == ["topup.authentication", "topup.failed"]
     assert top_ups.taken == 0
+
+
+def test_what_stripe_refuses_without_asking_the_bank_is_tried_again(top_ups: TopUps) -> None:
+    User.objects.filter(pk=top_ups.person.pk).update(is_superuser=True)
+    top_ups.agree()
+    spend(top_ups.workspace, 60)
+    error = {
+        "type": "invalid_request_error",
+        "code": "account_invalid",
+        "message": "Your account cannot currently make live charges.",
+    }
+    top_ups.simulated.control("faults", on="payment_intents$", method="POST", times=2, status=400, error=error)
+    now = clock.now()
+    sweep()
+    sweep()
+    assert (len(top_ups.made), top_ups.row.waits_for, top_ups.row.enabled) == (1, "back_off", True)
+    mail, told = top_ups.mails("topup.failed")[0], top_ups.mails("topup.alarm")[0]
+    assert "live charges" not in mail.subject + mail.text, "what Stripe says then is for the operator"
+    assert "is tried again on" in mail.text
+    assert "cannot currently make live charges" in told.text
+    for hours in (2, 9):
+        with clock.at(now + timedelta(hours=hours)):
+            sweep()
+    assert [each.outcome for each in top_ups.made] == ["refused", "refused", "succeeded"]
+    assert len(top_ups.mails("topup.alarm")) <= 2, "once a day"
+    row = top_ups.row
+    assert (row.declines, row.enabled, top_ups.taken) == (0, True, 1_000)
 
 
 def test_a_card_that_is_gone_switches_it_off(top_ups: TopUps) -> None:
