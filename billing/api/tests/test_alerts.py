@@ -1,8 +1,10 @@
 """Usage alerts over the API."""
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Workspace
 from billing.alerts.usage.models import AlertsAnswer
@@ -52,6 +54,28 @@ def test_a_repeat_is_answered_as_the_first_time(customer: Api, workspace: Worksp
     assert (other.status, other.json["code"]) == (409, "idempotency_conflict")
     assert customer.post(PATH, {"low_days": 0}, **{"Idempotency-Key": "k2"}).status in (400, 422)
     assert AlertsAnswer.objects.count() == 1, "only successes are remembered"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_twice_at_once_is_done_once(customer: Api, workspace: Workspace) -> None:
+    start, answers = threading.Barrier(4), list[Any]()
+
+    def change() -> None:
+        try:
+            start.wait()
+            answers.append(customer.post(PATH, {"low_credits": 20}, **{"Idempotency-Key": "k1"}))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.status for each in answers] == [200] * 4
+    assert [each.headers.get("Idempotent-Replay") for each in answers].count("true") == 3
+    assert len({str(each.json) for each in answers}) == 1
+    assert (AlertsAnswer.objects.count(), AuditEntry.objects.filter(action="alerts.changed").count()) == (1, 1)
 
 
 @pytest.mark.parametrize(("month", "status"), [("0.01", 200), (1_000_000, 200), ("1000000.01", 400), (0, 400)])
