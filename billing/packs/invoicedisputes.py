@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.foundation.due.tasks import run_due_task
-from billing.gateway.customers import workspace_of
+from billing.gateway.customers import customers_exist, workspace_of
 from billing.gateway.errors import NotConnected, Refused, Unavailable
 from billing.gateway.looking import Dispute, dispute_named, disputes_since
 from billing.packs import emails
@@ -72,6 +72,8 @@ def disputes_look(now: datetime, limit: int) -> int:
 
 def disputes_missed(now: datetime) -> int:
     """Take note of those of the last 45 days of which nothing was heard; how many. Raises GatewayError."""
+    if not customers_exist():
+        return 0
     found = [each for each in disputes_since(now - BACK) if each.open or each.lost]
     known = InvoiceDispute.objects.filter(stripe_id__in=[each.id for each in found]).values_list("stripe_id", flat=True)
     ours = Purchase.objects.filter(payment_id__in=[each.payment for each in found]).values_list("payment_id", flat=True)
