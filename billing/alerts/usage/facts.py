@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from django.db import connection
 
 from accounts.models import Workspace
-from billing.alerts.usage.engine import Facts
+from billing.alerts.usage.engine import MONEY, Facts, Target
 from billing.ledger.models import OF_REQUESTS
 from billing.ledger.selectors import balance
 from billing.ledger.state import State, balance_state
@@ -72,6 +72,14 @@ class Stands:
     @property
     def there(self) -> int:
         return self.available + self.held
+
+    def key(self, target: Target) -> str:
+        """A sum of money is told once a month, a share once for the plan's credits of the period: a gift, which makes
+        the whole larger, does not begin it anew.
+        """
+        if target.alert == MONEY:
+            return f"{self.month.start.isoformat()}:{target.amount}"
+        return f"{self.period.start.isoformat()}:{self.base}"
 
 
 def stands(workspaces: Sequence[Workspace], now: datetime) -> dict[int, Stands]:

@@ -150,7 +150,7 @@ def _reached(
     reached = [each for each in aims if each.reached]
     if not reached:
         return []
-    keys = {each.alert: _key(each, here) for each in reached}
+    keys = {each.alert: here.key(each) for each in reached}
     known = set(UsageAlert.objects.filter(workspace=row.pk, key__in=keys.values()).values_list("alert", "key"))
     fresh = [each for each in reached if (each.alert, keys[each.alert]) not in known]
     shares = [each for each in fresh if each.alert != MONEY]
@@ -171,15 +171,6 @@ def _told_before(row: WebhookBalance, target: Target, here: Stands) -> bool:
     return UsageAlert.objects.filter(
         workspace=row.pk, alert=target.alert, key__startswith=here.period.start.isoformat()
     ).exists()
-
-
-def _key(target: Target, here: Stands) -> str:
-    """A sum of money once a month, a share once for the plan's credits of the period: a gift, which makes the whole
-    larger, does not begin it anew.
-    """
-    if target.alert == MONEY:
-        return f"{here.month.start.isoformat()}:{target.amount}"
-    return f"{here.period.start.isoformat()}:{here.base}"
 
 
 def _watch(pk: int, here: Stands, now: datetime) -> UsageWatch:

@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Workspace
 from billing.alerts.usage import looking
+from billing.alerts.usage.facts import stands
 from billing.alerts.usage.looking import balances_look, look
 from billing.alerts.usage.models import UsageAlert
+from billing.alerts.usage.selectors import ahead
 from billing.alerts.usage.settings import Wanted, alerts_set
 from billing.alerts.usage.telling import summaries_send
 from billing.alerts.usage.tests.conftest import NOW, grant, mails, use
@@ -137,6 +139,8 @@ def test_a_gift_repeats_nothing_within_the_plans_period(customer: Workspace) -> 
     use(customer, 60, "s1")
     assert told() == ["50"]
     grant(customer, 100)  # 60 of 200
+    here = stands([customer], clock.now())[customer.pk]
+    assert [aim.alert for aim in ahead(customer, here, QUIET_LOW)] == ["75", "90", "100"]
     use(customer, 50, "s2")
     assert told() == ["50"], "it was told in this period"
     assert Wallet.objects.get().alert_bound == 50 * NANO + 1, "the shares ahead are of the whole, with the gift"
