@@ -66,8 +66,8 @@ def tell_invoice_dispute(workspace: Workspace, dispute: Dispute, *, top_ups_off:
             "reason": dispute.reason.replace("_", " "),
             "top_ups_off": top_ups_off,
         },
-        link=f"{settings.SITE_URL}/admin/",
-        button="Open the admin",
+        link=settings.SITE_URL + reverse("admin:packs_invoicedispute_changelist"),
+        button="See disputes of invoices",
         kind="purchase.dispute",
         key=f"dispute:{dispute.id}",
     )

@@ -177,6 +177,7 @@ class InvoiceDispute(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name, verbose_name_plural = "dispute of an invoice", "disputes of invoices"
         constraints = [
             models.CheckConstraint(
                 condition=Q(counted_at=None) | Q(workspace__isnull=False, amount__isnull=False, look_at=None),

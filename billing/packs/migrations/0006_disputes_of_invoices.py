@@ -27,6 +27,8 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.workspace')),
             ],
             options={
+                'verbose_name': 'dispute of an invoice',
+                'verbose_name_plural': 'disputes of invoices',
                 'ordering': ['-id'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('counted_at', None), models.Q(('amount__isnull', False), ('look_at', None), ('workspace__isnull', False)), _connector='OR'), name='invoice_dispute_counted_of_a_workspace')],
             },

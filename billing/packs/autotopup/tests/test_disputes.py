@@ -30,6 +30,7 @@ from billing.packs.autotopup.tests.conftest import (
 from billing.packs.invoicedisputes import JOB as INVOICE_DISPUTES
 from billing.packs.invoicedisputes import dispute_notice
 from billing.packs.tests.conftest import decide, dispute
+from portal.testing.fixtures import client_of
 from portal.testing.simulated import SimulatedStripe
 
 __all__ = ["connected"]
@@ -111,6 +112,10 @@ def test_a_disputed_invoice_ends_them_as_well(top_ups: TopUps, alice: User) -> N
     told = OutboxMessage.objects.get(kind="purchase.dispute")
     assert "Its automatic top-ups were switched off" in told.text
     assert InvoiceDispute.objects.get().counted_at is not None
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    listed = client_of(User.objects.get(pk=alice.pk)).get("/admin/packs/invoicedispute/").content.decode()
+    assert key in listed
+    assert "$20.00" in listed
 
     top_ups.agree()
     top_ups.simulated.control("disputes/decide", dispute=key, outcome="lost")
