@@ -4,7 +4,7 @@ from django.db import models
 
 from accounts.models import Workspace
 from billing.alerts.notices.models import Notice, NoticeRead
-from billing.alerts.usage.models import AlertSettings, UsageAlert, UsageWatch
+from billing.alerts.usage.models import AlertsAnswer, AlertSettings, UsageAlert, UsageWatch
 from billing.alerts.webhooks.models import (
     WebhookAttempt,
     WebhookBalance,
@@ -16,6 +16,7 @@ from billing.alerts.webhooks.models import (
 
 __all__ = [
     "AlertSettings",
+    "AlertsAnswer",
     "Notice",
     "NoticeRead",
     "PriceNotice",

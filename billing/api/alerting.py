@@ -3,20 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.errors import Refused
 from accounts.models import ApiKey, Workspace
+from billing.alerts.usage.models import AlertsAnswer
 from billing.alerts.usage.selectors import history
-from billing.alerts.usage.settings import Wanted, alerts_set, settings_of
+from billing.alerts.usage.settings import MOST_CENTS, Wanted, alerts_set, settings_of
 from billing.api import documents
 from billing.api.autotopup import cents_of, nano_of
 from billing.api.present import amount, optional_amount
 from billing.api.problems import invalid
 from billing.api.refusals import problems
+from billing.api.remembering import answered_once
 from billing.api.schemas.alerts import AlertsBody
 from billing.ledger.selectors import balance
+from billing.ledger.services import request_hash
 
 POINTERS = {"month_cents": "/month_usd"}
 TOLD = 20
@@ -37,18 +39,35 @@ def settings(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def change(*, workspace: Workspace, key: ApiKey, raw: object, request: HttpRequest) -> dict[str, Any]:
-    """The settings afterwards. Raises Problem 400."""
+def change(
+    *, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: str, request: HttpRequest
+) -> tuple[dict[str, Any], bool]:
+    """The settings afterwards, and whether this is a repeat. Raises Problem 400, 409 or 422."""
     body = documents.read(raw, AlertsBody)
-    with problems(), transaction.atomic():
-        # What is left out stays as nobody else has changed it meanwhile.
-        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
-        wanted = _wanted(settings_of(workspace), body)
-        try:
-            alerts_set(workspace=workspace, wanted=wanted, actor=f"{key.kind} key {key.prefix}…", request=request)
-        except Refused as refused:
-            raise invalid(refused.message, pointer=POINTERS.get(refused.field or "", f"/{refused.field}")) from refused
+
+    def act() -> dict[str, Any]:
+        with problems():
+            _change(workspace, key, body, request)
         return settings(workspace)
+
+    return answered_once(
+        AlertsAnswer,
+        workspace=workspace,
+        key=key,
+        idempotency_key=idempotency_key,
+        request_hash=request_hash(body.model_dump(exclude_unset=True)),
+        act=act,
+    )
+
+
+def _change(workspace: Workspace, key: ApiKey, body: AlertsBody, request: HttpRequest) -> None:
+    # What is left out stays as nobody else has changed it meanwhile.
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+    wanted = _wanted(settings_of(workspace), body)
+    try:
+        alerts_set(workspace=workspace, wanted=wanted, actor=f"{key.kind} key {key.prefix}…", request=request)
+    except Refused as refused:
+        raise invalid(refused.message, pointer=POINTERS.get(refused.field or "", f"/{refused.field}")) from refused
 
 
 def _wanted(now: Wanted, body: AlertsBody) -> Wanted:
@@ -60,5 +79,6 @@ def _wanted(now: Wanted, body: AlertsBody) -> Wanted:
     if "low_days" in given:
         now = replace(now, low_days=body.low_days)
     if "month_usd" in given:
-        now = replace(now, month_cents=None if body.month_usd is None else cents_of(body.month_usd, "/month_usd"))
+        month = None if body.month_usd is None else cents_of(body.month_usd, "/month_usd", most=MOST_CENTS)
+        now = replace(now, month_cents=month)
     return now

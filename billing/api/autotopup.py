@@ -1,18 +1,16 @@
 """Answers about automatic top-ups, and changing them."""
 
-import json
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from accounts.models import ApiKey, Workspace
-from billing.api import documents, jsontext
+from billing.api import documents
 from billing.api.present import amount, optional_amount
 from billing.api.problems import Problem, invalid
 from billing.api.refusals import problems
+from billing.api.remembering import answered_once
 from billing.api.schemas.autotopup import AutoTopUpBody
 from billing.credits.units import exact_nano
 from billing.foundation.site.selectors import site
@@ -21,7 +19,7 @@ from billing.metering.numbers import quantity
 from billing.packs.autotopup.errors import ConsentNeeded, WrongTerms
 from billing.packs.autotopup.models import AutoTopUp, TopUpAnswer
 from billing.packs.autotopup.notices import page_url
-from billing.packs.autotopup.settings import auto_top_up_change, lock
+from billing.packs.autotopup.settings import MOST_CENTS, auto_top_up_change, lock
 from billing.packs.autotopup.sizing import Terms, cents_for, nano_per_cent
 from billing.packs.autotopup.standing import settings_of, standing
 
@@ -66,33 +64,20 @@ def change(
 ) -> tuple[dict[str, Any], bool]:
     """The settings, and whether this is a repeat. Raises Problem 400, 409 or 422."""
     body = documents.read(raw, AutoTopUpBody)
-    name = f"{key.kind}:{idempotency_key}" if idempotency_key else ""
-    hashed = request_hash(body.model_dump(exclude_unset=True))
-    if name and (known := _known(workspace, name, hashed)) is not None:
-        return known, True
-    try:
-        with problems(), transaction.atomic():
+
+    def act() -> dict[str, Any]:
+        with problems():
             _change(workspace, key, body, request)
-            answered = settings(workspace)
-            if name:
-                text = jsontext.dumps(answered)
-                TopUpAnswer.objects.create(workspace=workspace, key=name, request_hash=hashed, answer=text)
-    except IntegrityError:  # the same request, sent twice: the other one was faster
-        known = _known(workspace, name, hashed) if name else None
-        if known is None:
-            raise
-        return known, True
-    return answered, False
+        return settings(workspace)
 
-
-def _known(workspace: Workspace, name: str, hashed: bytes) -> dict[str, Any] | None:
-    found = TopUpAnswer.objects.filter(workspace=workspace, key=name).first()
-    if found is None:
-        return None
-    if bytes(found.request_hash) != hashed:
-        raise Problem("idempotency_conflict", "This key was used before with another body. Nothing was changed.")
-    answer: dict[str, Any] = json.loads(found.answer, parse_float=Decimal)
-    return answer
+    return answered_once(
+        TopUpAnswer,
+        workspace=workspace,
+        key=key,
+        idempotency_key=idempotency_key,
+        request_hash=request_hash(body.model_dump(exclude_unset=True)),
+        act=act,
+    )
 
 
 def _change(workspace: Workspace, key: ApiKey, body: AutoTopUpBody, request: HttpRequest) -> None:
@@ -135,10 +120,11 @@ def nano_of(given: object, pointer: str) -> int:
     return exact_nano(quantity(given, pointer))
 
 
-def cents_of(given: object, pointer: str) -> int:
+def cents_of(given: object, pointer: str, *, most: int = MOST_CENTS) -> int:
+    """US cents, at most `most`, of dollars. Raises Problem 400."""
     cents = quantity(given, pointer) * 100
-    if cents != int(cents) or cents > 10_000_000:
-        raise invalid("Dollars and whole cents, at most 100,000.", pointer=pointer)
+    if cents != int(cents) or cents > most:
+        raise invalid(f"Dollars and whole cents, at most {most // 100:,}.", pointer=pointer)
     return int(cents)
 
 

@@ -26,6 +26,11 @@ def workspace_of(customer: str) -> Workspace | None:
     return found.workspace if found else None
 
 
+def customers_exist() -> bool:
+    """Whether Stripe has a customer of any workspace; asks nobody."""
+    return StripeCustomer.objects.exists()
+
+
 def customer_ensure(workspace: Workspace, *, email: str = "", lost: str = "") -> str:
     """The customer's id; made at Stripe if there is none, or in place of one that Stripe has `lost`.
 

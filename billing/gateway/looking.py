@@ -28,6 +28,7 @@ class Dispute:
     id: str
     status: str  # needs_response, under_review, warning_…, won, lost
     amount: int
+    currency: str
     payment: str
     reason: str
 
@@ -103,5 +104,14 @@ def payment_named(workspace: Workspace, name: str, value: str, since: datetime) 
         return next((one for one in made if one.metadata.get(name) == value), None)
 
 
+def dispute_named(key: str) -> tuple[Dispute, str]:
+    """A dispute, and the customer whose payment it is about, empty where there is none. Raises GatewayError."""
+    with translated():
+        found = stripe.Dispute.retrieve(key, expand=["charge"], **how())
+    customer = found.charge.customer if isinstance(found.charge, stripe.Charge) else None
+    return _dispute(found), str(getattr(customer, "id", customer) or "")
+
+
 def _dispute(made: stripe.Dispute) -> Dispute:
-    return Dispute(made.id, str(made.status), made.amount, str(made.payment_intent), str(made.reason))
+    payment = str(getattr(made.payment_intent, "id", made.payment_intent))
+    return Dispute(made.id, str(made.status), made.amount, str(made.currency), payment, str(made.reason))

@@ -8,7 +8,7 @@ from django import forms
 from accounts.errors import Refused
 from accounts.forms import Checkboxes, ServiceForm
 from billing.alerts.usage.engine import PERCENTS
-from billing.alerts.usage.settings import MOST_DAYS, Wanted
+from billing.alerts.usage.settings import LEAST_CENTS, MOST_CENTS, MOST_DAYS, Wanted
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
 
 
@@ -18,7 +18,7 @@ class AlertsForm(ServiceForm):
         choices=[(str(each), f"{each} %") for each in PERCENTS],
         widget=Checkboxes,
         required=False,
-        help_text="Bought credits are left out. Each is told once a period, and anew when more credits come in.",
+        help_text="Bought credits are left out. Each is told once a period, and anew when the plan gives more in it.",
     )
     low_credits = forms.DecimalField(
         label="Low below a balance of",
@@ -39,7 +39,8 @@ class AlertsForm(ServiceForm):
         label="Tell when usage of a month is worth",
         max_digits=9,
         decimal_places=2,
-        min_value=Decimal("0.01"),
+        min_value=Decimal(LEAST_CENTS) / 100,
+        max_value=Decimal(MOST_CENTS) / 100,
         required=False,
         help_text="US dollars, in a calendar month. To refuse requests beyond a sum, set a budget.",
     )

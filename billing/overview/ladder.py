@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from accounts.models import Workspace
 from billing.alerts.usage.engine import MONEY, Target
 from billing.alerts.usage.facts import Stands, stands
-from billing.alerts.usage.selectors import aims_of
+from billing.alerts.usage.selectors import ahead
 from billing.alerts.usage.settings import Wanted, settings_of
 from billing.alerts.usage.words import dollars, units
 from billing.credits import clock
@@ -33,7 +33,7 @@ def ladder(workspace: Workspace, top_up: Standing) -> list[Rung]:
     now = clock.now()
     found, wanted = balance(workspace.pk, now), settings_of(workspace)
     here = stands([workspace], now).get(workspace.pk)
-    rungs = [*_low(found, wanted), *_aims(here, wanted), *_charge(top_up.row, top_up), _stop(found)]
+    rungs = [*_low(found, wanted), *_aims(workspace, here, wanted), *_charge(top_up.row, top_up), _stop(found)]
     level = found.available + found.held - found.debt
     return [
         Rung(at, title, text, kind, passed=level < at or (kind == "stop" and level <= at))
@@ -56,16 +56,13 @@ def _low(found: Balance, wanted: Wanted) -> Iterator[Step]:
         )
 
 
-def _aims(here: Stands | None, wanted: Wanted) -> Iterator[Step]:
-    for aim in aims_of(here, wanted) if here else ():
-        if not aim.reached and here is not None:
-            at = here.facts.level - aim.balance_at
-            title = (
-                f"At {units(at)}"
-                if at >= 0
-                else f"After {units(aim.balance_at)} more, for which credits have to come in"
-            )
-            yield at, title, _aim_text(aim), "mail"
+def _aims(workspace: Workspace, here: Stands | None, wanted: Wanted) -> Iterator[Step]:
+    if here is None:
+        return
+    for aim in ahead(workspace, here, wanted):
+        at = here.facts.level - aim.balance_at
+        title = f"After {units(aim.balance_at)} more, for which credits have to come in"
+        yield at, f"At {units(at)}" if at >= 0 else title, _aim_text(aim), "mail"
 
 
 def _aim_text(aim: Target) -> str:

@@ -9,6 +9,7 @@ from billing.foundation.mail.others import alarm
 from billing.foundation.mail.telling import News, tell
 from billing.foundation.site.selectors import site
 from billing.gateway.expiring import ExpiringCard
+from billing.gateway.looking import Dispute
 from billing.invoices.money import money_text
 from billing.invoices.profiles import recipients
 from billing.packs.models import MoneyBack, Purchase, Reconciliation
@@ -49,6 +50,26 @@ def tell_dispute(back: MoneyBack, *, top_ups_off: bool) -> None:
         button="See the purchase",
         kind="purchase.dispute",
         key=f"dispute:{back.stripe_id}",
+    )
+
+
+def tell_invoice_dispute(workspace: Workspace, dispute: Dispute, *, top_ups_off: bool) -> None:
+    """As `tell_dispute`, of a payment that is no purchase's."""
+    amount = money_text(dispute.amount, dispute.currency)
+    _operators(
+        f"Dispute of {amount} by {workspace}",
+        "packs/email/invoice_dispute.txt",
+        {
+            "workspace": workspace,
+            "amount": amount,
+            "dispute": dispute,
+            "reason": dispute.reason.replace("_", " "),
+            "top_ups_off": top_ups_off,
+        },
+        link=settings.SITE_URL + reverse("admin:packs_invoicedispute_changelist"),
+        button="See disputes of invoices",
+        kind="purchase.dispute",
+        key=f"dispute:{dispute.id}",
     )
 
 

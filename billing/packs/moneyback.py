@@ -179,7 +179,13 @@ def _dispute_in(purchase: Purchase, dispute: Dispute) -> bool:
     out = dispute.lost or (dispute.open and (holds or was_out))
     changed = _take_in(purchase, back, wanted, credits_out=out)
     if known is None:
-        stopped = payment_was_disputed(back)
+        stopped = payment_was_disputed(
+            workspace=purchase.workspace,
+            amount=back.amount,
+            currency=purchase.currency,
+            what=purchase.name,
+            dispute=dispute.id,
+        )
         if dispute.open:
             emails.tell_dispute(back, top_ups_off=stopped)
     return changed or other_amount

@@ -9,6 +9,8 @@ from billing.gateway.looking import connected
 from billing.packs.attending import JOB, attend_due
 from billing.packs.autotopup import due
 from billing.packs.emails import tell_card_expires
+from billing.packs.invoicedisputes import JOB as INVOICE_DISPUTES
+from billing.packs.invoicedisputes import disputes_look, disputes_missed
 from billing.packs.models import Purchase
 from billing.packs.reconcile import Differences, reconcile
 
@@ -25,6 +27,18 @@ def purchase_looks(*, now: datetime, limit: int) -> int:
 def auto_top_ups(*, now: datetime, limit: int) -> int:
     """Charge the cards of workspaces whose balance fell below their bound, as far as a person agreed to it."""
     return due.top_ups_due(now, limit) if connected() else 0
+
+
+@due_job(INVOICE_DISPUTES, every=timedelta(minutes=1))
+def invoice_disputes(*, now: datetime, limit: int) -> int:
+    """Ask Stripe about disputes of subscriptions' invoices of which something was heard."""
+    return disputes_look(now, limit) if connected() else 0
+
+
+@due_job("invoice_disputes_missed", every=timedelta(hours=24))
+def invoice_disputes_missed(*, now: datetime, limit: int) -> int:
+    """Find disputes of subscriptions' invoices of which nothing was heard."""
+    return min(disputes_missed(now), limit - 1) if connected() else 0
 
 
 @due_job("payments_reconcile", every=timedelta(hours=24))

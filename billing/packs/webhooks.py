@@ -8,6 +8,7 @@ from djstripe import models as stripe_models
 from djstripe.event_handlers import djstripe_receiver
 
 from billing.packs.attending import notice_write
+from billing.packs.invoicedisputes import dispute_notice
 from billing.packs.models import Purchase
 
 SESSIONS = [
@@ -45,6 +46,8 @@ def purchase_event(sender: Any, event: Any, **kwargs: Any) -> None:
     if purchase is not None:
         session = str(stored["id"]) if told.get("object") == "checkout.session" else ""
         notice_write(purchase, event.type, session)
+    elif told.get("object") == "dispute":
+        dispute_notice(str(told["id"]), livemode=bool(event.livemode))
 
 
 def _stored(told: dict[str, Any]) -> dict[str, Any]:

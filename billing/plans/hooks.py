@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -36,11 +38,45 @@ shortfall: list[Callable[[Shortfall], None]] = []
 subscription_changed: list[Callable[[Subscription], None]] = []
 
 
+# What changed within `changes_together`, in the order in which it did.
+_together: ContextVar[dict[int, None] | None] = ContextVar("subscriptions_changed", default=None)
+
+
 def tell_changed(subscription_id: int) -> None:
-    """Call each subscriber with the row as it stands in this transaction."""
+    """Call each subscriber with the row as it stands in this transaction; within `changes_together` at its end."""
+    waiting = _together.get()
+    if waiting is None:
+        _tell([subscription_id])
+    else:
+        waiting.pop(subscription_id, None)
+        waiting[subscription_id] = None
+
+
+@contextmanager
+def changes_together() -> Iterator[None]:
+    """One change that takes several steps is told once, as it stands after the last of them: each subscription once,
+    and one that goes on at Stripe as another row only as that. Within one transaction, around all of the change.
+    """
+    if _together.get() is not None:
+        yield
+        return
+    changed: dict[int, None] = {}
+    token = _together.set(changed)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    _tell(list(changed))
+
+
+def _tell(ids: list[int]) -> None:
     from billing.plans.models import Subscription
 
     rows = Subscription.objects.select_related("workspace", "version__plan", "credit_tier", "next_version__plan")
-    row = rows.get(pk=subscription_id)
-    for listener in subscription_changed:
-        listener(row)
+    found = rows.in_bulk(ids)
+    go_on = {row.stripe_id for row in found.values() if row.ended_at is None and row.stripe_id}
+    for row in (found[pk] for pk in ids if pk in found):  # one that was undone with its savepoint never was
+        if row.ended_at is not None and row.stripe_id in go_on:
+            continue
+        for listener in subscription_changed:
+            listener(row)

@@ -42,6 +42,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Redemptions", "redeem", "packs.Redemption"),
             ("Purchases", "shopping_cart", "packs.Purchase"),
             ("Refunds and disputes", "gavel", "packs.MoneyBack"),
+            ("Disputes of invoices", "gavel", "packs.InvoiceDispute"),
             ("Reconciliations", "rule", "packs.Reconciliation"),
             ("Automatic top-ups", "autorenew", "packs.AutoTopUp"),
             ("Automatic charges", "receipt_long", "packs.TopUp"),

@@ -62,6 +62,8 @@ EMAIL_BACKEND = "billing.foundation.outbox.backend.OutboxBackend"
 EMAIL_URL = env.str("EMAIL_URL", "")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Purser <purser@localhost>")
 
-# Outbound webhooks go to public addresses by https only. Allowed besides: networks such as 10.0.0.0/8, and http.
+# Outbound webhooks go to public addresses by https only. Allowed besides: networks such as 10.0.0.0/8, to the
+# operator's own endpoints or also to those of workspaces; and http.
 WEBHOOK_ALLOW_NETWORKS: list[str] = env.list("WEBHOOK_ALLOW_NETWORKS", [])
+WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS: list[str] = env.list("WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS", [])
 WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", False)

@@ -129,7 +129,7 @@ def test_drained_twice(portal: RunningPortal, smtp: Behaviour) -> None:
     use(25, "three quarters")
     wait_until(lambda: subjects("75 %"), portal)
     # Stripe takes the money and answers late.
-    standin.post("_control/faults", on="payment_intents$", method="POST", seconds=6, afterwards=True)
+    standin.post("_control/faults", on="payment_intents$", method="POST", seconds=12, afterwards=True)
     use(8, "below 20")
     wait_until(lambda: summary()["pending"] == 100, portal)
     assert "Not in the balance yet" in credits_page()

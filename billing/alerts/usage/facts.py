@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from django.db import connection
 
 from accounts.models import Workspace
-from billing.alerts.usage.engine import Facts
+from billing.alerts.usage.engine import MONEY, Facts, Target
 from billing.ledger.models import OF_REQUESTS
 from billing.ledger.selectors import balance
 from billing.ledger.state import State, balance_state
@@ -34,6 +34,11 @@ SELECT asked.id, w.available, w.held, w.debt, w.overdraft_limit, w.low_bound, w.
         WHERE l.workspace_id = asked.id AND l.source <> 'bought' AND l.effective_at >= asked.since
             AND l.effective_at <= %s
     )::bigint,
+    (
+        SELECT coalesce(sum(l.amount), 0) FROM ledger_lot l
+        WHERE l.workspace_id = asked.id AND l.source = 'plan' AND l.effective_at >= asked.since
+            AND l.effective_at <= %s
+    )::bigint,
     ({_USED.format(since="since")} + {_ADDONS.format(since="since")})::bigint,
     ({_USED.format(since="month")} + {_ADDONS.format(since="month")})::bigint,
     (SELECT min(l.effective_at) FROM ledger_lot l WHERE l.workspace_id = asked.id AND l.open AND l.scheduled)
@@ -53,6 +58,7 @@ class Stands:
     """Amounts are nano-credits. `next_start`: when credits that wait for their time come in."""
 
     facts: Facts
+    base: int  # what the plan granted for the period; without such, all that was granted. With another it begins anew
     available: int
     held: int
     debt: int
@@ -67,6 +73,14 @@ class Stands:
     def there(self) -> int:
         return self.available + self.held
 
+    def key(self, target: Target) -> str:
+        """A sum of money is told once a month, a share once for the plan's credits of the period: a gift, which makes
+        the whole larger, does not begin it anew.
+        """
+        if target.alert == MONEY:
+            return f"{self.month.start.isoformat()}:{target.amount}"
+        return f"{self.period.start.isoformat()}:{self.base}"
+
 
 def stands(workspaces: Sequence[Workspace], now: datetime) -> dict[int, Stands]:
     """By workspace; those without a wallet are left out. Two queries, whatever their number."""
@@ -75,10 +89,10 @@ def stands(workspaces: Sequence[Workspace], now: datetime) -> dict[int, Stands]:
     ids = [each.pk for each in workspaces]
     since, month = [periods[pk].start for pk in ids], [months[pk].start for pk in ids]
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [now, ids, since, month])
+        cursor.execute(_SQL, [now, now, ids, since, month])
         rows = cursor.fetchall()
     found = {}
-    for pk, available, held, debt, limit, low, any_, due_at, granted, spent, monthly, start in rows:
+    for pk, available, held, debt, limit, low, any_, due_at, granted, planned, spent, monthly, start in rows:
         if due_at is not None and due_at <= now:  # something fell due that nobody has posted yet
             exact = balance(pk, now)
             available, held, debt = exact.available, exact.held, exact.debt
@@ -94,6 +108,7 @@ def stands(workspaces: Sequence[Workspace], now: datetime) -> dict[int, Stands]:
         )
         found[pk] = Stands(
             facts=Facts(available + held - debt, spent, granted, monthly),
+            base=planned or granted,
             available=available,
             held=held,
             debt=debt,

@@ -144,17 +144,17 @@ def _state(row: WebhookBalance, here: Stands) -> list[Fired]:
 def _reached(
     row: WebhookBalance, here: Stands, aims: Sequence[Target], watch: UsageWatch | None, quiet: bool
 ) -> list[Fired]:
-    """What is reached and not written down. Of shares that are reached together the highest is told. More credits for
-    the period make other amounts to be reached; what is used beyond them at that moment was told already.
+    """What is reached and not written down. Of shares that are reached together the highest is told. When the plan's
+    credits for the period become others it begins anew; what is used beyond that at that moment was told already.
     """
     reached = [each for each in aims if each.reached]
     if not reached:
         return []
-    keys = {each.alert: _key(each, here) for each in reached}
+    keys = {each.alert: here.key(each) for each in reached}
     known = set(UsageAlert.objects.filter(workspace=row.pk, key__in=keys.values()).values_list("alert", "key"))
     fresh = [each for each in reached if (each.alert, keys[each.alert]) not in known]
     shares = [each for each in fresh if each.alert != MONEY]
-    rose = watch is not None and watch.period_start == here.period.start and watch.granted != here.facts.granted
+    rose = watch is not None and watch.period_start == here.period.start and watch.granted != here.base
 
     def is_quiet(each: Target) -> bool:
         if quiet or each.alert == MONEY:
@@ -173,16 +173,11 @@ def _told_before(row: WebhookBalance, target: Target, here: Stands) -> bool:
     ).exists()
 
 
-def _key(target: Target, here: Stands) -> str:
-    span = here.month if target.alert == MONEY else here.period
-    return f"{span.start.isoformat()}:{target.amount}"
-
-
 def _watch(pk: int, here: Stands, now: datetime) -> UsageWatch:
     instants = [here.period.end, here.month.end, now + AT_LEAST, *([here.next_start] if here.next_start else [])]
     return UsageWatch(
         workspace_id=pk,
-        granted=here.facts.granted,
+        granted=here.base,
         period_start=here.period.start,
         looked_at=now,
         look_at=max(min(instants), now + timedelta(minutes=1)),

@@ -43,7 +43,7 @@ class UsageWatch(models.Model):
     """How a workspace stood when it was looked at last; its wallet's bound is by that."""
 
     workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="+")
-    granted = models.BigIntegerField(default=0)  # for the period, then
+    granted = models.BigIntegerField(default=0)  # for the period, then: `Stands.base`
     period_start = models.DateTimeField()
     looked_at = models.DateTimeField()
     look_at = models.DateTimeField()  # when the clock alone changes something: a period or month ends, credits start
@@ -67,7 +67,8 @@ class UsageAlert(models.Model):
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
     alert = models.CharField(max_length=8)
-    key = models.CharField(max_length=80)  # the period and what was to be reached, or the number of the fall
+    # The period and what was granted for it; of money what was to be reached; of a balance the number of the fall.
+    key = models.CharField(max_length=80)
     amount = models.BigIntegerField()  # what was reached; of a balance the bound
     used = models.BigIntegerField()  # what was used then
     balance = models.BigIntegerField()  # available + held
@@ -96,3 +97,19 @@ class UsageAlert(models.Model):
 
     def __str__(self) -> str:
         return self.line
+
+
+class AlertsAnswer(models.Model):
+    """What a caller who changed the settings was answered under an Idempotency-Key."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=260)
+    request_hash = models.BinaryField(max_length=32)
+    answer = models.TextField()  # JSON, exactly
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="alerts_answer_once_per_key")]
+
+    def __str__(self) -> str:
+        return self.key

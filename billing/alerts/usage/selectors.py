@@ -16,6 +16,14 @@ def aims_of(here: Stands, wanted: Wanted) -> list[Target]:
     return targets(here.facts, wanted.percents, month)
 
 
+def ahead(workspace: Workspace, here: Stands, wanted: Wanted) -> list[Target]:
+    """What is still to be told: neither reached nor, before a gift made the whole larger, told already."""
+    aims = [each for each in aims_of(here, wanted) if not each.reached]
+    rows = UsageAlert.objects.filter(workspace=workspace, key__in={here.key(each) for each in aims})
+    told = set(rows.values_list("alert", "key"))
+    return [each for each in aims if (each.alert, here.key(each)) not in told]
+
+
 def history(workspace: Workspace) -> QuerySet[UsageAlert]:
     """What was told, or waits for a summary; latest first."""
     return UsageAlert.objects.filter(workspace=workspace).exclude(told="quiet").order_by("-pk")

@@ -14,10 +14,11 @@ from billing.alerts.usage.models import AlertSettings
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, in_range
 from billing.foundation.audit.services import record_change
+from billing.invoices.money import money_text
 from billing.plans.low import Own, low_bound_refresh
 
 MOST_DAYS = 90
-MOST_CENTS = 100_000_000
+LEAST_CENTS, MOST_CENTS = 1, 100_000_000  # of a month: the API and the page have the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,5 +90,6 @@ def _check(wanted: Wanted) -> None:
             raise Refused("Write a balance above 0, or nothing.", field="low_credits")
     if wanted.low_days is not None and not 1 <= wanted.low_days <= MOST_DAYS:
         raise Refused(f"From 1 to {MOST_DAYS} days.", field="low_days")
-    if wanted.month_cents is not None and not 1 <= wanted.month_cents <= MOST_CENTS:
-        raise Refused("From $0.01 to $1,000,000.", field="month_cents")
+    if wanted.month_cents is not None and not LEAST_CENTS <= wanted.month_cents <= MOST_CENTS:
+        bounds = f"From {money_text(LEAST_CENTS, 'usd')} to {money_text(MOST_CENTS, 'usd')}."
+        raise Refused(bounds, field="month_cents")

@@ -9,8 +9,10 @@ from billing.alerts.webhooks.addresses import networks
 
 
 def networks_check(**_: Any) -> list[CheckMessage]:
-    try:
-        networks(settings.WEBHOOK_ALLOW_NETWORKS)
-    except ValueError as error:
-        return [Error(f"WEBHOOK_ALLOW_NETWORKS: {error}", hint="For example 10.0.0.0/8,fd00::/8", id="alerts.E001")]
-    return []
+    found: list[CheckMessage] = []
+    for name in ("WEBHOOK_ALLOW_NETWORKS", "WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS"):
+        try:
+            networks(getattr(settings, name))
+        except ValueError as error:
+            found.append(Error(f"{name}: {error}", hint="For example 10.0.0.0/8,fd00::/8", id="alerts.E001"))
+    return found

@@ -31,6 +31,7 @@ class Claimed:
     body: bytes
     secrets: tuple[str, ...]  # as they are stored; those that sign, the newest first
     failing: bool  # the attempt before failed
+    operators: bool  # the endpoint is the operator's own
 
 
 def claimable(now: datetime) -> QuerySet[WebhookEndpoint]:
@@ -76,6 +77,7 @@ def _claim(endpoint: WebhookEndpoint, now: datetime) -> Claimed | None:
         body=delivery.event.payload.encode(),
         secrets=_signing(endpoint, now),
         failing=endpoint.failures > 0,
+        operators=endpoint.workspace_id is None,
     )
 
 

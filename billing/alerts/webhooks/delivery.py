@@ -72,9 +72,13 @@ def attempt(claimed: Claimed) -> Answer:
     except InvalidToken:
         return Answer(None, "The signing secret cannot be read any more (was SECRET_KEY changed?): rotate it.", "", 0)
     headers = signed_headers(signing, event_id=claimed.event_id, at=int(time.time()), body=claimed.body)
-    return post(claimed.url, claimed.body, headers, allowed=allowed_networks(), allow_http=settings.WEBHOOK_ALLOW_HTTP)
+    allowed = allowed_networks(operators=claimed.operators)
+    return post(claimed.url, claimed.body, headers, allowed=allowed, allow_http=settings.WEBHOOK_ALLOW_HTTP)
 
 
-def allowed_networks() -> tuple[Network, ...]:
-    """What the operator has opened besides the public internet."""
-    return networks(settings.WEBHOOK_ALLOW_NETWORKS)
+def allowed_networks(*, operators: bool) -> tuple[Network, ...]:
+    """What is open besides the public internet: to the operator's own endpoints, or to those of customers, who must
+    not reach into the operator's network.
+    """
+    own, customers = settings.WEBHOOK_ALLOW_NETWORKS, settings.WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS
+    return networks([*own, *customers] if operators else customers)

@@ -36,7 +36,7 @@ def endpoint_create(
     request: HttpRequest | None = None,
 ) -> tuple[WebhookEndpoint, str]:
     """An endpoint of a workspace (None: the operator's) and its secret, which is not shown again. Raises Refused."""
-    url, types = checked_url(url), _types(event_types)
+    url, types = checked_url(url, operators=workspace is None), _types(event_types)
     plain = new_secret()
     with transaction.atomic():
         if workspace is not None:
@@ -65,7 +65,7 @@ def endpoint_change(
     request: HttpRequest | None = None,
 ) -> None:
     """Another address, other events. What is on its way goes to the new address. Raises Refused."""
-    url, types = checked_url(url), _types(event_types)
+    url, types = checked_url(url, operators=endpoint.workspace_id is None), _types(event_types)
     with transaction.atomic():
         current = _locked(endpoint)
         before = _terms(current)
@@ -145,9 +145,9 @@ def delivery_resend(*, delivery: WebhookDelivery, by: User, request: HttpRequest
         transaction.on_commit(hint, robust=True)
 
 
-def checked_url(text: str) -> str:
-    """The address as it is kept. Raises Refused for one that could not be used. Names are looked up when something is
-    sent, for that is when it matters.
+def checked_url(text: str, *, operators: bool) -> str:
+    """The address as it is kept; `operators`: for an endpoint of the operator. Raises Refused for one that could not be
+    used. Names are looked up when something is sent, for that is when it matters.
     """
     url = text.strip()
     try:
@@ -163,7 +163,7 @@ def checked_url(text: str) -> str:
         raise Refused("A name, a password or a #part in it would not be sent.", field="url")
     if not url.isprintable() or " " in url or not (parts.path + parts.query).isascii():
         raise Refused("Spaces and letters beyond ASCII must be written as %20 and the like.", field="url")
-    _check_literal(host)
+    _check_literal(host, operators=operators)
     name = f"[{host}]" if ":" in host else host
     kept = parts._replace(netloc=f"{name}:{port}" if port else name).geturl()
     if len(kept) > 1000:
@@ -171,12 +171,12 @@ def checked_url(text: str) -> str:
     return kept
 
 
-def _check_literal(host: str) -> None:
+def _check_literal(host: str, *, operators: bool) -> None:
     try:
         ip_address(host)
     except ValueError:
         return  # a name
-    if not may_reach(host, allowed_networks()):
+    if not may_reach(host, allowed_networks(operators=operators)):
         raise Refused("It is not a public address.", field="url")
 
 

@@ -29,6 +29,8 @@ def _purchase(purchase: Purchase, type: str, at: datetime | None) -> None:
             "id": purchase.public_id,
             "name": purchase.name,
             "price": {"amount": purchase.amount, "currency": purchase.currency},
+            "automatic": purchase.automatic,
+            "reason": purchase.top_up.reason if purchase.automatic else None,
         },
         **amount("credits", purchase.total_credits),
     }
@@ -99,7 +101,8 @@ def subscription_changed(row: Subscription) -> None:
     events = WebhookEvent.objects.filter(workspace=row.workspace, key__startswith=f"subscription:{row.pk}:")
     last = events.order_by("-pk").values_list("key", flat=True).first()
     if last is None or not last.endswith(said):
-        number = events.count() + 1
+        # After the last one, not as many as there are: old events are deleted, and a key is used once.
+        number = int(last.split(":")[2]) + 1 if last else 1
         event_emit(row.workspace, "subscription.updated", f"subscription:{row.pk}:{number}:{said}", data)
 
 

@@ -5,6 +5,7 @@ from ninja import Router
 
 from accounts.scopes import Scope
 from billing.api import alerting, bodies
+from billing.api.idempotency import REPLAY, idempotency_key
 from billing.api.operations import answer, caller, declared
 from billing.api.schemas.alerts import AlertsBody, AlertsDocument
 
@@ -28,15 +29,24 @@ def settings(request: HttpRequest) -> HttpResponse:
     **declared(
         Scope.BILLING_WRITE,
         {200: AlertsDocument},
-        problems=(422,),
+        problems=(409, 422),
         body=AlertsBody,
         body_limit=bodies.SINGLE_LIMIT,
+        idempotent=True,
     ),
     operation_id="alerts_change",
     summary="Change what is told",
 )
 def change(request: HttpRequest) -> HttpResponse:
-    """What is left out stays; the same body again changes nothing."""
+    """What is left out stays. The same body again changes nothing; with an Idempotency-Key it is answered as the first
+    time.
+    """
     call, key = caller(request)
-    raw = bodies.parse(request.body)
-    return answer(alerting.change(workspace=call.workspace, key=key, raw=raw, request=request))
+    changed, replay = alerting.change(
+        workspace=call.workspace,
+        key=key,
+        raw=bodies.parse(request.body),
+        idempotency_key=idempotency_key(request),
+        request=request,
+    )
+    return answer(changed, headers=REPLAY if replay else None)

@@ -1,13 +1,16 @@
 """Documents of usage alerts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from billing.api.schemas.autotopup import Dollars
+from billing.alerts.usage.settings import LEAST_CENTS, MOST_CENTS
+from billing.api.schemas.autotopup import dollars
 from billing.api.schemas.base import Credits, Described, Instant, Nano
 from billing.api.schemas.invoices import Money
 from billing.api.schemas.workspaces import SomeCredits
+
+Dollars = Annotated[Any, WithJsonSchema(dollars(LEAST_CENTS, MOST_CENTS))]
 
 
 class AlertsBody(Described):

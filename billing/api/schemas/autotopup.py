@@ -7,19 +7,23 @@ from pydantic import Field, WithJsonSchema
 from billing.api.schemas.base import Credits, Described, Instant, Nano
 from billing.api.schemas.invoices import Money
 from billing.api.schemas.workspaces import SomeCredits
+from billing.packs.autotopup.settings import MOST_CENTS
+from billing.packs.autotopup.sizing import LEAST_CENTS
 
-Dollars = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0.5, "maximum": 100_000},
-                {"type": "string", "pattern": r"^[0-9]{1,6}([.][0-9]{1,2})?$"},
-            ],
-            "description": "US dollars from 0.50 to 100,000, whole cents.",
-        }
-    ),
-]
+
+def dollars(least_cents: int, most_cents: int) -> dict[str, Any]:
+    """The JSON schema of US dollars within these bounds."""
+    most = most_cents // 100
+    return {
+        "anyOf": [
+            {"type": "number", "minimum": least_cents / 100, "maximum": most},
+            {"type": "string", "pattern": rf"^[0-9]{{1,{len(str(most))}}}([.][0-9]{{1,2}})?$"},
+        ],
+        "description": f"US dollars from {least_cents / 100:.2f} to {most:,}, whole cents.",
+    }
+
+
+Dollars = Annotated[Any, WithJsonSchema(dollars(LEAST_CENTS, MOST_CENTS))]
 State = Literal["off", "on", "pending", "back_off", "confirmation", "day", "month", "paused"]
 
 

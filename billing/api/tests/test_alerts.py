@@ -1,16 +1,20 @@
 """Usage alerts over the API."""
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Workspace
+from billing.alerts.usage.models import AlertsAnswer
 from billing.api.tests.conftest import Api
 from billing.api.tests.test_openapi import check
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_adjust
+from billing.overview.alertforms import AlertsForm
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/alerts/settings"
@@ -33,6 +37,54 @@ def test_read_changed_and_read_again(customer: Api, workspace: Workspace) -> Non
     assert AuditEntry.objects.filter(action="alerts.changed").count() == 1
     away = customer.post(PATH, {"low_credits": None, "low_days": 5})
     assert (away.json["low_credits"], away.json["low_days"], away.json["percents"]) == (None, 5, [50, 90])
+
+
+def test_a_repeat_is_answered_as_the_first_time(customer: Api, workspace: Workspace) -> None:
+    body, named = {"low_credits": 20}, {"Idempotency-Key": "k1"}
+    first = customer.post(PATH, body, **named)
+    check(first, PATH, "post")
+    assert "Idempotent-Replay" not in first.headers
+    customer.post(PATH, {"low_credits": 30})
+    again = customer.post(PATH, body, **named)
+    check(again, PATH, "post")
+    assert (again.json, again.headers["Idempotent-Replay"]) == (first.json, "true")
+    assert customer.get(PATH).json["low_credits"] == 30, "it is not done again"
+    other = customer.post(PATH, {"low_credits": 40}, **named)
+    check(other, PATH, "post")
+    assert (other.status, other.json["code"]) == (409, "idempotency_conflict")
+    assert customer.post(PATH, {"low_days": 0}, **{"Idempotency-Key": "k2"}).status in (400, 422)
+    assert AlertsAnswer.objects.count() == 1, "only successes are remembered"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_twice_at_once_is_done_once(customer: Api, workspace: Workspace) -> None:
+    start, answers = threading.Barrier(4), list[Any]()
+
+    def change() -> None:
+        try:
+            start.wait()
+            answers.append(customer.post(PATH, {"low_credits": 20}, **{"Idempotency-Key": "k1"}))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.status for each in answers] == [200] * 4
+    assert [each.headers.get("Idempotent-Replay") for each in answers].count("true") == 3
+    assert len({str(each.json) for each in answers}) == 1
+    assert (AlertsAnswer.objects.count(), AuditEntry.objects.filter(action="alerts.changed").count()) == (1, 1)
+
+
+@pytest.mark.parametrize(("month", "status"), [("0.01", 200), (1_000_000, 200), ("1000000.01", 400), (0, 400)])
+def test_the_bounds_of_a_month_are_those_of_the_page(customer: Api, month: object, status: int) -> None:
+    answered = customer.post(PATH, {"month_usd": month})
+    check(answered, PATH, "post")
+    assert answered.status == status
+    form = AlertsForm({"month_cents": str(month)})
+    assert form.is_valid() == (status == 200), form.errors
 
 
 def test_what_was_told(customer: Api, workspace: Workspace, django_capture_on_commit_callbacks: Any) -> None:

@@ -355,6 +355,7 @@ def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
     hold = "/api/v1/usage/holds/{hold_id}"
     workspaces = "/api/v1/workspaces"
     assert takers == {
+        "/api/v1/alerts/settings",
         "/api/v1/auto-top-up/settings",
         "/api/auto-top-up/settings",
         *("/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"),

@@ -139,7 +139,7 @@ _KINDS: dict[str, dict[str, str]] = {
     },
     "security": {"api_key.created": "API key made", "api_key.paused": "API key paused"},
     "operator": {
-        "topup.alarm": "Automatic top-ups paused",
+        "topup.alarm": "Automatic top-ups paused or refused",
         "subscription.problem": "Subscription that needs a person",
         "purchase.problem": "Payment that needs a person",
         "purchase.dispute": "Disputed payment",

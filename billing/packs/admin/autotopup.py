@@ -16,7 +16,7 @@ from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.foundation.adminforms import ActionForm, action_page
 from billing.invoices.money import money_text
-from billing.packs.autotopup.models import AutoTopUp, TopUp, TopUpConsent
+from billing.packs.autotopup.models import AutoTopUp, InvoiceDispute, TopUp, TopUpConsent
 from billing.packs.autotopup.settings import auto_top_up_resume
 
 OUTCOMES = {
@@ -123,3 +123,17 @@ class TopUpAdmin(ReadOnlyAdmin):
     @display(description="Amount")
     def money(self, top_up: TopUp) -> str:
         return money_text(top_up.purchase.amount, top_up.purchase.currency)
+
+
+@admin.register(InvoiceDispute)
+class InvoiceDisputeAdmin(ReadOnlyAdmin):
+    """Those that are nobody's here (of another shop on the same account, or inquiries) have no workspace."""
+
+    list_display = ("stripe_id", "workspace", "money", "counted_at", "created_at")
+    list_filter = ("created_at", ("workspace", admin.EmptyFieldListFilter))
+    list_select_related = ("workspace",)
+    search_fields = ("stripe_id", "workspace__name", "workspace__public_id")
+
+    @display(description="Amount")
+    def money(self, dispute: InvoiceDispute) -> str:
+        return "" if dispute.amount is None else money_text(dispute.amount, dispute.currency)

@@ -158,13 +158,18 @@ def _declined(top_up: TopUp, error: CardRefused) -> None:
         purchase_end(purchase.pk, Status.FAILED, problem=top_up.message or "declined")
         if row.consent_id != top_up.consent_id:
             return  # a person has agreed anew since
-        row.declines += 1
-        if row.declines > len(BACK_OFF):
-            switch_off(row, f"The {top_up.consent.card} was declined {row.declines} times in a row.")
-            notices.tell_off(row, purchase)
-            return
-        row.waits_for, row.not_before = AutoTopUp.Wait.BACK_OFF, clock.now() + BACK_OFF[row.declines - 1]
-        notices.tell_declined(top_up, row.not_before)
+        _back_off(row, top_up, f"The {top_up.consent.card} was declined {row.declines + 1} times in a row.")
+
+
+def _back_off(row: AutoTopUp, top_up: TopUp, last: str) -> None:
+    """Wait for the next attempt, or switch it off for the reason `last`."""
+    row.declines += 1
+    if row.declines > len(BACK_OFF):
+        switch_off(row, last)
+        notices.tell_off(row, top_up.purchase)
+        return
+    row.waits_for, row.not_before = AutoTopUp.Wait.BACK_OFF, clock.now() + BACK_OFF[row.declines - 1]
+    notices.tell_declined(top_up, row.not_before if row.enabled else None)
 
 
 def _confirmation(top_up: TopUp, error: CardRefused) -> None:
@@ -181,7 +186,9 @@ def _confirmation(top_up: TopUp, error: CardRefused) -> None:
 
 
 def _refused(top_up: TopUp, error: StripeRefused) -> None:
-    """The card cannot be charged at all: it is not there any more. Trying again changes nothing."""
+    """No bank was asked. Where the card is not there any more, trying again changes nothing. Else it is between Stripe
+    and the operator: one restricted account must not end the agreements of all customers at once.
+    """
     purchase = top_up.purchase
     with _open(top_up) as row:
         if row is None:
@@ -189,9 +196,19 @@ def _refused(top_up: TopUp, error: StripeRefused) -> None:
         log.error("top-up %s was refused by Stripe: %s", purchase.public_id, error)
         _decide(top_up, Outcome.REFUSED, error)
         purchase_end(purchase.pk, Status.FAILED, problem=str(error))
-        if row.consent_id == top_up.consent_id:
+        if row.consent_id != top_up.consent_id:
+            return
+        if _card_is_gone(error):
             switch_off(row, f"The {top_up.consent.card} cannot be charged any more: Stripe does not accept it.")
             notices.tell_off(row, purchase)
+            return
+        notices.tell_refused(top_up, str(error), error.code)
+        _back_off(row, top_up, f"Stripe did not accept {row.declines + 1} charges in a row.")
+
+
+def _card_is_gone(error: StripeRefused) -> bool:
+    missing = error.code in ("resource_missing", "no_customer") or error.code.startswith("payment_method")
+    return missing or error.param.startswith(("payment_method", "customer"))
 
 
 def _succeeded(top_up: TopUp) -> None:

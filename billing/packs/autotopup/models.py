@@ -159,3 +159,31 @@ class TopUpAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class InvoiceDispute(models.Model):
+    """A dispute of a payment that is no purchase's: of a subscription's invoice. What it is, Stripe is asked; kept, so
+    that it ends an agreement once, and not one that a person makes knowing of it.
+    """
+
+    stripe_id = models.CharField(max_length=255, unique=True)
+    livemode = models.BooleanField()
+    workspace = models.ForeignKey(Workspace, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    amount = models.PositiveIntegerField(null=True, blank=True)  # minor units
+    currency = models.CharField(max_length=3, blank=True)
+    look_at = models.DateTimeField(null=True, blank=True, default=clock.now, db_index=True)  # null: nothing to ask
+    counted_at = models.DateTimeField(null=True, blank=True)  # what follows from it was done
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name, verbose_name_plural = "dispute of an invoice", "disputes of invoices"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(counted_at=None) | Q(workspace__isnull=False, amount__isnull=False, look_at=None),
+                name="invoice_dispute_counted_of_a_workspace",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Workspace
+from billing.credits import clock
 from billing.foundation.mail.others import alarm
 from billing.foundation.mail.telling import News, tell
 from billing.invoices.profiles import recipients
@@ -13,7 +14,7 @@ from billing.metering.selectors.days import zone
 from billing.packs.autotopup.models import AutoTopUp, TopUp
 from billing.packs.autotopup.sizing import Period
 from billing.packs.autotopup.words import money, units
-from billing.packs.models import MoneyBack, Purchase
+from billing.packs.models import Purchase
 
 
 def page_url(workspace: Workspace) -> str:
@@ -36,19 +37,40 @@ def tell_succeeded(top_up: TopUp) -> None:
     )
 
 
-def tell_declined(top_up: TopUp, again_at: datetime) -> None:
-    purchase = top_up.purchase
+def tell_declined(top_up: TopUp, again_at: datetime | None) -> None:
+    """`again_at`: None when it was switched off meanwhile."""
+    purchase, price = top_up.purchase, money(top_up.purchase.amount)
+    subject = f"Your card was declined: {price} for an automatic top-up"
+    said = f"Stripe says: {top_up.message or 'The card was declined.'} Nothing was charged."
+    if top_up.outcome == TopUp.Outcome.REFUSED:  # what Stripe says then is for the operator
+        subject = f"An automatic top-up of {price} was not possible"
+        said = "Stripe did not accept it, and the operator was told. It is not about your card. Nothing was charged."
+    then = "Automatic top-ups were switched off meanwhile, so it is not tried again."
+    if again_at is not None:
+        then = (
+            f"If the balance is still that low, the card is tried again on {_at(purchase.workspace, again_at)}."
+            " Until then nothing is tried. Another card can be chosen on the page."
+        )
     _tell(
         purchase.workspace,
-        f"Your card was declined: {money(purchase.amount)} for an automatic top-up",
-        [
-            f"Stripe says: {top_up.message or 'The card was declined.'} Nothing was charged.",
-            f"{top_up.reason}.",
-            f"If the balance is still that low, the card is tried again on {_at(purchase.workspace, again_at)}."
-            " Until then nothing is tried. Another card can be chosen on the page.",
-        ],
+        subject,
+        [said, f"{top_up.reason}.", then],
         kind="topup.failed",
         key=f"topup-declined:{purchase.public_id}",
+    )
+
+
+def tell_refused(top_up: TopUp, said: str, code: str) -> None:
+    """Operators, of a refusal that is not about a card: once a day for each code."""
+    workspace = top_up.purchase.workspace
+    alarm(
+        kind="topup.alarm",
+        key=f"topup-refused:{code[:60]}:{clock.now():%Y-%m-%d}",
+        subject="Stripe does not accept automatic top-ups",
+        text=f"Stripe says: {said}\n\nFirst of {workspace} ({workspace.public_id}). No card was charged, and its people"
+        " were told. It is tried again after 1, 6 and 24 hours, then its automatic top-ups are switched off.",
+        link=settings.SITE_URL + reverse("admin:packs_topup_changelist"),
+        button="See automatic charges",
     )
 
 
@@ -66,7 +88,7 @@ def tell_off(row: AutoTopUp, purchase: Purchase) -> None:
     )
 
 
-def tell_disputed(row: AutoTopUp, back: MoneyBack) -> None:
+def tell_disputed(row: AutoTopUp, dispute: str) -> None:
     """The customer; operators are told of the dispute itself."""
     _tell(
         row.workspace,
@@ -77,7 +99,7 @@ def tell_disputed(row: AutoTopUp, back: MoneyBack) -> None:
             " on again, choose a card and agree once more.",
         ],
         kind="topup.failed",
-        key=f"topup-disputed:{back.stripe_id}",
+        key=f"topup-disputed:{dispute}",
     )
 
 

@@ -15,10 +15,12 @@ from billing.ledger.models import Wallet
 from billing.ledger.services import cut, topup_bound_set
 from billing.packs.autotopup.errors import ConsentNeeded, WrongTerms
 from billing.packs.autotopup.hints import hint
-from billing.packs.autotopup.models import AutoTopUp, TopUpConsent
+from billing.packs.autotopup.models import AutoTopUp, TopUp, TopUpConsent
 from billing.packs.autotopup.sizing import LEAST_CENTS, Terms, cents_for
 from billing.packs.autotopup.standing import settings_of
 from billing.packs.autotopup.words import money
+from billing.packs.fulfilment import purchase_end
+from billing.packs.models import Purchase
 
 MOST_CENTS = 10_000_000
 Unit = AutoTopUp.Unit
@@ -75,11 +77,13 @@ def auto_top_up_agree(
     request: HttpRequest | None = None,
 ) -> TopUpConsent:
     """A person agrees to `text`, which was shown, and it is on. Takes the place of an earlier agreement; what was
-    declined, paused or capped before is forgotten. Raises WrongTerms.
+    declined, paused or capped before is forgotten, and a charge that waits for a confirmation which nobody has begun
+    with is given up: it would keep the new card waiting for a day. Raises WrongTerms.
     """
     terms_check(terms)
     with locked(workspace) as row:
         _end(row, f"replaced by {by.email}")
+        _give_up_unconfirmed(workspace)
         consent = TopUpConsent.objects.create(
             workspace=workspace,
             person=by,
@@ -191,6 +195,20 @@ def switch_off(row: AutoTopUp, because: str) -> None:
     row.declines, row.not_before, row.waits_for, row.paused_at = 0, None, "", None
     _end(row, because)
     record(action="auto_top_up.switched_off", actor="system", workspace=row.workspace, reason=because)
+
+
+def _give_up_unconfirmed(workspace: Workspace) -> None:
+    """The bank has refused to charge it without the cardholder, so nothing can come of it any more. One with a page to
+    pay on is left alone: somebody may be paying.
+    """
+    waits = TopUp.objects.filter(
+        outcome=TopUp.Outcome.CONFIRMATION,
+        purchase__workspace=workspace,
+        purchase__status=Purchase.Status.OPEN,
+        purchase__session_id=None,
+    )
+    for pk in waits.values_list("pk", flat=True):
+        purchase_end(pk, Purchase.Status.CANCELED, problem="Agreed to anew before it was confirmed")
 
 
 def _end(row: AutoTopUp, because: str) -> None:

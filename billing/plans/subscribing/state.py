@@ -15,7 +15,7 @@ from billing.foundation.audit.services import record
 from billing.gateway.customers import workspace_of
 from billing.gateway.subscriptions import SubscriptionState
 from billing.plans.errors import OtherPeriods
-from billing.plans.hooks import tell_changed
+from billing.plans.hooks import changes_together, tell_changed
 from billing.plans.models import Subscription, SubscriptionChange
 from billing.plans.periods.life import subscription_end, subscription_start
 from billing.plans.periods.versions import version_give
@@ -43,6 +43,7 @@ class NotOurs(Exception):
 
 
 @transaction.atomic
+@changes_together()
 def subscription_apply(state: SubscriptionState, *, now: datetime) -> Subscription | None:
     """The workspace's subscription afterwards; None when it has none, or the customer is of no workspace.
 

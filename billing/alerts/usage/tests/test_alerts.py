@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Workspace
 from billing.alerts.usage import looking
+from billing.alerts.usage.facts import stands
 from billing.alerts.usage.looking import balances_look, look
 from billing.alerts.usage.models import UsageAlert
+from billing.alerts.usage.selectors import ahead
 from billing.alerts.usage.settings import Wanted, alerts_set
 from billing.alerts.usage.telling import summaries_send
 from billing.alerts.usage.tests.conftest import NOW, grant, mails, use
@@ -129,6 +131,34 @@ def test_one_alert_for_each_real_fall(customer: Workspace, spends: int) -> None:
     assert told() == ["low"] * falls
     assert events("balance.low") == falls
     assert len(mails()) == 3
+
+
+def test_a_gift_repeats_nothing_within_the_plans_period(customer: Workspace) -> None:
+    alerts_set(workspace=customer, wanted=QUIET_LOW, actor="test")
+    grant(customer, 100, "plan", source="plan")
+    use(customer, 60, "s1")
+    assert told() == ["50"]
+    grant(customer, 100)  # 60 of 200
+    here = stands([customer], clock.now())[customer.pk]
+    assert [aim.alert for aim in ahead(customer, here, QUIET_LOW)] == ["75", "90", "100"]
+    use(customer, 50, "s2")
+    assert told() == ["50"], "it was told in this period"
+    assert Wallet.objects.get().alert_bound == 50 * NANO + 1, "the shares ahead are of the whole, with the gift"
+    use(customer, 45, "s3")
+    assert told() == ["50", "75"]
+
+
+def test_more_of_the_plan_begins_its_period_anew(customer: Workspace) -> None:
+    alerts_set(workspace=customer, wanted=QUIET_LOW, actor="test")
+    grant(customer, 100, "plan", source="plan")
+    use(customer, 60, "s1")
+    grant(customer, 300, "upgrade", source="plan")  # 60 of 400
+    assert told() == ["50"]
+    use(customer, 140, "s2")
+    assert told() == ["50", "50"]
+    grant(customer, 1_000, "pack", source="bought")
+    use(customer, 50, "s3")
+    assert told() == ["50", "50"], "what is bought is no part of it"
 
 
 def test_holds_do_not_make_it_flap(customer: Workspace) -> None:

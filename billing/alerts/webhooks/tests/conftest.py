@@ -106,7 +106,7 @@ def other_receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def opened(settings: Any) -> None:
     """The operator allows what tests can have: the loopback address, without TLS."""
-    settings.WEBHOOK_ALLOW_NETWORKS = ["127.0.0.0/8"]
+    settings.WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS = ["127.0.0.0/8"]
     settings.WEBHOOK_ALLOW_HTTP = True
 
 

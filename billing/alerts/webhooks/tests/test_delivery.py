@@ -10,12 +10,19 @@ import pytest
 from django.db import connection, transaction
 from standardwebhooks import Webhook
 
+from accounts.errors import Refused
 from accounts.models import User, Workspace
 from billing.alerts.webhooks import delivery as delivering
 from billing.alerts.webhooks.claiming import CLAIM, claim, give_up, keep
 from billing.alerts.webhooks.delivery import attempt, deliver
 from billing.alerts.webhooks.emitting import GIVE_UP, event_emit
-from billing.alerts.webhooks.endpoints import delivery_resend, endpoint_create, endpoint_delete, secret_rotate
+from billing.alerts.webhooks.endpoints import (
+    delivery_resend,
+    endpoint_change,
+    endpoint_create,
+    endpoint_delete,
+    secret_rotate,
+)
 from billing.alerts.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEvent
 from billing.alerts.webhooks.schedule import MOST_QUIET, OFF_AFTER, WAITS, next_try, quiet
 from billing.alerts.webhooks.tests.conftest import NOW, Make, Receiver, answer, deliver_at, emit, secret_of, until
@@ -117,13 +124,31 @@ def test_a_private_address_is_refused_at_the_attempt(
     workspace: Workspace, endpoint: Make, receiver: Receiver, settings: Any
 ) -> None:
     endpoint()  # it was allowed when it was made
-    settings.WEBHOOK_ALLOW_NETWORKS = []
+    settings.WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS = []
     sent = emit(workspace)
     deliver()
     assert receiver.connections == 0
     error = sent.made.get().error
     assert "is not a public address" in error
     assert "leads to 127." not in error, "what a name leads to in our network is nobody's business"
+
+
+def test_what_is_open_to_the_operator_is_not_open_to_customers(
+    workspace: Workspace, alice: User, endpoint: Make, receiver: Receiver, settings: Any
+) -> None:
+    customers = endpoint()
+    settings.WEBHOOK_ALLOW_NETWORKS_FOR_CUSTOMERS = []
+    settings.WEBHOOK_ALLOW_NETWORKS = ["127.0.0.0/8"]
+    with pytest.raises(Refused, match="not a public address"):
+        endpoint_change(endpoint=customers, url=receiver.url, event_types=["balance.low"], description="", by=alice)
+    own = endpoint(workspace=None)
+    event = event_emit(workspace, "balance.low", "k1", {"state": "low"})
+    assert event is not None
+    deliver()
+    assert receiver.connections == 1
+    sent = {each.endpoint_id: each for each in event.deliveries.all()}
+    assert sent[own.pk].status == "delivered"
+    assert "is not a public address" in sent[customers.pk].made.get().error
 
 
 def test_a_slow_receiver_holds_up_nobody(

@@ -12,6 +12,7 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.packs import hooks
 from billing.packs.attending import notice_write
+from billing.packs.autotopup.tests.conftest import FAILS_LATER, TopUps, spend, sweep, top_ups  # noqa: F401
 from billing.packs.fulfilment import purchase_end
 from billing.packs.models import Purchase
 from billing.packs.tests.conftest import Buy, buy, credits_of, look, look_failing, paid, shop  # noqa: F401 - fixtures
@@ -38,10 +39,25 @@ def test_credits_that_were_bought_are_told_once(
         "id": purchase.public_id,
         "name": purchase.name,
         "price": {"amount": 5_000, "currency": "usd"},
+        "automatic": False,
+        "reason": None,
     }
     assert (data["credits"], data["credits_nano"]) == (10_500, "10500000000000")
     lots_look(now=clock.now(), limit=100)
     assert WebhookEvent.objects.filter(type="grant.created").count() == 2  # what was paid for, and the bonus
+
+
+def test_an_automatic_charge_says_why(top_ups: TopUps) -> None:  # noqa: F811
+    top_ups.agree(FAILS_LATER)
+    spend(top_ups.workspace, 60)
+    sweep()
+    top_ups.agree()
+    sweep()
+    told = [(event.type, json.loads(event.payload)["data"]["purchase"]) for event in _events()]
+    assert [type for type, _ in told] == ["topup.succeeded", "topup.failed"], "the latest first"
+    for _, purchase in told:
+        assert purchase["automatic"]
+        assert purchase["reason"] == "The balance was 90 credits, below 100 credits; 1 × 2,000 credits"
 
 
 def test_what_cannot_be_recorded_undoes_the_crediting_and_both_come_later(

@@ -18,8 +18,8 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger import hooks
 from billing.ledger.services import credits_adjust, credits_grant
-from billing.plans.hooks import tell_changed
-from billing.plans.models import ShutdownWarning
+from billing.plans.hooks import changes_together, tell_changed
+from billing.plans.models import ShutdownWarning, Subscription
 from billing.plans.periods.life import subscription_end
 from billing.plans.resources import hooks as resources
 from billing.plans.resources.hooks import Standing
@@ -181,3 +181,50 @@ def test_a_subscription_that_begins_and_ends_is_told_once_each(workspace: Worksp
     told = events("subscription.updated")
     assert [data["subscription"]["status"] for _, data in told] == ["active", "ended"]
     assert told[1][1]["subscription"]["ended_at"] == "2026-03-10T12:30:00Z"
+
+
+def test_the_number_of_an_event_goes_on_after_old_ones_were_deleted(workspace: Workspace) -> None:
+    row = plan_start(workspace=workspace, now=NOW)
+    assert row is not None
+    for days in (10, 20, 30):
+        Subscription.objects.filter(pk=row.pk).update(ends_at=NOW + days * DAY)
+        tell_changed(row.pk)
+    for old in WebhookEvent.objects.filter(type="subscription.updated").order_by("pk")[:2]:
+        old.delete()
+    # Two are left, so by their number the next one would be the third, which said the same.
+    for days in (20, 30):
+        Subscription.objects.filter(pk=row.pk).update(ends_at=NOW + days * DAY)
+        tell_changed(row.pk)
+    numbers = [event.key.split(":")[2] for event in WebhookEvent.objects.filter(type="subscription.updated")]
+    assert sorted(numbers) == ["3", "4", "5", "6"]
+
+
+def test_changes_that_belong_together_are_told_once(workspace: Workspace) -> None:
+    row = plan_start(workspace=workspace, now=NOW)
+    assert row is not None
+    with changes_together(), changes_together():
+        for days in (10, 20):
+            Subscription.objects.filter(pk=row.pk).update(ends_at=NOW + days * DAY)
+            tell_changed(row.pk)
+        assert len(events("subscription.updated")) == 1
+    assert [data["subscription"]["ends_at"] for _, data in events("subscription.updated")] == [
+        None,
+        "2026-03-30T12:30:00Z",
+    ]
+
+
+def test_a_change_that_fails_tells_nothing(workspace: Workspace) -> None:
+    row = plan_start(workspace=workspace, now=NOW)
+    assert row is not None
+
+    def fails() -> None:
+        with changes_together():
+            Subscription.objects.filter(pk=row.pk).update(ends_at=NOW + DAY)
+            tell_changed(row.pk)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    assert len(events("subscription.updated")) == 1
+    tell_changed(row.pk)
+    assert len(events("subscription.updated")) == 2

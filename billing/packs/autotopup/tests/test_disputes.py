@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import stripe
 from django.test import Client
 
 from accounts.models import User, Workspace
@@ -10,10 +11,29 @@ from accounts.tests.quartet import page
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
+from billing.foundation.due.registry import run_due
 from billing.foundation.outbox.models import OutboxMessage
+from billing.gateway.customers import customer_id
+from billing.gateway.payments import charge_off_session
+from billing.packs.autotopup.models import InvoiceDispute
 from billing.packs.autotopup.settings import auto_top_up_off
-from billing.packs.autotopup.tests.conftest import TopUps, credits_of, look, spend, sweep, sweep_failing
+from billing.packs.autotopup.tests.conftest import (
+    GOOD,
+    TopUps,
+    connected,
+    credits_of,
+    look,
+    spend,
+    sweep,
+    sweep_failing,
+)
+from billing.packs.invoicedisputes import JOB as INVOICE_DISPUTES
+from billing.packs.invoicedisputes import dispute_notice
 from billing.packs.tests.conftest import decide, dispute
+from portal.testing.fixtures import client_of
+from portal.testing.simulated import SimulatedStripe
+
+__all__ = ["connected"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,6 +72,120 @@ def test_an_agreement_that_is_off_ends_as_well(top_ups: TopUps) -> None:
     auto_top_up_off(workspace=top_ups.workspace, by=top_ups.person, withdraw=False)
     dispute(top_ups.simulated, top_ups.made[0].purchase)
     assert top_ups.row.consent is None, "no key can switch it on again"
+
+
+class AtStripe:
+    """A payment that is no purchase's, as that of an invoice, and what is heard of its dispute."""
+
+    def __init__(self, top_ups: TopUps) -> None:
+        self.simulated = top_ups.simulated
+        self.payment = charge_off_session(
+            workspace=top_ups.workspace,
+            amount=2_000,
+            currency="usd",
+            method=top_ups.save_card(GOOD).id,
+            description="Subscription",
+            metadata={},
+            key="an invoice",
+        )
+
+    def dispute(self) -> str:
+        return str(self.simulated.control("disputes", payment_intent=self.payment.id)["id"])
+
+
+def looked(job: str = INVOICE_DISPUTES) -> None:
+    (run,) = run_due(only=job)
+    assert run.error == "", run.error
+
+
+def test_a_disputed_invoice_ends_them_as_well(top_ups: TopUps, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    key = AtStripe(top_ups).dispute()
+    top_ups.agree()
+    for _ in range(2):  # webhooks may come more than once
+        dispute_notice(key, livemode=False)
+        looked()
+    row = top_ups.row
+    assert (row.enabled, row.consent) == (False, None)
+    assert row.off_because == "A payment of $20.00 (an invoice) is disputed with the bank."
+    assert len(top_ups.mails("topup.failed")) == 1
+    told = OutboxMessage.objects.get(kind="purchase.dispute")
+    assert "Its automatic top-ups were switched off" in told.text
+    assert InvoiceDispute.objects.get().counted_at is not None
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    listed = client_of(User.objects.get(pk=alice.pk)).get("/admin/packs/invoicedispute/").content.decode()
+    assert key in listed
+    assert "$20.00" in listed
+
+    top_ups.agree()
+    top_ups.simulated.control("disputes/decide", dispute=key, outcome="lost")
+    dispute_notice(key, livemode=False)
+    looked()
+    assert top_ups.row.enabled, "what was known when a person agreed anew does not end that"
+
+
+def test_the_webhook_about_a_subscriptions_invoice_ends_them(
+    connected: SimulatedStripe, workspace: Workspace, alice: User
+) -> None:
+    top_ups = TopUps(connected, workspace, alice)
+    method = top_ups.save_card(GOOD)
+    price = stripe.Price.create(
+        unit_amount=2_000, currency="usd", recurring={"interval": "month"}, product_data={"name": "Pro"}
+    )
+    customer = str(customer_id(top_ups.workspace))
+    stripe.Subscription.create(customer=customer, items=[{"price": price.id}], default_payment_method=method.id)
+    (payment,) = stripe.PaymentIntent.list(customer=customer).data
+    top_ups.agree_to(method.id)
+    connected.control("disputes", payment_intent=payment.id)
+    connected.settle(30)
+    assert InvoiceDispute.objects.count() == 1
+    looked()
+    assert top_ups.row.off_because == "A payment of $20.00 (an invoice) is disputed with the bank."
+
+
+def test_a_dispute_of_which_nothing_was_heard_is_found(top_ups: TopUps) -> None:
+    charge(top_ups)
+    AtStripe(top_ups).dispute()
+    dispute(top_ups.simulated, top_ups.made[0].purchase)
+    top_ups.agree()
+    looked("invoice_disputes_missed")
+    looked()
+    assert InvoiceDispute.objects.count() == 1, "those of purchases are attended to with them"
+    assert not top_ups.row.enabled
+
+
+def test_a_dispute_waits_while_stripe_does_not_answer(top_ups: TopUps) -> None:
+    key = AtStripe(top_ups).dispute()
+    top_ups.agree()
+    dispute_notice(key, livemode=False)
+    top_ups.simulated.control("faults", on="disputes/", method="GET", times=2, status=503)
+    (run,) = run_due(only=INVOICE_DISPUTES)
+    assert "0 disputes looked at, 1 not" in run.error
+    assert top_ups.row.enabled
+    with clock.at(clock.now() + timedelta(minutes=2)):
+        looked()
+    assert not top_ups.row.enabled
+
+
+def test_disputes_that_are_nobodys_end_nothing(top_ups: TopUps) -> None:
+    top_ups.agree()
+    for key, live in (("du_unknown", False), ("du_live", True)):
+        dispute_notice(key, livemode=live)
+    looked()
+    assert top_ups.row.enabled
+    waits = InvoiceDispute.objects.filter(look_at__isnull=False).values_list("stripe_id", flat=True)
+    assert list(waits) == ["du_live"], "what Stripe does not have is not asked for again"
+
+
+def test_a_dispute_of_a_purchase_is_attended_to_with_it(top_ups: TopUps) -> None:
+    charge(top_ups)
+    key = str(top_ups.simulated.control("disputes", payment_intent=top_ups.made[0].purchase.payment_id)["id"])
+    dispute_notice(key, livemode=False)  # as if its payment had not been kept yet
+    looked()
+    assert InvoiceDispute.objects.get().counted_at is None
+    with clock.at(clock.now() + timedelta(minutes=1)):
+        look()
+    assert top_ups.row.off_because == "A payment of $10.00 (Automatic top-up) is disputed with the bank."
 
 
 def test_without_top_ups_operators_are_told_of_the_dispute_alone(top_ups: TopUps, alice: User) -> None:

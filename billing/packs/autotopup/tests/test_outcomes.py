@@ -7,6 +7,7 @@ import pytest
 import stripe
 from django.db import transaction
 
+from accounts.models import User
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.outbox.models import OutboxMessage
@@ -18,7 +19,7 @@ from billing.packs.attending import notice_write
 from billing.packs.autotopup import due
 from billing.packs.autotopup.charging import BACK_OFF, CONFIRM_BY
 from billing.packs.autotopup.models import TopUp
-from billing.packs.autotopup.settings import card_was_removed
+from billing.packs.autotopup.settings import auto_top_up_off, card_was_removed
 from billing.packs.autotopup.standing import standing
 from billing.packs.autotopup.tests.conftest import (
     FAILS_LATER,
@@ -153,6 +154,47 @@ def test_a_bank_that_wants_the_cardholder_is_paid_on_a_page(top_ups: TopUps) -> 
     sound(top_ups.workspace)
 
 
+def test_another_card_does_not_wait_for_the_confirmation(top_ups: TopUps) -> None:
+    made = confirmation(top_ups)
+    top_ups.agree()
+    sweep()
+    first, second = top_ups.made
+    assert (first.pk, first.purchase.status, first.outcome) == (made.pk, Status.CANCELED, "confirmation")
+    assert second.outcome == "succeeded"
+    assert (top_ups.taken, credits_of(top_ups.workspace)) == (1_000, 2_090 * NANO)
+    with clock.at(made.purchase.created_at + CONFIRM_BY + timedelta(minutes=1)):
+        look()
+        sweep()
+    assert (top_ups.row.enabled, top_ups.taken) == (True, 1_000)
+    sound(top_ups.workspace)
+
+
+def test_a_confirmation_that_somebody_has_begun_with_goes_on(top_ups: TopUps) -> None:
+    made = confirmation(top_ups)
+    back = checkout.Back("http://testserver/done", "http://testserver/left")
+    purchase = checkout_open(made.purchase, back)
+    top_ups.agree()
+    sweep()
+    assert len(top_ups.made) == 1, "one in flight"
+    top_ups.simulated.pay(str(purchase.session_id))
+    notice_write(purchase, "the customer came back")
+    look()
+    sweep()
+    assert (top_ups.taken, credits_of(top_ups.workspace)) == (1_000, 2_090 * NANO)
+
+
+def test_a_decline_after_it_was_switched_off_promises_nothing(top_ups: TopUps) -> None:
+    top_ups.agree(FAILS_LATER)
+    spend(top_ups.workspace, 60)
+    begun = due.top_up_begin(top_ups.workspace)
+    assert begun is not None
+    auto_top_up_off(workspace=top_ups.workspace, by=top_ups.person, withdraw=False)
+    due.top_up_charge(begun)
+    (mail,) = top_ups.mails()
+    assert "is tried again on" not in mail.text
+    assert "it is not tried again" in mail.text
+
+
 def test_what_is_not_confirmed_in_a_day_switches_it_off(top_ups: TopUps) -> None:
     made = confirmation(top_ups)
     with clock.at(made.purchase.created_at + CONFIRM_BY + timedelta(minutes=1)):
@@ -164,6 +206,33 @@ def test_what_is_not_confirmed_in_a_day_switches_it_off(top_ups: TopUps) -> None
     assert (top_ups.row.enabled, top_ups.row.consent) == (False, None)
     assert [mail.kind for mail in top_ups.mails()] == ["topup.authentication", "topup.failed"]
     assert top_ups.taken == 0
+
+
+def test_what_stripe_refuses_without_asking_the_bank_is_tried_again(top_ups: TopUps) -> None:
+    User.objects.filter(pk=top_ups.person.pk).update(is_superuser=True)
+    top_ups.agree()
+    spend(top_ups.workspace, 60)
+    error = {
+        "type": "invalid_request_error",
+        "code": "account_invalid",
+        "message": "Your account cannot currently make live charges.",
+    }
+    top_ups.simulated.control("faults", on="payment_intents$", method="POST", times=2, status=400, error=error)
+    now = clock.now()
+    sweep()
+    sweep()
+    assert (len(top_ups.made), top_ups.row.waits_for, top_ups.row.enabled) == (1, "back_off", True)
+    mail, told = top_ups.mails("topup.failed")[0], top_ups.mails("topup.alarm")[0]
+    assert "live charges" not in mail.subject + mail.text, "what Stripe says then is for the operator"
+    assert "is tried again on" in mail.text
+    assert "cannot currently make live charges" in told.text
+    for hours in (2, 9):
+        with clock.at(now + timedelta(hours=hours)):
+            sweep()
+    assert [each.outcome for each in top_ups.made] == ["refused", "refused", "succeeded"]
+    assert len(top_ups.mails("topup.alarm")) <= 2, "once a day"
+    row = top_ups.row
+    assert (row.declines, row.enabled, top_ups.taken) == (0, True, 1_000)
 
 
 def test_a_card_that_is_gone_switches_it_off(top_ups: TopUps) -> None:

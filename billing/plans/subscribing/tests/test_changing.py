@@ -9,7 +9,8 @@ from billing.credits.units import NANO
 from billing.foundation.outbox.models import OutboxMessage
 from billing.ledger.models import Lot
 from billing.metering.models import Allowance
-from billing.plans.models import CreditTier, PlanVersion, SubscriptionChange
+from billing.plans import hooks
+from billing.plans.models import CreditTier, PlanVersion, Subscription, SubscriptionChange
 from billing.plans.periods.life import version_change
 from billing.plans.subscribing.change import change_leave
 from billing.plans.subscribing.errors import ChangeBusy, ChangeConflict, ChangeGone, ChangeStale, NotNow
@@ -57,6 +58,28 @@ def test_a_tier_up_and_the_same_again(till: Till) -> None:
     assert till.confirm(again).status == "done"
     assert till.charged() - charged == shown.amount_due
     assert Lot.objects.filter(amount=shown.credits, source="plan").count() == 1
+    till.sound()
+
+
+def test_each_change_is_told_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever steps it takes: a change of tier and interval moves the subscription's periods as well."""
+    told: list[tuple[str | None, int, str, str]] = []
+
+    def listen(row: Subscription) -> None:
+        tier = row.credit_tier.number if row.credit_tier else 0
+        said = (row.stripe_id, tier, row.interval, row.status)
+        if told[-1:] != [said]:
+            told.append(said)
+
+    monkeypatch.setattr(hooks, "subscription_changed", [listen])
+    key = till.start("team").stripe_id
+    assert told == [(None, 0, "", "ended"), (key, 0, "month", "active")]
+    del told[:-1]
+    till.change("team", "year", 2)
+    for _ in range(2):
+        till.advance(days=31)
+        till.look()
+    assert told[1:] == [(key, 2, "year", "active")], told
     till.sound()
 
 
