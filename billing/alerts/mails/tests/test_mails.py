@@ -16,6 +16,7 @@ from accounts.services.keys import api_key_create
 from accounts.services.people import person_was_verified
 from billing.alerts.mails.expiring import expiring_tell
 from billing.alerts.mails.granted import credits_came, grants_look
+from billing.alerts.notices.models import Notice
 from billing.credits import clock
 from billing.credits.units import exact_nano
 from billing.foundation.mail.models import MailWatch, NewsTold
@@ -146,6 +147,17 @@ def test_owners_hear_of_people_who_joined(workspace: Workspace, alice: User, cha
         invitation_accept(invitation=invitation, user=charlie)
     (row,) = sent("member.joined")
     assert (row.to, row.subject) == (["alice@example.com"], "charlie@example.com joined Northwind AI")
+
+
+def test_a_new_owner_is_not_told_of_themselves_and_who_wants_to_is(
+    workspace: Workspace, alice: User, bob: User, charlie: User
+) -> None:
+    wish_set(workspace=workspace, address=bob.email, categories=["team"], wanted=True)
+    invitation = invitation_create(workspace=workspace, email=charlie.email, role="owner", by=alice)
+    invitation_accept(invitation=invitation, user=charlie)
+    rows = sent("member.joined")
+    assert [row.to for row in rows] == [["alice@example.com"], ["bob@example.com"]]
+    assert Notice.objects.get(kind="member.joined").title == rows[0].subject
 
 
 def test_whoever_signs_up_is_welcomed_once(charlie: User) -> None:
