@@ -1,4 +1,4 @@
-"""What was told long ago. Whoever tells something looks back over days, a week or a month: nothing comes again later."""
+"""What was told long ago. Whoever tells something looks back over days, a week or a month, so nothing comes again."""
 
 from datetime import datetime, timedelta
 
