@@ -67,7 +67,7 @@ def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *
     compare = (("What would another model cost?", _url("insights:whatif", workspace, of=refs[0])),)
     one = len(refs) == 1
     return Message(
-        subject=_subject([each[0] for each in rises], [each[0] for each in drops], tz=tz, now=now),
+        subject=_subject(workspace, [each[0] for each in rises], [each[0] for each in drops], now=now),
         text=render_to_string("alerts/email/prices.txt", context),
         link=_url("overview:model", workspace, refs[0]) if one else _url("overview:models", workspace),
         button="See its prices" if one else "See all prices",
@@ -75,19 +75,18 @@ def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *
     )
 
 
-def _subject(rises: Sequence[ModelChange], drops: Sequence[ModelChange], *, tz: ZoneInfo, now: datetime) -> str:
+def _subject(workspace: Workspace, rises: Sequence[ModelChange], drops: Sequence[ModelChange], *, now: datetime) -> str:
     if rises and drops:
-        return f"Prices of {len(rises) + len(drops)} models you use change"
+        return f"Prices of {len(rises) + len(drops)} models that {workspace} uses change"
     found = rises or drops
-    what = found[0].name if len(found) == 1 else f"{len(found)} models you use"
-    one = len(found) == 1
+    what = f"{found[0].name} costs" if len(found) == 1 else f"{len(found)} models cost"
     if drops:
-        return f"{what} {'costs' if one else 'cost'} less now"
-    days = {change.at.astimezone(tz).date() for change in rises}
+        return f"{what} {workspace} less now"
+    days = {change.at.astimezone(zone(workspace.time_zone)).date() for change in rises}
     when = ""
     if len(days) == 1:
         when = f" {'from' if rises[0].at > now else 'since'} {days.pop():%-d %B}"
-    return f"{what} {'costs' if one else 'cost'} more{when}"
+    return f"{what} {workspace} more{when}"
 
 
 def _row(workspace: Workspace, change: ModelChange, impact: Impact, *, tz: ZoneInfo, now: datetime) -> ModelRow:

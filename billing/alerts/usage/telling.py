@@ -71,7 +71,7 @@ def _summary_send(workspace_id: int) -> bool:
         rows = list(_waiting(row.workspace))
         if not rows or way("summary", mails(row.workspace, now), now) == "wait":
             return False
-        _send(row.workspace, "usage.summary", f"What happened to the credits of {row.workspace}", rows, [], now)
+        _send(row.workspace, "usage.summary", _summary_subject(row.workspace), rows, [], now)
         return True
 
 
@@ -145,6 +145,10 @@ def _subject(workspace: Workspace, row: UsageAlert) -> str:
     return f"{workspace} has used {row.alert} % of this period’s {units}"
 
 
+def _summary_subject(workspace: Workspace) -> str:
+    return f"What happened to the {site().credit_name_plural} of {workspace}"
+
+
 def _send(
     workspace: Workspace, kind: str, subject: str, rows: list[UsageAlert], waited: list[UsageAlert], now: datetime
 ) -> None:
@@ -172,9 +176,9 @@ def _send(
 def _text(
     workspace: Workspace, rows: list[UsageAlert], waited: list[UsageAlert], *, summary: bool, now: datetime
 ) -> str:
-    parts = ["\n".join(_dated(row) if summary else row.line for row in rows)]
+    parts = [_listed([_dated(row) if summary else row.line for row in rows])]
     if waited:
-        parts.append("Since the last mail:\n" + "\n".join(map(_dated, waited)))
+        parts += ["Since the last mail:", _listed([_dated(row) for row in waited])]
     there = rows[-1].balance
     lasting = runway(workspace.pk, available=there, now=now) if there else None
     if lasting and not summary:
@@ -184,6 +188,10 @@ def _text(
             "Nothing was lost: what was running is recorded, and the next credits let requests through at once."
         )
     return "\n\n".join(parts)
+
+
+def _listed(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) if len(lines) > 1 else lines[0]
 
 
 def _dated(row: UsageAlert) -> str:
