@@ -104,6 +104,23 @@ def test_a_batch_costs_as_many_queries_as_one(workspace: Workspace, alice: User)
     assert len(sent("credits.granted")) == 11
 
 
+def test_many_grants_on_a_day_are_a_few_mails(workspace: Workspace) -> None:
+    noon = clock.now().replace(hour=12)
+    for number in range(6):
+        with clock.at(noon):
+            grant(workspace, f"{number}")
+            credits_came([workspace.pk])
+    with clock.at(noon + timedelta(hours=3)):
+        credits_came([workspace.pk])
+        assert grants_look(now=clock.now(), limit=10) == 0
+    subjects = [row.subject for row in sent("credits.granted")]
+    assert subjects == ["1,000 credits for Northwind AI"] * 3 + ["More credits for Northwind AI"]
+    with clock.at(noon + timedelta(days=1)):
+        grant(workspace, "tomorrow")
+        credits_came([workspace.pk])
+    assert len(sent("credits.granted")) == 5
+
+
 def test_what_was_lost_with_a_process_is_told_later_and_history_is_not(workspace: Workspace) -> None:
     grant(workspace, "history", ago=3)
     assert grants_look(now=clock.now(), limit=10) == 0  # what was there before there were such mails
