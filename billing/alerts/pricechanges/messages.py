@@ -18,7 +18,7 @@ from billing.credits.format import credit_rate_text, credits_text, percent_text,
 from billing.foundation.site.selectors import site
 from billing.metering.selectors.days import zone
 
-MOST_MODELS, MOST_PRICES = 40, 8
+MOST_MODELS, MOST_PRICES = 10, 8  # mail programs cut what is longer than 100 KB, and the links below with it
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ class ModelRow:
 
 
 def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *, now: datetime) -> Message:
-    """The message about `found`, rises first."""
+    """The message about `found`, rises first, and as many drops as there is room for."""
     rises = [each for each in found if each[0].rise]
     drops = [each for each in found if not each[0].rise]
     tz = zone(workspace.time_zone)
     context = {
         "workspace": workspace,
         "rises": [_row(workspace, *each, tz=tz, now=now) for each in rises[:MOST_MODELS]],
-        "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[:MOST_MODELS]],
-        "left_out": max(len(rises) - MOST_MODELS, 0) + max(len(drops) - MOST_MODELS, 0),
+        "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[: max(MOST_MODELS - len(rises), 0)]],
+        "left_out": max(len(found) - MOST_MODELS, 0),
     }
     refs = list(dict.fromkeys(change.ref for change, _ in [*rises, *drops]))
     compare = (("What would another model cost?", _url("insights:whatif", workspace, of=refs[0])),)

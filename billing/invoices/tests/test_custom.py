@@ -171,7 +171,7 @@ def test_reminders_when_it_is_due_and_a_week_later(custom: Issue, staff_user: Us
     assert [remind(days) for days in (-0.1, 0, 0.5, 6.9, 7, 30)] == [0, 1, 0, 0, 1, 0]
     subjects = OutboxMessage.objects.filter(kind="invoice.overdue").order_by("pk").values_list("subject", flat=True)
     assert list(subjects) == [
-        f"Invoice {invoice.number} is due: $1,071.00",
+        f"Invoice {invoice.number} for Northwind AI is due: $1,071.00",
         f"Invoice {invoice.number} for Northwind AI is overdue: $1,071.00",
     ]
 

@@ -83,5 +83,6 @@ def _prices(workspace: Workspace, owner: User) -> None:
     less = Impact(requests=88, before=993 * NANO, after=794 * NANO)
     rise = ModelChange("openai", "gpt-4o", "GPT-4o", NOW + 5 * DAY, (dear, dear))
     drop = ModelChange("mistral", "mistral-large-2411", "Mistral Large", NOW - DAY, (cheap,))
-    for told in ([(rise, found)], [(drop, less)], [(rise, found), (drop, less)]):
+    many = [(replace(rise, model=f"gpt-4o-{number}", prices=(dear,) * 12), found) for number in range(60)]
+    for told in ([(rise, found)], [(drop, less)], [(rise, found), (drop, less)], many):
         prices._send(workspace, told, to=[owner.email], now=NOW)
