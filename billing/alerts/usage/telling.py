@@ -1,5 +1,6 @@
 """Writing alerts down, with their events and their mail, in one transaction."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from billing.foundation.site.selectors import site
 from billing.invoices.profiles import recipients
 from billing.metering.lasting import lasts_text
 from billing.metering.selectors.forecast import runway
+
+log = logging.getLogger(__name__)
 
 Told = UsageAlert.Told
 
@@ -56,11 +59,19 @@ def tell(workspace: Workspace, here: Stands, fired: Sequence[Fired], *, now: dat
 
 
 def summaries_send(*, now: datetime, limit: int) -> int:
-    """Send up to `limit` summaries of what waits, where one may go; how many."""
+    """Send up to `limit` summaries of what waits, where one may go; how many. A workspace that fails keeps no other
+    waiting, and is told about at the end.
+    """
     waiting = UsageAlert.objects.filter(told=Told.WAITING).values_list("workspace_id", flat=True)
-    sent = 0
+    sent, failures = 0, []
     for workspace_id in waiting.order_by("workspace_id").distinct()[:limit]:
-        sent += _summary_send(workspace_id)
+        try:
+            sent += _summary_send(workspace_id)
+        except Exception as failure:
+            log.exception("the summary of workspace %s could not be sent", workspace_id)
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"{sent} summaries were sent, {len(failures)} could not be", failures)
     return sent
 
 
