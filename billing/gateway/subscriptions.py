@@ -231,7 +231,7 @@ def _latest_invoice(of: stripe.Subscription) -> Invoice | None:
 
 def _is_to_be_confirmed(invoice: str) -> bool:
     found = stripe.InvoicePayment.list(invoice=invoice, status="open", expand=["data.payment.payment_intent"], **how())
-    return any(_waits_for_the_cardholder(one.payment.payment_intent) for one in found.data)
+    return any(_waits_for_the_cardholder(getattr(one.payment, "payment_intent", None)) for one in found.data)
 
 
 def _waits_for_the_cardholder(intent: Any) -> bool:
