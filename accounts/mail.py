@@ -8,6 +8,7 @@ from django.core.mail import EmailMessage
 from django.urls import reverse
 
 from accounts import hooks
+from accounts.models import Workspace
 
 Links = tuple[tuple[str, str], ...]
 
@@ -22,6 +23,7 @@ class Note:
     link: str = ""
     button: str = ""
     also: Links = ()
+    workspace: Workspace | None = None  # which it is about, for the log
 
 
 class NoteMessage(EmailMessage):

@@ -173,6 +173,7 @@ def _issue(invitation: Invitation) -> None:
         reason=f"Sent to you because {who} invited {invitation.email} on {context['product']}",
         link=settings.SITE_URL + reverse("accounts:invitation", args=[token]),
         button="Accept the invitation",
+        workspace=invitation.workspace,
     )
     NoteMessage(subject=" ".join(subject.split()), to=[invitation.email], note=note).send()
 

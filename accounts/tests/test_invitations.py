@@ -29,7 +29,7 @@ def invitation(workspace: Workspace, alice: User) -> Invitation:
 def test_the_mail_names_who_and_where_and_its_link_is_stored_as_a_hash_only(invitation: Invitation) -> None:
     mail = last_mail()
     assert mail.to == ["charlie@example.com"]
-    assert mail.subject == "Alice Adams invites you to Northwind AI"
+    assert mail.subject == "Alice Adams invites you to Northwind AI on Purser"
     assert "as member" in mail.body
     token = link_in(mail).rsplit("/", 1)[1]
     assert link_in(mail).startswith("http://localhost:8000/invitations/")

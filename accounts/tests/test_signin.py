@@ -40,7 +40,7 @@ def test_signing_up_needs_the_code_and_tells_that_the_person_is_proven(db: None)
         user = User.objects.get(email="dora@example.com")
         assert user.name == "Dora Dean"
         assert (heard, client.get("/").status_code) == ([], 302)
-        assert last_mail().subject == f"{code_in(last_mail())} confirms your address"
+        assert last_mail().subject == f"{code_in(last_mail())} confirms your address for Purser"
         assert "http://localhost:8000" in str(last_mail().body)
         wrong = client.post("/accounts/confirm-email/", {"code": "WRONG1"})
         assert b"Incorrect code" in wrong.content
@@ -56,7 +56,7 @@ def test_signing_up_needs_the_code_and_tells_that_the_person_is_proven(db: None)
 def test_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner(alice: User) -> None:
     response = Client().post("/accounts/signup/", {**NEW, "email": "alice@example.com"})
     assert response["Location"] == reverse("account_email_verification_sent")
-    assert last_mail().subject == "You already have an account"
+    assert last_mail().subject == "You already have an account on Purser"
     assert User.objects.count() == 1
 
 
@@ -95,7 +95,7 @@ def test_a_code_signs_in(alice: User) -> None:
 
 def test_a_code_for_an_unknown_address_looks_the_same(db: None) -> None:
     assert Client().post("/accounts/login/code/", {"email": "nobody@example.com"}).status_code == 302
-    assert last_mail().subject == "There is no account with this address"
+    assert last_mail().subject == "There is no account with this address on Purser"
 
 
 def test_a_password_is_reset_by_a_link_that_works_once(alice: User) -> None:

@@ -15,6 +15,7 @@ from billing.foundation import hostclock
 from billing.gateway.client import how
 from billing.gateway.errors import translated
 
+FAILING = {"past_due", "unpaid"}
 ENDED = {"canceled", "incomplete_expired"}
 
 
@@ -57,6 +58,7 @@ class Invoice:
     url: str  # where it can be paid, 3-D Secure included
     amount_due: int
     currency: str
+    confirm: bool = False  # the bank wants the cardholder to confirm its payment (3-D Secure)
 
     @property
     def paid(self) -> bool:
@@ -196,7 +198,7 @@ def _state_of(found: stripe.Subscription, asked_at: datetime) -> SubscriptionSta
         cancel_at=_perhaps(found.cancel_at),
         canceled_at=_perhaps(found.canceled_at),
         ended_at=_perhaps(found.ended_at),
-        latest_invoice=_invoice(found.latest_invoice),
+        latest_invoice=_latest_invoice(found),
         paid_until=paid_until(_paid_of(found.id)),
         pending=_pending(found),
         schedule=schedule.id if schedule else "",
@@ -211,12 +213,32 @@ def item_of(found: stripe.Subscription) -> stripe.SubscriptionItem:
     return item
 
 
-def _invoice(found: Any) -> Invoice | None:
+def _latest_invoice(of: stripe.Subscription) -> Invoice | None:
+    """Of one that is not paid it is asked why."""
+    found = of.latest_invoice
     if not isinstance(found, stripe.Invoice):
         return None
+    failing = of.status in FAILING and found.status == "open"
     return Invoice(
-        str(found.id), str(found.status), found.hosted_invoice_url or "", found.amount_due, str(found.currency)
+        id=str(found.id),
+        status=str(found.status),
+        url=found.hosted_invoice_url or "",
+        amount_due=found.amount_due,
+        currency=str(found.currency),
+        confirm=failing and _is_to_be_confirmed(str(found.id)),
     )
+
+
+def _is_to_be_confirmed(invoice: str) -> bool:
+    found = stripe.InvoicePayment.list(invoice=invoice, status="open", expand=["data.payment.payment_intent"], **how())
+    return any(_waits_for_the_cardholder(getattr(one.payment, "payment_intent", None)) for one in found.data)
+
+
+def _waits_for_the_cardholder(intent: Any) -> bool:
+    if not isinstance(intent, stripe.PaymentIntent):
+        return False
+    error = intent.last_payment_error
+    return intent.status == "requires_action" or bool(error and error.code == "authentication_required")
 
 
 def _pending(found: stripe.Subscription) -> Pending | None:

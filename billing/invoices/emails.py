@@ -23,28 +23,41 @@ Status = Document.Status
 
 def tell_issued(document: Document) -> None:
     """The document itself: to be paid, paid already (a receipt), or a credit note."""
+    whose = document.workspace
     if document.is_credit_note:
-        subject = f"Credit note {document.number} for invoice {document.invoice.number if document.invoice else ''}"
-        _send(document, "credit_note", subject.strip(), kind="invoice.credit_note")
+        subject = f"Credit note {document.number} for {whose}"
+        _send(document, "credit_note", subject, kind="invoice.credit_note")
     elif document.status == Status.PAID:
-        _send(document, "receipt", f"Receipt: invoice {document.number}", kind="invoice.receipt")
+        _send(document, "receipt", f"Receipt for {whose}: invoice {document.number}", kind="invoice.receipt")
     else:
-        subject = f"Invoice {document.number}: {_money(document, document.amount_due)}"
+        subject = f"Invoice {document.number} for {whose}: {_money(document, document.amount_due)}"
         _send(document, "issued", f"{subject}, due {date_text(document.due_at)}", kind="invoice.issued")
 
 
 def tell_paid(document: Document) -> None:
     """The transfer for it came."""
-    _send(document, "receipt", f"Payment received: invoice {document.number}", kind="invoice.receipt", about="paid")
+    _send(
+        document,
+        "receipt",
+        f"Payment for {document.workspace} received: invoice {document.number}",
+        kind="invoice.receipt",
+        about="paid",
+    )
 
 
 def tell_void(document: Document) -> None:
-    _send(document, "void", f"Invoice {document.number} is void", kind="invoice.void", about="void")
+    _send(
+        document,
+        "void",
+        f"Invoice {document.number} for {document.workspace} is void",
+        kind="invoice.void",
+        about="void",
+    )
 
 
 def tell_overdue(document: Document, *, reminder: int) -> None:
     """It is due (1), or has been for a week (2)."""
-    subject = f"Invoice {document.number} is {'due' if reminder == 1 else 'overdue'}"
+    subject = f"Invoice {document.number} for {document.workspace} is {'due' if reminder == 1 else 'overdue'}"
     _send(
         document,
         "overdue",
@@ -61,7 +74,7 @@ def send_again(*, document: Document, key: str, actor: User, to: list[str] | Non
     template = {Status.PAID: "receipt", Status.ISSUED: "credit_note"}.get(Status(document.status), "issued")
     if template == "issued" and document.status != Status.OPEN:
         template = "copy"
-    subject = f"{document.get_kind_display()} {document.number}"
+    subject = f"{document.get_kind_display()} {document.number} for {document.workspace}"
     if _send(document, template, subject, kind="invoice.copy", about=f"again-{key}", to=readers):
         record(
             action="invoice.sent_again",

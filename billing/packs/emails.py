@@ -18,7 +18,7 @@ from billing.packs.models import MoneyBack, Purchase, Reconciliation
 def tell_operators(purchase: Purchase, problem: str) -> None:
     """Something about a purchase needs a person."""
     _operators(
-        f"Payment of {purchase.workspace}: a person is needed",
+        f"{site().product_name}: a payment of {purchase.workspace} needs a person",
         "packs/email/problem.txt",
         {
             "purchase": purchase,
@@ -37,7 +37,7 @@ def tell_dispute(back: MoneyBack, *, top_ups_off: bool) -> None:
     purchase = back.purchase
     amount = money_text(back.amount, purchase.currency)
     _operators(
-        f"Dispute of {amount} by {purchase.workspace}",
+        f"{site().product_name}: {purchase.workspace} disputes {amount}",
         "packs/email/dispute.txt",
         {
             "purchase": purchase,
@@ -93,7 +93,7 @@ def tell_card_expires(workspace: Workspace, card: ExpiringCard) -> bool:
         workspace=workspace,
         kind="card.expiring",
         key=f"card-expiring:{card.id}:{card.exp_year}-{card.exp_month}",
-        subject=f"Your {brand} card ending in {card.last4} expires soon",
+        subject=f"The {brand} card of {workspace} ending in {card.last4} expires soon",
         text=render_to_string("packs/email/card.txt", {"workspace": workspace, "card": card, "brand": brand}),
         link=link,
         button="Add another card",

@@ -1,11 +1,14 @@
-"""Credits that came in: a mail for each lot, but for what was bought (bonus included), whose receipt says it."""
+"""Credits that came in: a mail for each lot, but for what was bought (bonus included), whose receipt says it. After the
+first few of a day (UTC) one mail says that there are more.
+"""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Container, Sequence
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Window
+from django.db.models.functions import RowNumber, TruncDate
 from django.urls import reverse
 
 from accounts.models import Workspace
@@ -15,6 +18,7 @@ from billing.foundation.mail.kinds import kind_of
 from billing.foundation.mail.models import MailWatch
 from billing.foundation.mail.readers import readers_of
 from billing.foundation.mail.telling import News, tell_many
+from billing.foundation.site.selectors import site
 from billing.invoices.profiles import billing_addresses
 from billing.ledger.models import Lot
 
@@ -22,6 +26,7 @@ KIND = "credits.granted"
 WATCH = "credits granted"
 NEWS = timedelta(days=1)  # what came in longer ago is history: what is imported, for example
 BEGINNING = timedelta(hours=1)  # what a workspace begins with is no news to whoever has just made it
+MOST_A_DAY = 3  # mails about single lots
 SETTLED = timedelta(hours=1)  # a lot's number is drawn some time before it is committed
 
 
@@ -31,7 +36,7 @@ def credits_came(workspace_ids: Sequence[int]) -> None:
     """
     wanting = _wanting(workspace_ids)
     if wanting:
-        _tell(Lot.objects.filter(workspace__in=wanting, created_at__gte=clock.now() - NEWS), wanting)
+        _tell(wanting, since=clock.now() - NEWS)
 
 
 def grants_look(*, now: datetime, limit: int) -> int:
@@ -48,8 +53,7 @@ def grants_look(*, now: datetime, limit: int) -> int:
     if found:
         with transaction.atomic():
             if wanting := _wanting(sorted({workspace_id for _, workspace_id in found})):
-                lots = Lot.objects.filter(pk__in=[pk for pk, _ in found], workspace__in=wanting)
-                _tell(lots.filter(created_at__gte=now - 2 * NEWS), wanting)
+                _tell(wanting, since=now - 2 * NEWS, of={pk for pk, _ in found})
             MailWatch.objects.filter(name=WATCH, upto__lt=found[-1][0]).update(upto=found[-1][0])
     return len(found)
 
@@ -61,11 +65,17 @@ def _wanting(workspace_ids: Sequence[int]) -> dict[int, list[str]]:
     return {workspace_id: asked[workspace_id] for workspace_id in readers}
 
 
-def _tell(lots: QuerySet[Lot], wanting: dict[int, list[str]]) -> None:
+def _tell(wanting: dict[int, list[str]], *, since: datetime, of: Container[int] | None = None) -> None:
+    """Of lots that came `since`, and are among `of`."""
+    first = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)  # days are counted whole
+    lots = Lot.objects.filter(workspace__in=wanting, created_at__gte=first)
     given = lots.exclude(source=Lot.Source.BOUGHT).exclude(operation__namespace__in=("packs", "invoices"))
     given = given.filter(created_at__gt=F("workspace__created_at") + BEGINNING)
-    rows = given.select_related("workspace").order_by("pk")
-    tell_many([(_news(lot), wanting[lot.workspace_id]) for lot in rows])
+    day_of = TruncDate("created_at", tzinfo=UTC)
+    nth = Window(RowNumber(), partition_by=[F("workspace_id"), day_of], order_by="pk")
+    rows = given.annotate(nth=nth).filter(nth__lte=MOST_A_DAY + 1).select_related("workspace").order_by("pk")
+    told = [lot for lot in rows if lot.created_at >= since and (of is None or lot.pk in of)]
+    tell_many([(_more(lot) if lot.nth > MOST_A_DAY else _news(lot), wanting[lot.workspace_id]) for lot in told])
 
 
 def _news(lot: Lot) -> News:
@@ -83,4 +93,22 @@ def _news(lot: Lot) -> News:
         text=f"{many} came in for {workspace.name}.\n\n" + "\n".join(facts),
         link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
         button="See your credits",
+    )
+
+
+def _more(lot: Lot) -> News:
+    """From this lot on, no mails about single ones on that day."""
+    workspace: Workspace = lot.workspace
+    units = site().credit_name_plural
+    return News(
+        workspace=workspace,
+        kind=KIND,
+        key=f"credits-granted:{workspace.pk}:{lot.created_at.astimezone(UTC):%Y-%m-%d}:more",
+        subject=f"More {units} for {workspace.name}",
+        text=(
+            f"Further {units} came in for {workspace.name} today. So that you do not get a mail for each, this is the"
+            " last one of today (UTC). All that came in is on the page of your credits."
+        ),
+        link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
+        button=f"See your {units}",
     )

@@ -73,9 +73,7 @@ def _tell_of_member(workspace: Workspace, *, email: str, role: str) -> None:
         link=settings.SITE_URL + reverse("accounts:team", args=[workspace.public_id]),
         button="See the team",
     )
-    # Whoever joined as an owner need not be told of it.
-    others = [address for address in _addresses(workspace, Role.OWNER) if address.lower() != email.lower()]
-    tell(news, to=others)
+    tell(news, to=[], but=[email])  # whoever joined as an owner need not be told of it
 
 
 def _addresses(workspace: Workspace, *roles: Role) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
@@ -73,6 +73,12 @@ class Need:
 
 
 STOP_BELOW = 40
+FOR_TOP_UPS, FOR_PLAN = 1, 2  # what a card is needed for, added up
+CHARGED = {
+    FOR_TOP_UPS: "Automatic top-ups are charged to it.",
+    FOR_PLAN: "Your plan is charged to it.",
+    FOR_TOP_UPS + FOR_PLAN: "Your plan and automatic top-ups are charged to it.",
+}
 BUY = ("packs:buy",)
 TOP_UPS = ("packs:auto-top-up",)
 
@@ -101,6 +107,8 @@ def _of(row: Found, facts: Facts) -> Need | None:
     what, _, kind = row.what.partition("-")
     return {
         "plan": _plan,
+        "change": _change,
+        "card": _card,
         "topup": _top_up,
         "addon": _add_on,
         "resources": _resources,
@@ -114,12 +122,34 @@ def _plan(row: Found, status: str, facts: Facts) -> Need:
     if status == "unpaid":
         text = "Stripe has given up charging the card, so no credits of the plan come until the invoice is paid."
         return Need("plan-unpaid", 20, "Your plan is not paid", text, button, page, BILLING)
+    if status == "confirm":
+        text = (
+            "The bank wants to see the cardholder (3-D Secure); new credits come once that is done, else the plan ends."
+        )
+        return Need("plan-confirm", 21, "Confirm the payment of your plan", text, "Confirm it", page, BILLING)
     last = row.at is not None and row.at <= facts.now - LAST_AFTER
     if last:
         text = "It has been declined for days: without a payment, or your bank's confirmation, the plan will end."
         return Need("plan-last", 22, "Last notice: your plan is not paid", text, button, page, BILLING)
     text = "Pay the invoice, confirm it with your bank, or choose another card before it is tried again."
     return Need("plan-past_due", 60, "The payment of your plan was declined", text, button, page, BILLING)
+
+
+def _change(row: Found, kind: str, facts: Facts) -> Need:
+    text = "The bank wants a confirmation, or the card was declined. Nothing changes until it is paid."
+    title, page = "A change of your plan waits for its payment", ("plans:change", row.name)
+    return Need("plan-change", 56, title, text, "See and pay it", page, BILLING)
+
+
+def _card(row: Found, state: str, facts: Facts) -> Need:
+    charged, page = CHARGED[row.number], ("packs:methods",)
+    if state == "expired":
+        text = f"{charged} Banks decline cards that have expired: add another one, and choose it."
+        return Need(row.what, 54, f"The {row.name} has expired", text, "See your cards", page, BILLING)
+    month = f"{(row.at or facts.now) - timedelta(days=1):%B %Y}"
+    text = f"{charged} Add another one in time, and choose it."
+    title = f"The {row.name} expires at the end of {month}"
+    return Need(row.what, 68, title, text, "See your cards", page, BILLING)
 
 
 def _top_up(row: Found, kind: str, facts: Facts) -> Need | None:
@@ -141,7 +171,7 @@ def _top_up(row: Found, kind: str, facts: Facts) -> Need | None:
         title = "The card of the automatic top-ups was declined"
         text = f"It is tried again on {facts.day(row.at)}; another card can be chosen at once."
         return Need(row.what, 55, title, text, "Choose a card", TOP_UPS, BILLING)
-    title = f"No more automatic top-ups this {row.name}"
+    title = f"No more automatic top-ups {'today' if row.name == 'day' else 'this month'}"
     text = f"What you allowed for a {row.name} is reached, and the balance is below {credits_text(row.number)}."
     return Need(row.what, 52, title, text, "Allow more", TOP_UPS, BILLING, more="packs:buy", more_button="Buy a pack")
 

@@ -1,7 +1,8 @@
 """What the frame of every page shows: how many notices are unread, and what needs doing, in one query.
 
 What needs doing is read from the rows of the packages below, so it is there as long as it is so. Every part finds its
-rows by an index on the workspace.
+rows by an index on the workspace. Cards are as dj-stripe keeps them: the one that was agreed on for top-ups, and the
+one from which Stripe takes what the plan costs.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ from django.urls import reverse
 
 from accounts.models import Membership, Workspace
 from accounts.roles import Permission, may
-from billing.alerts.notices.needs import Facts, Found, Need, needs
+from billing.alerts.notices.needs import FOR_PLAN, FOR_TOP_UPS, Facts, Found, Need, needs
 from billing.alerts.notices.selectors import RECENT, audiences_of
 from billing.credits import clock
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import Balance
 from billing.metering.selectors.days import zone
+from billing.packs.cards import SOON
 
 # Rows of (what, name, at, number).
 _QUERY = """
@@ -27,7 +29,8 @@ SELECT 'unread', '', NULL::timestamptz, count(*) FROM (
 ) n WHERE audience = ANY(%(audiences)s) AND created_at >= %(joined)s
     AND NOT EXISTS (SELECT FROM alerts_noticeread r WHERE r.notice_id = n.id AND r.user_id = %(user)s)
 UNION ALL
-SELECT 'plan', status, past_due_since, 0 FROM plans_subscription
+SELECT 'plan', CASE WHEN awaits_confirmation THEN 'confirm' ELSE status END, past_due_since, 0
+FROM plans_subscription
 WHERE workspace_id = %(workspace)s AND ended_at IS NULL AND status IN ('past_due', 'unpaid')
 UNION ALL
 SELECT CASE WHEN NOT enabled THEN 'topup-off' WHEN paused_at IS NOT NULL THEN 'topup-paused'
@@ -41,6 +44,31 @@ UNION ALL
 SELECT 'topup-confirm', p.public_id, p.created_at, p.amount FROM packs_purchase p
 JOIN packs_topup t ON t.purchase_id = p.id
 WHERE p.workspace_id = %(workspace)s AND p.automatic AND p.status = 'open' AND t.outcome = 'confirmation'
+UNION ALL
+SELECT 'change', public_id, created_at, 0 FROM plans_subscriptionchange
+WHERE workspace_id = %(workspace)s AND status = 'asked' AND problem <> ''
+UNION ALL
+SELECT CASE WHEN ends <= %(now)s THEN 'card-expired' ELSE 'card-soon' END,
+    initcap(replace(stripe_data #>> '{card,brand}', '_', ' ')) || ' card ending in '
+        || (stripe_data #>> '{card,last4}'),
+    ends, used_for
+FROM (
+    SELECT method, bit_or(use) AS used_for FROM (
+        SELECT c.method, %(top_ups)s AS use FROM packs_autotopup a JOIN packs_topupconsent c ON c.id = a.consent_id
+        WHERE a.workspace_id = %(workspace)s AND a.enabled
+        UNION ALL
+        SELECT coalesce(s.stripe_data ->> 'default_payment_method',
+            k.stripe_data #>> '{invoice_settings,default_payment_method}'), %(plan)s
+        FROM plans_subscription p JOIN djstripe_subscription s ON s.id = p.stripe_id
+        LEFT JOIN djstripe_customer k ON k.id = s.stripe_data ->> 'customer'
+        WHERE p.workspace_id = %(workspace)s AND p.ended_at IS NULL AND p.ends_at IS NULL
+    ) needed GROUP BY method
+) needed JOIN djstripe_paymentmethod m ON m.id = needed.method, LATERAL (
+    SELECT make_timestamptz(
+        (stripe_data #>> '{card,exp_year}')::int, (stripe_data #>> '{card,exp_month}')::int, 1, 0, 0, 0, 'UTC'
+    ) + interval '1 month' AS ends
+) good
+WHERE stripe_data ->> 'customer' IS NOT NULL AND ends <= %(soon)s
 UNION ALL
 SELECT 'addon-' || status, name, suspends_at, 0 FROM plans_workspaceaddon
 WHERE workspace_id = %(workspace)s AND ended_at IS NULL AND status IN ('short', 'suspended')
@@ -103,6 +131,9 @@ def _rows(member: Membership) -> Sequence[Found]:
                 "joined": member.created_at,
                 "recent": RECENT,
                 "now": clock.now(),
+                "soon": clock.now() + SOON,
+                "top_ups": FOR_TOP_UPS,
+                "plan": FOR_PLAN,
             },
         )
         return [Found(*row) for row in cursor.fetchall()]

@@ -18,7 +18,7 @@ from billing.credits.format import credit_rate_text, credits_text, percent_text,
 from billing.foundation.site.selectors import site
 from billing.metering.selectors.days import zone
 
-MOST_MODELS, MOST_PRICES = 40, 8
+MOST_MODELS, MOST_PRICES = 10, 8  # mail programs cut what is longer than 100 KB, and the links below with it
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class ModelRow:
 
 
 def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *, now: datetime) -> Message:
-    """The message about `found`, rises first."""
+    """The message about `found`, rises first, and as many drops as there is room for."""
     rises = [each for each in found if each[0].rise]
     drops = [each for each in found if not each[0].rise]
     tz = zone(workspace.time_zone)
     context = {
         "workspace": workspace,
         "rises": [_row(workspace, *each, tz=tz, now=now) for each in rises[:MOST_MODELS]],
-        "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[:MOST_MODELS]],
-        "left_out": max(len(rises) - MOST_MODELS, 0) + max(len(drops) - MOST_MODELS, 0),
+        "drops": [_row(workspace, *each, tz=tz, now=now) for each in drops[: max(MOST_MODELS - len(rises), 0)]],
+        "left_out": max(len(found) - MOST_MODELS, 0),
     }
     refs = list(dict.fromkeys(change.ref for change, _ in [*rises, *drops]))
     compare = (("What would another model cost?", _url("insights:whatif", workspace, of=refs[0])),)
     one = len(refs) == 1
     return Message(
-        subject=_subject([each[0] for each in rises], [each[0] for each in drops], tz=tz, now=now),
+        subject=_subject(workspace, [each[0] for each in rises], [each[0] for each in drops], now=now),
         text=render_to_string("alerts/email/prices.txt", context),
         link=_url("overview:model", workspace, refs[0]) if one else _url("overview:models", workspace),
         button="See its prices" if one else "See all prices",
@@ -75,19 +75,18 @@ def compose(workspace: Workspace, found: Sequence[tuple[ModelChange, Impact]], *
     )
 
 
-def _subject(rises: Sequence[ModelChange], drops: Sequence[ModelChange], *, tz: ZoneInfo, now: datetime) -> str:
+def _subject(workspace: Workspace, rises: Sequence[ModelChange], drops: Sequence[ModelChange], *, now: datetime) -> str:
     if rises and drops:
-        return f"Prices of {len(rises) + len(drops)} models you use change"
+        return f"Prices of {len(rises) + len(drops)} models that {workspace} uses change"
     found = rises or drops
-    what = found[0].name if len(found) == 1 else f"{len(found)} models you use"
-    one = len(found) == 1
+    what = f"{found[0].name} costs" if len(found) == 1 else f"{len(found)} models cost"
     if drops:
-        return f"{what} {'costs' if one else 'cost'} less now"
-    days = {change.at.astimezone(tz).date() for change in rises}
+        return f"{what} {workspace} less now"
+    days = {change.at.astimezone(zone(workspace.time_zone)).date() for change in rises}
     when = ""
     if len(days) == 1:
         when = f" {'from' if rises[0].at > now else 'since'} {days.pop():%-d %B}"
-    return f"{what} {'costs' if one else 'cost'} more{when}"
+    return f"{what} {workspace} more{when}"
 
 
 def _row(workspace: Workspace, change: ModelChange, impact: Impact, *, tz: ZoneInfo, now: datetime) -> ModelRow:

@@ -1,5 +1,6 @@
 """Writing alerts down, with their events and their mail, in one transaction."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from billing.foundation.site.selectors import site
 from billing.invoices.profiles import recipients
 from billing.metering.lasting import lasts_text
 from billing.metering.selectors.forecast import runway
+
+log = logging.getLogger(__name__)
 
 Told = UsageAlert.Told
 
@@ -56,11 +59,19 @@ def tell(workspace: Workspace, here: Stands, fired: Sequence[Fired], *, now: dat
 
 
 def summaries_send(*, now: datetime, limit: int) -> int:
-    """Send up to `limit` summaries of what waits, where one may go; how many."""
+    """Send up to `limit` summaries of what waits, where one may go; how many. A workspace that fails keeps no other
+    waiting, and is told about at the end.
+    """
     waiting = UsageAlert.objects.filter(told=Told.WAITING).values_list("workspace_id", flat=True)
-    sent = 0
+    sent, failures = 0, []
     for workspace_id in waiting.order_by("workspace_id").distinct()[:limit]:
-        sent += _summary_send(workspace_id)
+        try:
+            sent += _summary_send(workspace_id)
+        except Exception as failure:
+            log.exception("the summary of workspace %s could not be sent", workspace_id)
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"{sent} summaries were sent, {len(failures)} could not be", failures)
     return sent
 
 
@@ -71,7 +82,7 @@ def _summary_send(workspace_id: int) -> bool:
         rows = list(_waiting(row.workspace))
         if not rows or way("summary", mails(row.workspace, now), now) == "wait":
             return False
-        _send(row.workspace, "usage.summary", f"What happened to the credits of {row.workspace}", rows, [], now)
+        _send(row.workspace, "usage.summary", _summary_subject(row.workspace), rows, [], now)
         return True
 
 
@@ -145,6 +156,10 @@ def _subject(workspace: Workspace, row: UsageAlert) -> str:
     return f"{workspace} has used {row.alert} % of this period’s {units}"
 
 
+def _summary_subject(workspace: Workspace) -> str:
+    return f"What happened to the {site().credit_name_plural} of {workspace}"
+
+
 def _send(
     workspace: Workspace, kind: str, subject: str, rows: list[UsageAlert], waited: list[UsageAlert], now: datetime
 ) -> None:
@@ -172,9 +187,9 @@ def _send(
 def _text(
     workspace: Workspace, rows: list[UsageAlert], waited: list[UsageAlert], *, summary: bool, now: datetime
 ) -> str:
-    parts = ["\n".join(_dated(row) if summary else row.line for row in rows)]
+    parts = [_listed([_dated(row) if summary else row.line for row in rows])]
     if waited:
-        parts.append("Since the last mail:\n" + "\n".join(map(_dated, waited)))
+        parts += ["Since the last mail:", _listed([_dated(row) for row in waited])]
     there = rows[-1].balance
     lasting = runway(workspace.pk, available=there, now=now) if there else None
     if lasting and not summary:
@@ -184,6 +199,10 @@ def _text(
             "Nothing was lost: what was running is recorded, and the next credits let requests through at once."
         )
     return "\n\n".join(parts)
+
+
+def _listed(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) if len(lines) > 1 else lines[0]
 
 
 def _dated(row: UsageAlert) -> str:

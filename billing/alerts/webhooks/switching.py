@@ -40,6 +40,7 @@ def _tell(endpoint: WebhookEndpoint, now: datetime) -> None:
     last = WebhookAttempt.objects.filter(delivery__endpoint=endpoint).exclude(error="").order_by("-began_at").first()
     shown = {
         "endpoint": endpoint,
+        "product": site().product_name,
         "gone": endpoint.off == WebhookEndpoint.Off.GONE,
         "last_error": last.error if last else "",
     }

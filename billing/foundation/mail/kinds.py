@@ -31,6 +31,7 @@ class Kind:
     secret: bool = False  # holds a code or link that signs somebody in: nobody else reads its text
 
 
+_LOOK = "you look after {workspace} on {product}"
 _CARE = "you look after billing of {workspace} on {product}"
 _CHOSEN = "you follow “{title}” of {workspace} on {product}"
 
@@ -40,12 +41,12 @@ CATEGORIES: dict[str, Category] = {
         Category("account", "Your account", "Codes, sign-in and security.", "this address is used on {product}"),
         Category("invitation", "Invitations", "Invitations to a workspace.", "somebody invited you on {product}"),
         Category("billing", "Money", "Receipts, invoices, payments, cards and your plan.", _CARE),
-        Category("service", "What would stop", "Resources, add-ons, keys and webhooks that stop.", _CARE),
+        Category("service", "What would stop", "Resources, add-ons and webhooks that stop.", _LOOK),
         Category(
             "security",
             "Security of the workspace",
             "API keys that were made or paused.",
-            "you look after {workspace} on {product}",
+            _LOOK,
         ),
         Category("operator", "Alarms", "What needs the operator.", "you run {product}"),
         Category(
@@ -123,6 +124,7 @@ _KINDS: dict[str, dict[str, str]] = {
         "subscription.cancelled": "Plan cancelled",
         "subscription.resumed": "Plan goes on",
         "subscription.unpaid": "Renewal that was declined",
+        "subscription.confirm": "Renewal to be confirmed",
         "subscription.last": "Last notice of an unpaid plan",
         "subscription.ended": "Plan ended",
         "subscription.auto_upgraded": "Plan moved up automatically",

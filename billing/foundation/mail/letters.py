@@ -44,6 +44,7 @@ def rendered(letter: Letter) -> Rendered:
     parts = blocks(unlinked(letter.text))
     shown = {
         "letter": letter,
+        "links": [(_leading(label), url) for label, url in ((letter.button, letter.link), *letter.also) if url],
         "title": unlinked(letter.subject),
         "reason": unlinked(letter.reason),
         "product": site().product_name,
@@ -58,6 +59,11 @@ def rendered(letter: Letter) -> Rendered:
         text=get_template("foundation/email/layout.txt").render(shown),
         html="\n".join(line for line in map(str.strip, html.split("\n")) if line),
     )
+
+
+def _leading(label: str) -> str:
+    """What is written on a link, on the line before its address."""
+    return label if label.endswith(("?", "!", ".", ":")) else f"{label}:"
 
 
 def _preheader(parts: list[Block]) -> str:

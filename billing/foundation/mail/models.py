@@ -14,6 +14,9 @@ class NewsTold(models.Model):
     key = models.CharField(max_length=200, unique=True)
     told_at = models.DateTimeField(default=clock.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["told_at"], name="news_told_age")]
+
     def __str__(self) -> str:
         return self.key
 

@@ -10,7 +10,7 @@ from billing.foundation.mail.models import MailWish, RoleMail
 
 def readers_of(category: Category, asked: Mapping[int, Iterable[str]]) -> dict[int, list[str]]:
     """By workspace, the addresses that get mails of `category`: members as they, else their role, want it, then others
-    of `asked` who did not say no. Workspaces without one are left out.
+    of `asked` who did not say no. Each once, however it is written. Workspaces without one are left out.
     """
     wishes = {
         (row.workspace_id, row.address): row.wanted
@@ -21,20 +21,21 @@ def readers_of(category: Category, asked: Mapping[int, Iterable[str]]) -> dict[i
         for row in RoleMail.objects.filter(workspace__in=asked, category=category.key)
     }
     members = Membership.objects.filter(workspace__in=asked, user__is_active=True).order_by("created_at", "pk")
-    found: dict[int, dict[str, bool]] = {workspace_id: {} for workspace_id in asked}
+    found: dict[int, dict[str, tuple[str, bool]]] = {workspace_id: {} for workspace_id in asked}  # by lower case
     for workspace_id, role, email in members.values_list("workspace_id", "role", "user__email"):
         if may(role, category.needs):
             by_role = said.get((workspace_id, role), Role(role) in category.roles or None)
             wanted = wishes.get((workspace_id, email.lower()), by_role)
             if wanted is not None:
-                found[workspace_id][email] = wanted
+                found[workspace_id][email.lower()] = email, wanted
     for workspace_id, addresses in asked.items():
         for address in addresses:
-            found[workspace_id].setdefault(address, wishes.get((workspace_id, address.lower()), True))
+            key = address.lower()
+            found[workspace_id].setdefault(key, (address, wishes.get((workspace_id, key), True)))
     return {
         workspace_id: wanting
         for workspace_id, people in found.items()
-        if (wanting := [address for address, wanted in people.items() if wanted])
+        if (wanting := [address for address, wanted in people.values() if wanted])
     }
 
 

@@ -1,6 +1,6 @@
 """Telling the people of a workspace something, once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -38,21 +38,27 @@ class News:
 
 @transaction.atomic
 def tell(
-    news: News, *, to: list[str], reply_to: list[str] | None = None, attachments: Sequence[Attachment] = ()
+    news: News,
+    *,
+    to: list[str],
+    but: Collection[str] = (),
+    reply_to: list[str] | None = None,
+    attachments: Sequence[Attachment] = (),
 ) -> bool:
     """Tell the people of a workspace; False when this news was told before, or nobody is there to be told.
 
     What nobody can do without is one message to all of `to`. Optional news goes to the members who want its category
     and to others of `to`, each in a message of its own, because each has a link of its own to end it; its key is taken
-    even when nobody wants it. Raises UnknownKind, ValueError for a link that is none.
+    even when nobody wants it, and those of `but`, whom it is about, get none. Raises UnknownKind, ValueError for a link
+    that is none.
     """
-    if not to:
-        return False
     category = kind_of(news.kind).category
+    if not to and not category.optional:
+        return False
     if category.optional:
         told = bool(_claimed([news]))
         if told:
-            _write_optional([(news, to)], category, reply_to=reply_to, attachments=attachments)
+            _write_optional([(news, to)], category, but=but, reply_to=reply_to, attachments=attachments)
     else:
         told = _write_required(news, category, to=to, reply_to=reply_to, attachments=attachments)
     if told:
@@ -121,9 +127,11 @@ def _write_optional(
     told: Sequence[tuple[News, list[str]]],
     category: Category,
     *,
+    but: Collection[str] = (),
     reply_to: list[str] | None = None,
     attachments: Sequence[Attachment] = (),
 ) -> None:
+    left_out = {address.lower() for address in but}
     asked: dict[int, list[str]] = {}
     for news, to in told:
         asked.setdefault(news.workspace.pk, []).extend(to)
@@ -133,6 +141,7 @@ def _write_optional(
             _message(news, category, address, reply_to=reply_to, attachments=attachments)
             for news, _ in told
             for address in readers.get(news.workspace.pk, ())
+            if address.lower() not in left_out
         ]
     )
 

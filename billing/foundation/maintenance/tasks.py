@@ -6,6 +6,7 @@ from importlib import import_module
 from django.conf import settings
 
 from billing.foundation.due.registry import due_job
+from billing.foundation.mail.forgetting import news_forget
 from billing.foundation.maintenance.run import maintenance_is_due, maintenance_run
 from billing.foundation.outbox.forgetting import texts_forget
 
@@ -31,6 +32,12 @@ def maintenance(*, now: datetime, limit: int) -> int:
 def forget_texts(*, now: datetime, limit: int) -> int:
     """Empty the texts of messages that were sent long ago."""
     return texts_forget(now=now, limit=limit)
+
+
+@due_job("news_told", every=timedelta(hours=24))
+def forget_news(*, now: datetime, limit: int) -> int:
+    """Delete the keys of optional news that was told more than 400 days ago."""
+    return news_forget(now=now, limit=limit)
 
 
 @due_job("expired_sessions", every=timedelta(hours=24))

@@ -37,6 +37,7 @@ def _write(message: EmailMessage) -> int:
     parts: dict[str, Any] = {
         "subject": str(message.subject),
         "kind": message.note.kind if isinstance(message, NoteMessage) else "account",
+        "workspace": message.note.workspace if isinstance(message, NoteMessage) else None,
         "sender": message.from_email,
         "reply_to": [str(address) for address in message.reply_to],
         **_bodies(message),

@@ -23,7 +23,7 @@ class OutboxMessage(models.Model):
     subject = models.CharField(max_length=500)
     text = models.TextField()
     html = models.TextField(blank=True)
-    unsubscribe = models.CharField(max_length=500, default="", db_default="", blank=True)  # address, of optional ones
+    unsubscribe = models.CharField(max_length=1000, default="", db_default="", blank=True)  # address, of optional ones
     attachments = models.JSONField(default=list, db_default=[], blank=True)  # files that go with it, without bytes
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -60,7 +60,7 @@ def test_issuing_numbers_and_sends_it(custom: Issue, shop: Workspace, staff_user
     assert invoice.due_at == invoice.issued_at + timedelta(days=14)
     assert (invoice.status, invoice.amount_due, invoice.purchase_order) == ("open", 107_100, "PO-77")
     message = OutboxMessage.objects.get()
-    assert message.subject.startswith(f"Invoice {invoice.number}: $1,071.00, due ")
+    assert message.subject.startswith(f"Invoice {invoice.number} for Northwind AI: $1,071.00, due ")
     assert "IBAN DE02 1203" in message.text
     assert balance(shop.pk).available == 0
     for change in (
@@ -90,7 +90,7 @@ def test_the_payment_brings_the_credits_once(custom: Issue, shop: Workspace, sta
     assert lot.expires_at - clock.now() > timedelta(days=364)
     assert verify(workspace_id=shop.pk).ok
     receipt = OutboxMessage.objects.get(kind="invoice.receipt")
-    assert receipt.subject == f"Payment received: invoice {invoice.number}"
+    assert receipt.subject == f"Payment for Northwind AI received: invoice {invoice.number}"
     assert "200,000 credits were added to its balance" in receipt.text
     assert AuditEntry.objects.filter(action="invoice.paid").count() == 1
 
@@ -171,8 +171,8 @@ def test_reminders_when_it_is_due_and_a_week_later(custom: Issue, staff_user: Us
     assert [remind(days) for days in (-0.1, 0, 0.5, 6.9, 7, 30)] == [0, 1, 0, 0, 1, 0]
     subjects = OutboxMessage.objects.filter(kind="invoice.overdue").order_by("pk").values_list("subject", flat=True)
     assert list(subjects) == [
-        f"Invoice {invoice.number} is due: $1,071.00",
-        f"Invoice {invoice.number} is overdue: $1,071.00",
+        f"Invoice {invoice.number} for Northwind AI is due: $1,071.00",
+        f"Invoice {invoice.number} for Northwind AI is overdue: $1,071.00",
     ]
 
 

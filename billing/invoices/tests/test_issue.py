@@ -192,7 +192,7 @@ def test_a_receipt_goes_to_who_looks_after_billing(pack: Issue, shop: Workspace,
     document = pack()
     message = OutboxMessage.objects.get()
     assert message.to == [alice.email]  # the owner; bob only looks
-    assert message.subject == f"Receipt: invoice {document.number}"
+    assert message.subject == f"Receipt for Northwind AI: invoice {document.number}"
     assert "We received $119.00 on 3 March 2026 by card (reference pi_1) for" in message.text
     assert "5,000 credits were added to its balance" in message.html
     assert message.attachments[0]["name"] == f"{document.number}.pdf"

@@ -9,6 +9,7 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.foundation.mail.others import alarm
 from billing.foundation.mail.telling import News, tell
+from billing.foundation.site.selectors import site
 from billing.invoices.profiles import recipients
 from billing.metering.selectors.days import zone
 from billing.packs.autotopup.models import AutoTopUp, TopUp
@@ -30,7 +31,7 @@ def tell_succeeded(top_up: TopUp) -> None:
     added = f"{money(purchase.amount)} were charged, and {units(purchase.credits)} were added to {purchase.workspace}."
     _tell(
         purchase.workspace,
-        f"{units(purchase.credits)} added: {money(purchase.amount)} charged automatically",
+        f"{units(purchase.credits)} added to {purchase.workspace}: {money(purchase.amount)} charged automatically",
         [added, f"{top_up.reason}.", "The receipt comes in a message of its own."],
         kind="topup.succeeded",
         key=f"topup-succeeded:{purchase.public_id}",
@@ -40,10 +41,10 @@ def tell_succeeded(top_up: TopUp) -> None:
 def tell_declined(top_up: TopUp, again_at: datetime | None) -> None:
     """`again_at`: None when it was switched off meanwhile."""
     purchase, price = top_up.purchase, money(top_up.purchase.amount)
-    subject = f"Your card was declined: {price} for an automatic top-up"
+    subject = f"The card of {purchase.workspace} was declined: {price} for an automatic top-up"
     said = f"Stripe says: {top_up.message or 'The card was declined.'} Nothing was charged."
     if top_up.outcome == TopUp.Outcome.REFUSED:  # what Stripe says then is for the operator
-        subject = f"An automatic top-up of {price} was not possible"
+        subject = f"An automatic top-up of {purchase.workspace} was not possible: {price}"
         said = "Stripe did not accept it, and the operator was told. It is not about your card. Nothing was charged."
     then = "Automatic top-ups were switched off meanwhile, so it is not tried again."
     if again_at is not None:
@@ -107,7 +108,7 @@ def tell_confirmation(top_up: TopUp, until: datetime) -> None:
     purchase = top_up.purchase
     _tell(
         purchase.workspace,
-        f"Confirm a payment of {money(purchase.amount)}",
+        f"Confirm a payment of {money(purchase.amount)} for {purchase.workspace}",
         [
             f"Your bank wants you to confirm the automatic top-up of {money(purchase.amount)} for"
             f" {units(purchase.credits)}. Nothing was charged.",
@@ -123,10 +124,10 @@ def tell_confirmation(top_up: TopUp, until: datetime) -> None:
 
 def tell_capped(row: AutoTopUp, period: Period, start: datetime, until: datetime, balance: int) -> None:
     """Once a period."""
-    cap = row.month_cap if period == "month" else row.day_cap
+    cap, when = (row.month_cap, "this month") if period == "month" else (row.day_cap, "today")
     _tell(
         row.workspace,
-        f"No more automatic top-ups this {period}: {money(cap)} are reached",
+        f"No more automatic top-ups {when} for {row.workspace}: {money(cap)} are reached",
         [
             f"The balance of {row.workspace} is {units(balance)}, below {units(row.threshold)}, and nothing was"
             f" charged: the most that you allowed for a {period} is {money(cap)}.",
@@ -153,7 +154,7 @@ def tell_paused(row: AutoTopUp, charges: int) -> None:
     alarm(
         kind="topup.alarm",
         key=f"{key}:operators",
-        subject=f"Automatic top-ups of {row.workspace} are paused",
+        subject=f"{site().product_name}: automatic top-ups of {row.workspace} are paused",
         text=f"{row.workspace} ({row.workspace.public_id}): {happened}\n\nIts people were told.",
         link=settings.SITE_URL + reverse("admin:packs_autotopup_change", args=[row.pk]),
         button="See them in the admin",

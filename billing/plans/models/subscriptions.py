@@ -54,6 +54,8 @@ class Subscription(models.Model):
     asked_at = models.DateTimeField(null=True, blank=True)
     trial_until = models.DateTimeField(null=True, blank=True)
     past_due_since = models.DateTimeField(null=True, blank=True)
+    # What is not paid waits for the cardholder, whom the bank wants to see (3-D Secure).
+    awaits_confirmation = models.BooleanField(default=False, db_default=False)
     ends_at = models.DateTimeField(null=True, blank=True)  # it was cancelled, and runs until then
     started_at = models.DateTimeField(default=clock.now)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -20,60 +20,63 @@ from billing.plans.subscribing.choices import choice_of
 
 
 def tell_started(row: Subscription) -> None:
-    _tell(row, "started", f"You are on the {row.version.plan.name} plan", key=f"started:{row.stripe_id}")
+    _tell(row, "started", f"{row.workspace} is on the {row.version.plan.name} plan", key=f"started:{row.stripe_id}")
 
 
 def tell_changed(row: Subscription, before: str) -> None:
     name = choice_of(row).name
     key = f"changed:{row.stripe_id}:{row.pk}:{choice_of(row).lookup_key}:{_second(row.paid_until)}"
-    _tell(row, "changed", f"Your plan is now the {name}", key=key, before=before)
+    _tell(row, "changed", f"{row.workspace} is now on the {name}", key=key, before=before)
 
 
 def tell_planned(row: Subscription, following: str) -> None:
     key = f"planned:{row.pk}:{following}:{_second(row.changes_at)}"
-    _tell(row, "planned", f"Your plan changes on {_day(row.workspace, row.changes_at)}", key=key, following=following)
+    subject = f"The plan of {row.workspace} changes on {_day(row.workspace, row.changes_at)}"
+    _tell(row, "planned", subject, key=key, following=following)
 
 
 def tell_cancelled(row: Subscription) -> None:
-    subject = f"Your {row.version.plan.name} plan ends on {_day(row.workspace, row.ends_at)}"
+    subject = f"{_whose(row)} ends on {_day(row.workspace, row.ends_at)}"
     _tell(row, "cancelled", subject, key=f"cancelled:{row.pk}:{_now()}")
 
 
 def tell_resumed(row: Subscription) -> None:
-    subject = f"Your {row.version.plan.name} plan goes on"
+    subject = f"{_whose(row)} goes on"
     _tell(row, "resumed", subject, key=f"resumed:{row.pk}:{_now()}")
 
 
 def tell_unpaid(row: Subscription, state: SubscriptionState) -> None:
-    """A renewal was declined: once for each invoice."""
+    """A renewal was declined, or waits for the cardholder: each once for each invoice."""
     invoice = state.latest_invoice
     if invoice is None or invoice.paid:
         return
     amount = money_text(invoice.amount_due, invoice.currency)
-    subject = f"Your payment of {amount} was declined"
-    _tell(row, "unpaid", subject, key=f"unpaid:{invoice.id}", amount=amount, pay=invoice.url or "")
+    name, subject = "unpaid", f"The payment of {amount} for {row.workspace} was declined"
+    if invoice.confirm:
+        name, subject = "confirm", f"Confirm the payment of {amount} for {row.workspace}"
+    _tell(row, name, subject, key=f"{name}:{invoice.id}", amount=amount, pay=invoice.url or "")
 
 
 def tell_last(row: Subscription) -> bool:
     """It has been declined for days: what happens next. Once for each time that it fails."""
-    subject = f"Last notice: your {row.version.plan.name} plan is not paid"
+    subject = f"Last notice: {_whose(row, begins=False)} is not paid"
     return _tell(row, "last", subject, key=f"last:{row.stripe_id}:{_second(row.past_due_since)}")
 
 
 def tell_ended(row: Subscription, *, failed: bool, plan: str) -> None:
-    subject = f"Your {row.version.plan.name} plan has ended"
+    subject = f"{_whose(row)} has ended"
     _tell(row, "ended", subject, key=f"ended:{row.stripe_id}", failed=failed, plan=plan)
 
 
 def tell_auto_upgraded(row: Subscription, before: str, amount: int) -> None:
     text = money_text(amount, "usd")
     key = f"auto-upgraded:{row.pk}:{choice_of(row).lookup_key}:{row.period}"
-    subject = "Your plan was moved up automatically"
+    subject = f"The plan of {row.workspace} was moved up automatically"
     _tell(row, "auto_upgraded", subject, key=key, before=before, amount=text)
 
 
 def tell_auto_upgrade_stopped(row: Subscription, why: str) -> None:
-    subject = "Your plan could not be moved up automatically"
+    subject = f"The plan of {row.workspace} was not moved up automatically"
     _tell(row, "auto_stopped", subject, key=f"auto-stopped:{row.pk}:{row.period}:{why}"[:190], why=why)
 
 
@@ -82,7 +85,7 @@ def tell_operators(what: str, problem: str) -> None:
     alarm(
         kind="subscription.problem",
         key=f"subscription-problem:{what}:{problem}"[:200],
-        subject="A subscription needs a person",
+        subject=f"{site().product_name}: a subscription needs a person",
         text=render_to_string("plans/email/problem.txt", {"problem": problem}),
         link=f"{settings.SITE_URL}/admin/plans/subscription/",
         button="See subscriptions",
@@ -105,10 +108,11 @@ def _tell(row: Subscription, name: str, subject: str, *, key: str, pay: str = ""
     )
     also: tuple[tuple[str, str], ...] = ()
     link, button = plan, "See your plan"
-    if name in ("unpaid", "last"):
+    if name in ("unpaid", "confirm", "last"):
         link, button, also = cards, "Use another card", (("See your plan", plan),)
     if pay:
-        link, button, also = pay, "Pay it now", (("Use another card", cards), *also)
+        what = "Confirm the payment" if name == "confirm" else "Pay it now"
+        link, button, also = pay, what, (("Use another card", cards), *also)
     news = News(
         workspace=workspace,
         kind=f"subscription.{name}",
@@ -120,6 +124,11 @@ def _tell(row: Subscription, name: str, subject: str, *, key: str, pay: str = ""
         also=also,
     )
     return tell(news, to=recipients(workspace))
+
+
+def _whose(row: Subscription, *, begins: bool = True) -> str:
+    """ "The Pro plan of Acme"."""
+    return f"{'The' if begins else 'the'} {row.version.plan.name} plan of {row.workspace}"
 
 
 def _day(workspace: Workspace, at: datetime | None) -> str:

@@ -230,7 +230,8 @@ def _paid(row: Subscription, state: SubscriptionState, now: datetime) -> None:
         row.past_due_since = now
     elif not failing:
         row.past_due_since = None
-    row.save(update_fields=["status", "trial_until", "past_due_since"])
+    row.awaits_confirmation = failing and state.latest_invoice is not None and state.latest_invoice.confirm
+    row.save(update_fields=["status", "trial_until", "past_due_since", "awaits_confirmation"])
     if failing:
         emails.tell_unpaid(row, state)
 

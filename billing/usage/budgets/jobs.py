@@ -74,12 +74,13 @@ def _tell_how_it_stands(period: BudgetPeriod, standing: Standing, *, percent: in
     """One message for what is new: how much is used, or else that a request needed more than is left."""
     budget = period.budget
     name = standing.called(budget.workspace.name)
+    whose = f"{name} of {budget.workspace}" if standing.name else name  # of a project, a key or a member of it
     if percent >= max(PERCENTS):
-        news, subject = "used", f"{name} is used up" + (": requests are refused" if standing.stops else "")
+        news, subject = "used", f"{whose} is used up" + (": requests are refused" if standing.stops else "")
     elif percent > period.told_percent:
-        news, subject = "used", f"{name} is used to {percent}%"
+        news, subject = "used", f"{whose} is used to {percent}%"
     else:
-        news, subject = "refused", f"{name} has refused a request that needed more than is left"
+        news, subject = "refused", f"{whose} has refused a request that needed more than is left"
     _send(
         workspace=budget.workspace,
         also=budget.api_key.created_by if budget.api_key else budget.member,
@@ -107,7 +108,7 @@ def _tell_of_a_key(now: datetime) -> bool:
         _send(
             workspace=pace.workspace,
             also=pace.api_key.created_by,
-            subject=f"The API key {pace.api_key.name} was paused: it spent far more than usual",
+            subject=f"The API key {pace.api_key.name} of {pace.workspace} was paused: it spent far more than usual",
             template="budgets/email/paused.txt",
             context={"pace": pace, "key": pace.api_key},
             kind="api_key.paused",

@@ -16,6 +16,7 @@ from accounts.services.keys import api_key_create
 from accounts.services.people import person_was_verified
 from billing.alerts.mails.expiring import expiring_tell
 from billing.alerts.mails.granted import credits_came, grants_look
+from billing.alerts.notices.models import Notice
 from billing.credits import clock
 from billing.credits.units import exact_nano
 from billing.foundation.mail.models import MailWatch, NewsTold
@@ -103,6 +104,23 @@ def test_a_batch_costs_as_many_queries_as_one(workspace: Workspace, alice: User)
     assert len(sent("credits.granted")) == 11
 
 
+def test_many_grants_on_a_day_are_a_few_mails(workspace: Workspace) -> None:
+    noon = clock.now().replace(hour=12)
+    for number in range(6):
+        with clock.at(noon):
+            grant(workspace, f"{number}")
+            credits_came([workspace.pk])
+    with clock.at(noon + timedelta(hours=3)):
+        credits_came([workspace.pk])
+        assert grants_look(now=clock.now(), limit=10) == 0
+    subjects = [row.subject for row in sent("credits.granted")]
+    assert subjects == ["1,000 credits for Northwind AI"] * 3 + ["More credits for Northwind AI"]
+    with clock.at(noon + timedelta(days=1)):
+        grant(workspace, "tomorrow")
+        credits_came([workspace.pk])
+    assert len(sent("credits.granted")) == 5
+
+
 def test_what_was_lost_with_a_process_is_told_later_and_history_is_not(workspace: Workspace) -> None:
     grant(workspace, "history", ago=3)
     assert grants_look(now=clock.now(), limit=10) == 0  # what was there before there were such mails
@@ -146,6 +164,17 @@ def test_owners_hear_of_people_who_joined(workspace: Workspace, alice: User, cha
         invitation_accept(invitation=invitation, user=charlie)
     (row,) = sent("member.joined")
     assert (row.to, row.subject) == (["alice@example.com"], "charlie@example.com joined Northwind AI")
+
+
+def test_a_new_owner_is_not_told_of_themselves_and_who_wants_to_is(
+    workspace: Workspace, alice: User, bob: User, charlie: User
+) -> None:
+    wish_set(workspace=workspace, address=bob.email, categories=["team"], wanted=True)
+    invitation = invitation_create(workspace=workspace, email=charlie.email, role="owner", by=alice)
+    invitation_accept(invitation=invitation, user=charlie)
+    rows = sent("member.joined")
+    assert [row.to for row in rows] == [["alice@example.com"], ["bob@example.com"]]
+    assert Notice.objects.get(kind="member.joined").title == rows[0].subject
 
 
 def test_whoever_signs_up_is_welcomed_once(charlie: User) -> None:

@@ -1,9 +1,12 @@
 """Banners: what each state says and where it leads, the most urgent first, and gone as soon as it is not so."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from djstripe.models import PaymentMethod
 
 from accounts.models import ApiKey, Membership, User, Workspace
 from accounts.roles import Role
@@ -121,6 +124,34 @@ def test_top_ups(funded: Workspace, alice: User, changes: dict[str, object], wha
     if waits:
         with clock.at(clock.now() + 2 * HOUR):
             assert whats(funded) == []
+
+
+def test_a_card_that_top_ups_need(funded: Workspace, alice: User, alice_client: Client) -> None:
+    row = top_ups(funded, alice)
+    card = {"brand": "visa", "last4": "4242", "exp_month": 2, "exp_year": 2028}
+    for name, customer in (("pm_1", "cus_1"), ("pm_other", "cus_1")):
+        data = {"id": name, "object": "payment_method", "customer": customer, "card": card}
+        PaymentMethod.objects.create(id=name, livemode=False, stripe_data=data)
+    end = datetime(2028, 3, 1, tzinfo=UTC)
+    with clock.at(end - timedelta(days=31)):
+        assert whats(funded) == []
+    with clock.at(end - timedelta(days=29)):
+        (found,) = shown(funded)
+        assert found.need.title == "The Visa card ending in 4242 expires at the end of February 2028"
+        assert found.need.text.startswith("Automatic top-ups are charged to it.")
+        assert found.url == page(funded, "payment-methods")
+        assert whats(funded, Role.MEMBER) == [], "not told of money"
+    with clock.at(end):
+        assert whats(funded) == ["card-expired"]
+        assert "The Visa card ending in 4242 has expired" in alice_client.get(page(funded, "usage")).content.decode()
+        with CaptureQueriesContext(connection) as asked:
+            shown(funded)
+        assert len(asked) == 3  # the member, the balance, and one for everything else
+        PaymentMethod.objects.filter(id="pm_1").update(stripe_data={"id": "pm_1", "customer": None, "card": card})
+        assert whats(funded) == [], "removed"
+        PaymentMethod.objects.filter(id="pm_1").update(stripe_data={"id": "pm_1", "customer": "cus_1", "card": card})
+        AutoTopUp.objects.filter(pk=row.pk).update(enabled=False)
+        assert whats(funded) == [], "nothing needs it"
 
 
 def test_a_payment_to_confirm(funded: Workspace, alice: User) -> None:

@@ -30,7 +30,7 @@ def test_a_rise_is_told_before_it_takes_effect(shop: Workspace, told: Told) -> N
     reprice(MINI, "input_tokens", "0.168", at=NOW + DAY)
     (message,) = told()
     assert message.to == ["alice@example.com"]
-    assert message.subject == "gpt 4o mini costs more from 11 March"
+    assert message.subject == "gpt 4o mini costs Northwind AI more from 11 March"
     text = " ".join(message.text.split())
     assert "gpt 4o mini (openai/gpt-4o-mini), from 11 March 2026, 12:30 (UTC)" in text
     assert "Input tokens: 30 credits ($0.15) → 33.60 credits ($0.168) per 1M tokens, +12%" in text
@@ -49,7 +49,7 @@ def test_a_drop_is_told_when_it_takes_effect(shop: Workspace, told: Told) -> Non
     reprice(MINI, "input_tokens", "0.12", at=NOW + DAY)
     assert told() == told(NOW + DAY - timedelta(seconds=1)) == []
     (message,) = told(NOW + DAY)
-    assert message.subject == "gpt 4o mini costs less now"
+    assert message.subject == "gpt 4o mini costs Northwind AI less now"
     assert "since 11 March 2026, 12:30 (UTC)" in message.text
     assert "30 credits ($0.15) → 24 credits ($0.12) per 1M tokens, −20%" in message.text
     assert "at the new ones 6 credits ($0.03) less." in message.text
@@ -79,7 +79,7 @@ def test_one_message_has_all_models_that_change(shop: Workspace, told: Told) -> 
     reprice(MINI, "output_tokens", "1.2", at=NOW + DAY)
     reprice(GPT, "output_tokens", "11", at=NOW + DAY)
     (message,) = told()
-    assert message.subject == "2 models you use cost more from 11 March"
+    assert message.subject == "2 models cost Northwind AI more from 11 March"
     assert message.text.count("per 1M tokens") == 3
     assert PriceNotice.objects.count() == 2
 
@@ -90,7 +90,7 @@ def test_dearer_and_cheaper_together(shop: Workspace, told: Told) -> None:
     reprice(MINI, "input_tokens", "0.3", at=NOW + DAY)
     reprice(GPT, "input_tokens", "2", at=NOW - timedelta(minutes=5))
     (message,) = told()
-    assert message.subject == "Prices of 2 models you use change"
+    assert message.subject == "Prices of 2 models that Northwind AI uses change"
     assert message.text.index("Dearer") < message.text.index("gpt-4o-mini") < message.text.index("Cheaper")
 
 
@@ -178,7 +178,7 @@ def test_after_a_week_of_downtime_nothing_is_missed(shop: Workspace, told: Told)
     reprice(GPT, "input_tokens", "2", at=NOW + 2 * DAY)
     back = NOW + 45 * DAY
     (message,) = told(back)
-    assert message.subject == "Prices of 2 models you use change"
+    assert message.subject == "Prices of 2 models that Northwind AI uses change"
     assert "since 11 March 2026, 12:30 (UTC)" in message.text  # a rise that could not be told before
     assert told(back + HOUR) == []
 

@@ -33,5 +33,5 @@ def test_four_workers_tell_once(transactional_db: None, shop: Workspace, alice: 
     assert sum(results) == len(houses)
     messages = OutboxMessage.objects.filter(kind="prices.changed")
     assert sorted(messages.values_list("workspace", flat=True)) == sorted(house.pk for house in houses)
-    assert all(message.subject == "2 models you use cost more from 11 March" for message in messages)
+    assert all(message.subject == f"2 models cost {message.workspace} more from 11 March" for message in messages)
     assert PriceNotice.objects.count() == 2 * len(houses)

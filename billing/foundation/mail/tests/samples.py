@@ -10,32 +10,32 @@ LINK = "https://purser.example/w/ws_1/credits?a=1&b=2"
 FACTS = "Number: INV-2026-0042\nDate: 28 November 2026\nCredits: 20,000\nTotal: $100.00"
 TEXTS: dict[str, tuple[str, str, str]] = {  # subject, text, button
     "account": (
-        "482913 is your sign-in code",
+        "482913 is your sign-in code for Purser",
         "Enter this code to sign in:\n\n    482913\n\nIt is good for 10 minutes and works once. If you did not"
         " ask for it, do nothing: without the code nobody gets in.",
         "",
     ),
     "invoice.receipt": (
-        "Receipt: invoice INV-2026-0042",
+        "Receipt for {name}: invoice INV-2026-0042",
         f"Thank you. We received $100.00 for {{name}}. 20,000 credits were added to its balance. The PDF is attached."
         f"\n\n{FACTS}",
         "See the invoice",
     ),
     "invoice.issued": (
-        "Invoice INV-2026-0043: $1,250.00, due 28 December 2026",
+        "Invoice INV-2026-0043 for {name}: $1,250.00, due 28 December 2026",
         f"Here is the invoice for {{name}}. Please pay $1,250.00 by 28 December 2026. The PDF is attached.\n\n{FACTS}\n"
         "To be paid: $1,250.00\nDue on: 28 December 2026\n\nBy transfer, with the reference INV-2026-0043:\n\n"
         "Example Bank\nAT61 1904 3002 3457 3201\nBKAUATWW",
         "See the invoice",
     ),
     "subscription.unpaid": (
-        "Your payment of $29.00 was declined",
+        "The payment of $29.00 for {name} was declined",
         "The payment of $29.00 for the Pro plan of {name} was declined. It is tried again in the next days."
         "\n\nNothing is taken away: the credits you have stay. New ones are added as soon as it is paid.",
         "Pay it now",
     ),
     "prices.changed": (
-        "GPT-4o costs more from 3 December",
+        "GPT-4o costs {name} more from 3 December",
         "Prices of models that {name} used in the last 30 days change.\n\nDearer:\n\nGPT-4o (openai/gpt-4o), from"
         " 3 December 2026, 00:00 (Europe/Vienna):\n\nInput tokens (over 200,000 tokens) per 1M tokens: 500 credits"
         " ($2.50) → 600 credits ($3.00), +20%\nOutput tokens per 1M tokens: 2,000 credits ($10.00) → 2,400 credits"

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
@@ -43,6 +44,26 @@ def test_one_message_for_each_reader_and_nothing_the_second_time(workspace: Work
     assert [row.key for row in rows] == [reader_key("low:1", row.to[0]) for row in rows]
     assert len({row.unsubscribe for row in rows}) == 2
     assert all(row.unsubscribe in row.text for row in rows)
+
+
+def test_an_address_written_in_two_ways_is_one_reader(workspace: Workspace, alice: User) -> None:
+    other = Workspace.objects.create(name="W")
+    Membership.objects.create(workspace=other, user=alice, role=Role.OWNER)
+    pieces = [(news(workspace, key="a"), ["Alice@Example.com", BILLING]), (news(other, key="b"), [BILLING.title()])]
+    assert tell_many(pieces) == 2
+    assert told() == ["alice@example.com", BILLING, "alice@example.com", BILLING.title()]
+
+
+def test_the_longest_address_gets_its_link_and_keeps_no_other_waiting(workspace: Workspace, settings: Settings) -> None:
+    settings.SITE_URL = "https://billing.customers.of-a-company-with-a-long-name.example.com"
+    longest = f"{'a' * 64}@{'b' * 61}.{'c' * 61}.{'d' * 57}.example"
+    assert len(longest) == 254
+    assert tell(news(workspace), to=[longest]) is True
+    row = OutboxMessage.objects.get(to=[longest])
+    assert len(row.unsubscribe) > 500
+    lines = mime_bytes(row).split(b"\r\n")
+    assert max(map(len, lines)) <= 998
+    assert f"List-Unsubscribe: <{row.unsubscribe}>".encode() in b"\n".join(lines).replace(b"\n ", b"")
 
 
 def test_what_nobody_can_do_without_is_one_message_as_before(workspace: Workspace) -> None:

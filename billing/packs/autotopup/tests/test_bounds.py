@@ -64,7 +64,7 @@ def test_the_cap_is_never_passed_and_told_once_a_period(top_ups: TopUps) -> None
     assert top_ups.taken == 1_000
     assert top_ups.row.waits_for == "day"
     (mail,) = top_ups.mails("topup.capped")
-    assert mail.subject == "No more automatic top-ups this day: $15.00 are reached"
+    assert mail.subject == "No more automatic top-ups today for Northwind AI: $15.00 are reached"
     assert "tomorrow" in standing(top_ups.workspace).sentence
     tomorrow = top_ups.row.not_before
     assert tomorrow is not None

@@ -60,7 +60,7 @@ def test_one_charge_brings_the_balance_above_the_bound(top_ups: TopUps) -> None:
     intent = stripe.PaymentIntent.retrieve(str(purchase.payment_id))
     assert made.reason in str(intent.description)
     (mail,) = top_ups.mails()
-    assert mail.subject == "2,000 credits added: $10.00 charged automatically"
+    assert mail.subject == "2,000 credits added to Northwind AI: $10.00 charged automatically"
     assert made.reason in mail.text
     assert OutboxMessage.objects.filter(kind="invoice.receipt").count() == 1
     sound(top_ups.workspace)
@@ -136,7 +136,7 @@ def test_a_bank_that_wants_the_cardholder_is_paid_on_a_page(top_ups: TopUps) -> 
     made = confirmation(top_ups)
     assert (made.outcome, made.purchase.status) == ("confirmation", Status.OPEN)
     (mail,) = top_ups.mails()
-    assert mail.subject == "Confirm a payment of $10.00"
+    assert mail.subject == "Confirm a payment of $10.00 for Northwind AI"
     assert f"/auto-top-up/{made.purchase.public_id}/pay" in mail.text
     assert standing(top_ups.workspace).state == "confirmation"
     sweep()

@@ -51,7 +51,7 @@ def credited_once(workspace: Workspace, shop: SimulatedStripe, cents: int = 5_00
     assert [(lot.label, lot.remaining // NANO) for lot in lots] == [("Growth", 10_000), ("Growth: bonus", 500)]
     invoice = Document.objects.get()
     assert (invoice.total, invoice.amount_paid, invoice.credits) == (cents, cents, 10_500 * NANO)
-    assert OutboxMessage.objects.get().subject == f"Receipt: invoice {invoice.number}"
+    assert OutboxMessage.objects.get().subject == f"Receipt for Northwind AI: invoice {invoice.number}"
     assert shop.books()["totals"]["usd"]["charge"] == cents
 
 

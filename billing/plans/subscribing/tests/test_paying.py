@@ -11,17 +11,24 @@ import stripe
 from django.db import connection
 from djstripe.models import WebhookEventTrigger
 
+from accounts.models import Membership, Workspace
+from billing.alerts.notices.needs import CHARGED, FOR_PLAN, Need
+from billing.alerts.notices.standing import standing_of
+from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.registry import run_due
 from billing.foundation.outbox.models import OutboxMessage
 from billing.gateway.endpoint import EVENTS
+from billing.gateway.expiring import end_of
 from billing.gateway.subscriptions import subscription
+from billing.ledger.selectors import balance
 from billing.plans.models import Subscription, SubscriptionNotice
 from billing.plans.subscribing.errors import NotNow
 from billing.plans.subscribing.state import subscription_apply
 from billing.plans.subscribing.tests.conftest import Till
 from billing.plans.webhooks import OTHERS, SUBSCRIPTIONS
+from portal.testing.fixtures import client_of
 
 
 def test_every_event_we_listen_to_is_sent_to_us() -> None:
@@ -51,6 +58,69 @@ def test_declined_and_paid_later_gives_exactly_its_period(till: Till) -> None:
     assert [(lot[0], lot[1]) for lot in till.lots()][1:] == [(1_000, second)]
     assert till.charged() == 4_000
     till.sound()
+
+
+@pytest.mark.django_db
+def test_a_bank_that_wants_to_see_the_cardholder_is_another_thing_than_a_declined_card(till: Till) -> None:
+    till.start("plus")
+    till.card("pm_card_authenticationRequired")
+    till.advance(days=29)
+    till.look()
+    assert (till.row.status, till.row.awaits_confirmation) == ("past_due", True)
+    mail = OutboxMessage.objects.get(kind="subscription.confirm")
+    assert mail.subject == f"Confirm the payment of $20.00 for {till.workspace.name}"
+    assert "Confirm the payment:\n" in mail.text
+    assert not OutboxMessage.objects.filter(kind="subscription.unpaid").exists()
+    (need,) = banners(till.workspace)
+    assert (need.what, need.to) == ("plan-confirm", ("plans:plan",))
+    page = client_of(till.person).get(f"/w/{till.workspace.public_id}/plan").content.decode()
+    assert "The payment waits for your confirmation." in page
+    assert "was declined" not in page
+    till.card("pm_card_chargeCustomerFail")
+    till.advance(days=4)
+    till.asked_anew()
+    assert till.row.awaits_confirmation is False, "another card was declined since"
+    assert OutboxMessage.objects.filter(kind="subscription.unpaid").count() == 1
+    invoice = stripe.Subscription.retrieve(str(till.row.stripe_id)).latest_invoice
+    till.simulated.client.post(f"_hosted/invoices/{invoice}/pay", number="4242424242424242")
+    till.asked_anew()
+    assert banners(till.workspace) == []
+
+
+@pytest.mark.django_db
+def test_a_change_that_waits_for_its_payment_has_a_banner(till: Till) -> None:
+    till.start("plus")
+    till.card("pm_card_authenticationRequired")
+    change = till.confirm(till.shown("team"))
+    (need,) = banners(till.workspace)
+    assert (need.what, need.to) == ("plan-change", ("plans:change", change.public_id))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_card_that_pays_the_plan_is_asked_for_before_it_expires(connected_till: Till) -> None:
+    till = connected_till
+    row = till.start("plus")
+    till.simulated.settle(30)
+    method = stripe.Subscription.retrieve(str(row.stripe_id)).default_payment_method
+    card = stripe.PaymentMethod.retrieve(str(method)).card
+    assert card is not None
+    end = end_of(card.exp_year, card.exp_month)
+    for days, found in ((31, []), (29, ["card-soon"]), (-1, ["card-expired"])):
+        with clock.at(end - timedelta(days=days)):
+            assert [need.what for need in banners(till.workspace)] == found, days
+    with clock.at(end):
+        (need,) = banners(till.workspace)
+        assert need.text.startswith(CHARGED[FOR_PLAN])
+        till.card("pm_card_mastercard")
+        till.simulated.settle(30)
+        (need,) = banners(till.workspace)
+    assert need.title == "The Mastercard card ending in 4444 has expired", "it is another one now"
+
+
+def banners(workspace: Workspace) -> list[Need]:
+    member = Membership.objects.select_related("workspace").get(workspace=workspace, role="owner")
+    found = standing_of(member, balance(workspace.pk)).needs
+    return [shown.need for shown in found if not shown.need.of_balance]
 
 
 @pytest.mark.django_db

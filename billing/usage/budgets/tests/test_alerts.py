@@ -128,7 +128,7 @@ def test_the_member_is_told_of_their_own_budget(shop: Workspace, budget: Make, b
         ["bob@example.com"],
     ]
     message = messages[0]
-    assert message.subject.startswith("The monthly budget of the member “Bob Brown”")
+    assert message.subject.startswith("The monthly budget of the member “Bob Brown” of Northwind AI")
 
 
 def test_owners_and_the_maker_of_a_paused_key_are_told_once_per_pause(
@@ -140,7 +140,7 @@ def test_owners_and_the_maker_of_a_paused_key_are_told_once_per_pause(
     spend(shop, 6, source_of(key))
     (message,) = told("api_key.paused")
     assert message.to == ["alice@example.com", "bob@example.com"]
-    assert message.subject == "The API key laptop was paused: it spent far more than usual"
+    assert message.subject == "The API key laptop of Northwind AI was paused: it spent far more than usual"
     assert "it spent 6 credits within a minute" in message.text
     assert told("api_key.paused") == []
     key_resume(key=key, by=alice)
