@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Least
-from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models.functions import Greatest, Least
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 
 from accounts.models import Workspace
 from billing.ledger.records import hold_id
@@ -51,12 +51,15 @@ class Wallet(models.Model):
             # One comparison: PostgreSQL reads the stored expression anew with every request.
             models.CheckConstraint(
                 condition=GreaterThanOrEqual(
-                    Least("available", "held", "debt", "overdraft_held", "overdraft_limit", "open_holds"), Value(0)
+                    Least(
+                        *("available", "held", "debt", "overdraft_held", "overdraft_limit", "open_holds"),
+                        "topup_bound",  # null counts for nothing
+                    ),
+                    Value(0),
                 ),
                 name="wallet_amounts_not_negative",
             ),
             models.CheckConstraint(condition=Q(available=0) | Q(debt=0), name="wallet_debt_only_without_credits"),
-            models.CheckConstraint(condition=Q(topup_bound__gte=0), name="wallet_topup_bound_not_negative"),
         ]
 
     def __str__(self) -> str:
@@ -185,12 +188,9 @@ class Lot(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "seq"], name="lot_one_per_transfer"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="lot_amount_positive"),
             models.CheckConstraint(
-                condition=Q(remaining__gte=0, remaining__lte=F("amount")), name="lot_remaining_within_amount"
-            ),
-            models.CheckConstraint(
-                condition=Q(held__gte=0, held__lte=F("remaining")), name="lot_held_within_remaining"
+                condition=Q(amount__gt=0, held__gte=0, held__lte=F("remaining"), remaining__lte=F("amount")),
+                name="lot_held_within_remaining_within_amount",
             ),
             models.CheckConstraint(
                 condition=Q(expires_at=None) | Q(expires_at__gt=F("effective_at")), name="lot_expires_after_start"
@@ -236,13 +236,12 @@ class Hold(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gte=0), name="hold_amount_not_negative"),
             models.CheckConstraint(
                 condition=Q(overdraft__gte=0, overdraft__lte=F("amount")), name="hold_overdraft_within_amount"
             ),
             models.CheckConstraint(
-                condition=Q(expires_at__gt=F("created_at"), expires_at__lte=F("created_at") + timedelta(hours=24))
-                & (Q(open_until=None) | Q(open_until__lte=F("created_at") + timedelta(hours=24))),
+                condition=Q(expires_at__gt=F("created_at"))
+                & LessThanOrEqual(Greatest("expires_at", "open_until"), F("created_at") + timedelta(hours=24)),
                 name="hold_lives_a_day_at_most",
             ),
         ]
