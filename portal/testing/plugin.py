@@ -1,5 +1,6 @@
 """The suite's own pytest plugin: the embedded PostgreSQL for the session, and no test left out unnoticed."""
 
+import gc
 import os
 from threading import Thread
 
@@ -34,6 +35,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end; from here on garbage is looked for as seldom as in a web process."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.hookimpl(tryfirst=True)
