@@ -29,7 +29,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             returncode=1,
         )
     if EMBEDDED and _divides(session.config):
-        Thread(target=ready, daemon=True).start()  # one that fails does so again where it is needed, and says why
+        Thread(target=ready).start()  # when it fails it does so again where it is needed, and says why
 
 
 @pytest.hookimpl(trylast=True)
