@@ -10,6 +10,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 usual = get_wsgi_application()
+gc.disable()  # there is more to load
 
 from django.conf import settings  # noqa: E402 - once they are configured
 
@@ -24,3 +25,4 @@ import_module(settings.ROOT_URLCONF)
 gc.collect()
 gc.freeze()
 gc.set_threshold(20_000, 10, 10)
+gc.enable()

@@ -13,6 +13,7 @@ from billing.api.calls import METERED_HEADERS
 from billing.api.problems import CODES, CONTENT_TYPE
 from billing.api.schemas.examples import BODIES
 
+ANSWER = "NinjaResponseSchema"  # how Ninja calls what it wraps the model of an answer in
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Record usage, ask what it costs, and read balances. Amounts are credits as exact JSON numbers of at most 9 decimals;
@@ -62,12 +63,31 @@ LINKS = {
 }
 
 
+class _Schema(OpenAPISchema):
+    """Describes each kind of answer once: Ninja wraps the problem document anew for every status of every operation,
+    and pydantic would take several seconds to describe it four hundred times.
+    """
+
+    def __init__(self, api: Any, path_prefix: str) -> None:
+        self._answers: dict[tuple[Any, ...], tuple[dict[str, Any], bool]] = {}
+        super().__init__(api, path_prefix)
+
+    def _create_schema_from_model(self, model: Any, *args: Any, **options: Any) -> tuple[dict[str, Any], bool]:
+        if model.__name__ != ANSWER:
+            return super()._create_schema_from_model(model, *args, **options)
+        key = (model.model_fields["response"].annotation, args, *sorted(options.items()))
+        if key not in self._answers:
+            self._answers[key] = super()._create_schema_from_model(model, *args, **options)
+        schema, required = self._answers[key]
+        return dict(schema), required
+
+
 @cache
 def document() -> dict[str, Any]:
     """The whole document. Operations do not change while a process runs."""
     from billing.api.service import api  # the routers import this package's declarations
 
-    schema: dict[str, Any] = dict(OpenAPISchema(api, "/api/v1"))
+    schema: dict[str, Any] = dict(_Schema(api, "/api/v1"))
     schema["info"] = {"title": "Purser API", "version": "1", "description": DESCRIPTION}
     schema["servers"] = [{"url": "/"}]
     models: list[type[BaseModel]] = []

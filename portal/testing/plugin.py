@@ -1,15 +1,16 @@
 """The suite's own pytest plugin: the embedded PostgreSQL for the session, and no test left out unnoticed."""
 
+import gc
 import os
+from threading import Thread
 
 import pytest
 
 from portal.embedded import EmbeddedError, Share, ensure_running
 from portal.home import home
 from portal.testing.environment import EMBEDDED
-from portal.testing.ready import adopt
-
-LONG = ("portal/tests/", "/browser/", "portal/demo/", "test_three_years")
+from portal.testing.order import place
+from portal.testing.ready import adopt, ready
 
 _shares: list[Share] = []
 
@@ -19,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Without DATABASE_URL the tests run on the embedded PostgreSQL, which is stopped after the last one."""
+    """What a new installation holds is made while the test processes still collect their tests."""
     if session.config.option.collectonly:
         return
     if session.config.option.complete and not os.environ["CHROMIUM"]:
@@ -27,18 +28,32 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "purser: the page tests need Chromium: apt-get install chromium-headless-shell, or set CHROMIUM",
             returncode=1,
         )
-    if EMBEDDED and not _divides(session.config):
-        adopt(home())
-        try:
-            _shares.append(ensure_running(home(), durable=False))
-        except EmbeddedError as error:
-            pytest.exit(f"purser: {error}", returncode=1)
+    if EMBEDDED and _divides(session.config):
+        Thread(target=ready).start()  # when it fails it does so again where it is needed, and says why
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start processes or browsers come first: at the end they would keep one of two processes waiting."""
-    items.sort(key=lambda item: not any(part in item.nodeid for part in LONG))
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end; from here on garbage is looked for as seldom as in a web process."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Without DATABASE_URL the tests run on the embedded PostgreSQL, which is stopped after the last one."""
+    if session.config.option.collectonly or not EMBEDDED or _divides(session.config):
+        return
+    adopt(home())
+    try:
+        _shares.append(ensure_running(home(), durable=False))
+    except EmbeddedError as error:
+        pytest.exit(f"purser: {error}", returncode=1)
 
 
 def _divides(config: pytest.Config) -> bool:

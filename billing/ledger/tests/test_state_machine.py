@@ -11,7 +11,7 @@ from billing.ledger.tests.sidebyside import SideBySide
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("histories", "length", "least"),
-    [(30, 30, 700), pytest.param(320, 50, 10_000, marks=pytest.mark.slow)],
+    [(12, 30, 280), pytest.param(320, 50, 10_000, marks=pytest.mark.slow)],
     ids=["small", "full"],
 )
 def test_any_history_agrees_with_the_model_at_every_step(histories: int, length: int, least: int) -> None:

@@ -1,6 +1,7 @@
 """Rates that platforms of this kind publish, out of the real catalogue."""
 
 from decimal import Decimal
+from functools import cache
 
 import pytest
 
@@ -21,12 +22,21 @@ MODELS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _catalogue(db: None) -> None:
+@cache
+def _readings() -> list[Reading]:
+    """Of those models alone; they are read once for all tests."""
+    found = []
     for reading in (platform.read(), shipped.read(), genai.read(), bundled.read()):
         rows = [row for row in reading.rows if row.model in MODELS | {""}]
         models = [model for model in reading.models if model.model in MODELS]
-        services.import_reading(Reading(reading.source, reading.version, rows, models))
+        found.append(Reading(reading.source, reading.version, rows, models))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _catalogue(db: None) -> None:
+    for reading in _readings():
+        services.import_reading(reading)
 
 
 @pytest.mark.parametrize(

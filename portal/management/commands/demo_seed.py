@@ -16,6 +16,7 @@ class Command(BaseCommand):
         "Make the demo workspaces with a year of usage (once), and print the login and the key. "
         "One login is both a customer and staff, so that it sees every page. Demo installations only."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON")

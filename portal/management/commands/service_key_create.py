@@ -12,6 +12,7 @@ from accounts.services.keys import api_key_create
 
 class Command(BaseCommand):
     help = "Create a service key: it acts for every workspace, named per request in Purser-Workspace (shown once)."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="what the key is for")

@@ -15,6 +15,7 @@ from portal.management.provision import workspace_provision
 
 class Command(BaseCommand):
     help = "Create a workspace with its owner, plan, starting credits and a key with every scope (shown once)."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="the customer's name")

@@ -31,6 +31,7 @@ class Command(BaseCommand):
         "HTTP API. Stamps are shifted so that the last one is now. Playing the same file again changes nothing: "
         "event ids come from the file, the row and the model. An interrupted run goes on where it stopped."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE.csv")

@@ -10,6 +10,7 @@ class Command(BaseCommand):
         "Do now what the monthly maintenance does: clear away dead rows, refresh statistics, build bloated indexes "
         "anew. Nothing waits for it. For databases that need longer than the worker's half hour."
     )
+    requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = maintenance_run()

@@ -15,6 +15,7 @@ from billing.foundation.due.registry import JobRun, UnknownJob, jobs, may_travel
 
 class Command(BaseCommand):
     help = "Run every due job once (or one of them) to the end of what is due, as Celery beat does."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--job", help="only this job")

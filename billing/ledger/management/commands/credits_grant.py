@@ -48,6 +48,7 @@ def instant_of(text: str) -> datetime:
 
 class Command(BaseCommand):
     help = "Give credits to a workspace. With --key, repeating the command gives them once."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, help="its id (ws_…) or external id")

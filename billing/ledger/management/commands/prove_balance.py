@@ -12,6 +12,7 @@ from billing.ledger.proof.export import SCRIPT, export
 
 class Command(BaseCommand):
     help = "Write the proof of a workspace's balance: its whole ledger as JSON Lines, to be verified by anybody."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workspace", help="its id (ws_…) or external id")

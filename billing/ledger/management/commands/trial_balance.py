@@ -27,6 +27,7 @@ class Command(BaseCommand):
         "Show where all credits are that were ever issued, by their source, to date and for one month. Exit status 1 "
         "when a credit is unaccounted for; no entry is changed."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--month", type=month_argument, help="YYYY-MM, UTC (default: this month)")

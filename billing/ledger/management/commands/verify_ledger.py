@@ -16,6 +16,7 @@ class Command(BaseCommand):
         "Recompute every workspace's chain, lots and balance from the rows. Exit status 1 when anything does not add "
         "up; nothing is changed."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", help="only this one: its id or external id")

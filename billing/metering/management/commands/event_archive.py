@@ -14,6 +14,7 @@ class Command(BaseCommand):
     help = (
         "Archive the details of old usage events to files, as the site settings say; list, verify or print the files."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         doing = parser.add_subparsers(dest="do", required=True)

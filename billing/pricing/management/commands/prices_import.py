@@ -19,6 +19,7 @@ class Command(BaseCommand):
         "Read the prices of all sources that are enabled, or of those named. Importing the same prices again changes "
         "nothing. Ends with 1 when a source could not be read or was not believed; its prices then stay as they are."
     )
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--source", action="append", choices=list(SOURCES), help="only this source (repeatable)")

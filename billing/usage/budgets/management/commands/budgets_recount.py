@@ -9,6 +9,7 @@ from billing.usage.budgets.services import budgets_recount
 
 class Command(BaseCommand):
     help = "Count anew what the budgets of a workspace have spent and hold, from its usage and its open holds."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workspace", help="its id (ws_…) or external id")
