@@ -16,7 +16,7 @@ from billing.plans.periods.tests.expected import expected_lots
 from billing.plans.periods.tests.simulation import Simulation, days, found_lots, job
 from billing.plans.periods.tests.stories import END, FREE, OUTAGE
 
-FEW = range(8)
+FEW = range(20)
 MANY = range(200)
 slow = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def test_every_lot_is_as_calculated_and_the_same_days_again_change_nothing(seeds
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("seeds", [range(20, 28), pytest.param(MANY, marks=slow)], ids=["few", "many"])
+@pytest.mark.parametrize("seeds", [range(20, 40), pytest.param(MANY, marks=slow)], ids=["few", "many"])
 def test_two_months_of_outage_then_two_workers_one_of_which_is_killed(seeds: range) -> None:
     simulation = Simulation(seeds, outage=OUTAGE)
     killed: list[BaseException] = []
