@@ -240,8 +240,10 @@ class Hold(models.Model):
                 condition=Q(overdraft__gte=0, overdraft__lte=F("amount")), name="hold_overdraft_within_amount"
             ),
             models.CheckConstraint(
-                condition=Q(expires_at__gt=F("created_at"))
-                & LessThanOrEqual(Greatest("expires_at", "open_until"), F("created_at") + timedelta(hours=24)),
+                condition=Q(
+                    LessThanOrEqual(Greatest("expires_at", "open_until"), F("created_at") + timedelta(hours=24)),
+                    expires_at__gt=F("created_at"),
+                ),
                 name="hold_lives_a_day_at_most",
             ),
         ]

@@ -20,8 +20,10 @@ ADDED = (
     (
         "hold",
         "hold_lives_a_day_at_most",
-        Q(expires_at__gt=F("created_at"))
-        & LessThanOrEqual(Greatest("expires_at", "open_until"), F("created_at") + timedelta(hours=24)),
+        Q(
+            LessThanOrEqual(Greatest("expires_at", "open_until"), F("created_at") + timedelta(hours=24)),
+            expires_at__gt=F("created_at"),
+        ),
     ),
     (
         "lot",
