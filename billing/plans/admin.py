@@ -1,16 +1,23 @@
 """Plans and who has them (versions of plans: `adminversions`)."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+from django import forms
 from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from accounts.models import User
+from billing.credits import clock
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.plans.addons import admin as addons_admin  # noqa: F401 - registers add-ons
 from billing.plans.adminversions import PlanVersionAdmin
-from billing.plans.models import Plan, PlanVersion, SignupGrant
+from billing.plans.models import Plan, PlanVersion, SignupGrant, Subscription
 from billing.plans.publishing import plan_save
 from billing.plans.resources import admin as resources_admin  # noqa: F401 - registers resources
 from billing.plans.subscribing import admin as subscribing_admin  # noqa: F401 - registers subscriptions
@@ -18,14 +25,47 @@ from billing.plans.subscribing import admin as subscribing_admin  # noqa: F401 -
 admin.site.register(PlanVersion, PlanVersionAdmin)
 
 
+class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Plan
+        fields = ("key", "name", "position", "visibility", "retires_at")
+        help_texts: ClassVar = {
+            "retires_at": "Closes to new subscribers then (UTC); who has it keeps it. Empty: it stays as it is.",
+        }
+
+    def clean(self) -> dict[str, Any] | None:
+        found = super().clean() or self.cleaned_data
+        retires = found.get("retires_at")
+        if retires and found.get("visibility") == Plan.Visibility.RETIRED:
+            self.add_error("retires_at", "It is closed already: leave this empty.")
+        elif retires and retires <= clock.now():
+            self.add_error("retires_at", "Choose a time that is still to come, or close it now by its visibility.")
+        return found
+
+
 @admin.register(Plan)
 class PlanAdmin(ModelAdmin):
-    list_display = ("name", "key", "visibility", "position")
+    form = PlanForm
+    list_display = ("name", "key", "visibility", "retires_at", "position", "customers")
     list_filter = ("visibility",)
     search_fields = ("name", "key")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> tuple[str, ...]:
         return ("key",) if obj else ()  # it is named in settings, commands and by the operator's backend
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
+        found: QuerySet[Plan] = super().get_queryset(request)
+        current = Subscription.objects.filter(version__plan=OuterRef("pk"), ended_at=None).order_by()
+        counted = current.values("version__plan").annotate(count=Count("pk")).values("count")
+        return found.annotate(customer_count=Coalesce(Subquery(counted), 0))
+
+    @display(description="Customers on it")
+    def customers(self, plan: Plan) -> str:
+        count: int = plan.customer_count  # type: ignore[attr-defined]
+        address = reverse("admin:plans_subscription_changelist")
+        return format_html(
+            '<a href="{}?version__plan__id__exact={}&ended_at__isempty=1">{}</a>', address, plan.pk, f"{count:,}"
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
         return False
