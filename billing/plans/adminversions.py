@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWi
 from accounts.models import User
 from billing.credits.units import credits
 from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminlists import FewFilter
 from billing.foundation.offeradmin import as_customer
 from billing.invoices.money import money_text
 from billing.plans.models import Interval, Plan, PlanVersion, Subscription
@@ -82,7 +83,7 @@ class PlanVersionAdmin(ModelAdmin):
         "rollover_months",
         "customers",
     )
-    list_filter = ("plan",)
+    list_filter = (("plan", FewFilter),)
     list_select_related = ("plan",)
     actions_detail = ("publish", "schedule", "unschedule", "preview", "move")
     save_as = True  # what was typed when the version was published meanwhile is not lost

@@ -15,6 +15,7 @@ from accounts.models import User
 from billing.credits.format import exact_text
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
 from billing.foundation.admin import ReadOnlyAdmin
+from billing.foundation.adminlists import FewFilter
 from billing.foundation.offeradmin import OFFER_LABELS, as_customer, in_order, shown_state
 from billing.plans.addons.catalogue import addon_save
 from billing.plans.addons.selectors import Offer
@@ -126,7 +127,7 @@ class WorkspaceAddOnAdmin(ReadOnlyAdmin):
     """What is charged, when, and why not. Changes are made by the workspace, or with the API."""
 
     list_display = ("workspace", "name", "quantity", "next_quantity", "state", "price", "paid_until", "suspends_at")
-    list_filter = ("status", "addon")
+    list_filter = ("status", ("addon", FewFilter))
     list_select_related = ("workspace",)
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id")
     exclude = ("monthly_credits", "tried_seq")

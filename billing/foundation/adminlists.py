@@ -1,0 +1,18 @@
+"""Lists of the admin that stay quick however much there is."""
+
+from typing import Any
+
+from django.contrib.admin import RelatedFieldListFilter
+from django.http import HttpRequest
+
+MOST = 50
+
+
+class FewFilter(RelatedFieldListFilter):
+    """Offers what a row can belong to, as long as a person can choose among it; of more, search finds the rows."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, Any]]:
+        related = field.remote_field.model._default_manager
+        if related.order_by()[: MOST + 1].count() > MOST:
+            return []
+        return list(super().field_choices(field, request, model_admin))
