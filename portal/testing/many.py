@@ -126,10 +126,10 @@ def _named(*expressions: BaseExpression | Combinable) -> Iterator[str]:
 
 def _rank(field: Column) -> int:
     """The higher, the less it says that rows differ in it: a filter must not offer a hundred thousand values."""
-    kinds = (models.IntegerField, models.CharField, models.DateField, models.DateTimeField, models.BinaryField)
-    if isinstance(field, models.BooleanField):
+    kinds = (models.DateField, models.IntegerField, models.CharField, models.DateTimeField, models.BinaryField)
+    if isinstance(field, models.BooleanField) or field.choices or field.null:
         return -1
-    return max((at for at, kind in enumerate(kinds, 1) if isinstance(field, kind) and not field.choices), default=0)
+    return max((at for at, kind in enumerate(kinds, 1) if isinstance(field, kind)), default=0)
 
 
 def _changed(field: Column, newest: Mapping[Any, object]) -> str:
@@ -140,7 +140,7 @@ def _changed(field: Column, newest: Mapping[Any, object]) -> str:
         return "gen_random_uuid()"
     if isinstance(field, models.CharField | models.TextField):
         room = max((field.max_length or 100) - 6, 0)
-        return f"left({column}, {room}) || lpad(to_hex(n), 6, '0')"
+        return f"left({column}, {room}) || upper(lpad(to_hex(n), 6, '0'))"
     if isinstance(field, models.BinaryField):
         return "sha256(n::text::bytea)"
     if isinstance(field, models.DateTimeField):

@@ -11,13 +11,14 @@ from django.urls import reverse
 from accounts.models import User
 from billing.alerts.webhooks.models import WebhookDelivery, WebhookEndpoint
 from billing.packs.models import Promotion
-from billing.pricing.models import PriceOverride, TierSchedule
+from billing.pricing.models import Markup, PriceOverride, TierSchedule
 from portal.demo.seed import demo_seed
 from portal.testing.many import multiply
 
 SECONDS = 1.0
 MADE = {
-    PriceOverride: {"percent": 5},
+    Markup: {"provider": "openai", "model": "gpt"},
+    PriceOverride: {"percent": 5, "meter": "input_tokens"},
     Promotion: {"percent_off": 10},
     TierSchedule: {"meter": "input_tokens"},
     WebhookEndpoint: {"event_types": ["credits.low"], "url": "https://example.com/hook"},
