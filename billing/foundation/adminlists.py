@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib.admin import RelatedFieldListFilter
+from django.contrib.admin import AllValuesFieldListFilter, RelatedFieldListFilter
 from django.http import HttpRequest
 
 MOST = 50
@@ -16,3 +16,11 @@ class FewFilter(RelatedFieldListFilter):
         if related.order_by()[: MOST + 1].count() > MOST:
             return []
         return list(super().field_choices(field, request, model_admin))
+
+
+class FewValuesFilter(AllValuesFieldListFilter):
+    """Offers the first of the values that occur."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices = self.lookup_choices[:MOST]

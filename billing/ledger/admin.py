@@ -15,6 +15,7 @@ from unfold.decorators import display
 from billing.credits import clock
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
+from billing.foundation.adminlists import FewValuesFilter
 from billing.ledger.models import Hold, HoldExtension, Lot, LotTake, Operation, Transfer, Wallet
 from billing.ledger.records import WalletState, hold_id, parse_hold_id
 
@@ -164,7 +165,7 @@ class FamilyFilter(admin.SimpleListFilter):
 @admin.register(Operation)
 class OperationAdmin(LedgerAdmin):
     list_display = ("id", "workspace", "kind", "namespace", "key", "actor", "reason", "created_at")
-    list_filter = (FamilyFilter, "kind", "namespace")
+    list_filter = (FamilyFilter, ("kind", FewValuesFilter), ("namespace", FewValuesFilter))
     search_fields: Any = (*LedgerAdmin.search_fields, "key__exact")
     exclude = ("request_hash",)
     inlines = (TransferInline,)

@@ -4,20 +4,15 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.plans.addons import admin as addons_admin  # noqa: F401 - registers add-ons
 from billing.plans.adminversions import PlanVersionAdmin
-from billing.plans.models import Plan, PlanVersion, SignupGrant, Subscription
+from billing.plans.models import Plan, PlanVersion, SignupGrant
 from billing.plans.publishing import plan_save
 from billing.plans.resources import admin as resources_admin  # noqa: F401 - registers resources
 from billing.plans.subscribing import admin as subscribing_admin  # noqa: F401 - registers subscriptions
@@ -46,26 +41,12 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Plan)
 class PlanAdmin(ModelAdmin):
     form = PlanForm
-    list_display = ("name", "key", "visibility", "retires_at", "position", "customers")
+    list_display = ("name", "key", "visibility", "retires_at", "position")
     list_filter = ("visibility",)
     search_fields = ("name", "key")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> tuple[str, ...]:
         return ("key",) if obj else ()  # it is named in settings, commands and by the operator's backend
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
-        found: QuerySet[Plan] = super().get_queryset(request)
-        current = Subscription.objects.filter(version__plan=OuterRef("pk"), ended_at=None).order_by()
-        counted = current.values("version__plan").annotate(count=Count("pk")).values("count")
-        return found.annotate(customer_count=Coalesce(Subquery(counted), 0))
-
-    @display(description="Customers on it")
-    def customers(self, plan: Plan) -> str:
-        count: int = plan.customer_count  # type: ignore[attr-defined]
-        address = reverse("admin:plans_subscription_changelist")
-        return format_html(
-            '<a href="{}?version__plan__id__exact={}&ended_at__isempty=1">{}</a>', address, plan.pk, f"{count:,}"
-        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
         return False

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from accounts.models import User
 from billing.credits import clock
+from billing.foundation.adminlists import FewValuesFilter
 from billing.pricing.agreed import PLATFORM, Scope, Step
 from billing.pricing.agreements import (
     Invalid,
@@ -145,7 +146,7 @@ class ScheduleForm(ScopeForm):
 
 
 class AgreedAdmin(ModelAdmin):
-    list_filter: tuple[str, ...] = ("meter", "provider")
+    list_filter: tuple[Any, ...] = (("meter", FewValuesFilter), ("provider", FewValuesFilter))
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id", "provider", "model", "meter")
     list_select_related = ("workspace",)
     autocomplete_fields = ("workspace",)

@@ -127,7 +127,7 @@ def _named(*expressions: BaseExpression | Combinable) -> Iterator[str]:
 def _rank(field: Column) -> int:
     """The higher, the less it says that rows differ in it: a filter must not offer a hundred thousand values."""
     kinds = (models.DateField, models.IntegerField, models.CharField, models.DateTimeField, models.BinaryField)
-    if isinstance(field, models.BooleanField) or field.choices or field.null:
+    if isinstance(field, models.BooleanField | models.SmallIntegerField) or field.choices or field.null:
         return -1
     return max((at for at, kind in enumerate(kinds, 1) if isinstance(field, kind)), default=0)
 

@@ -28,6 +28,7 @@ ONE_ROW = {"foundation.SiteSettings", "invoices.Seller", "packs.PaymentPolicy"}
 
 
 @pytest.mark.slow
+@pytest.mark.paced
 @pytest.mark.django_db(transaction=True)
 def test_every_list_opens_in_under_a_second(simulated: object) -> None:
     demo_seed()
