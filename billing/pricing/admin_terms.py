@@ -16,7 +16,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 
 from accounts.models import User
 from billing.credits import clock
-from billing.foundation.adminlists import FewValuesFilter
 from billing.pricing.agreed import PLATFORM, Scope, Step
 from billing.pricing.agreements import (
     Invalid,
@@ -146,7 +145,6 @@ class ScheduleForm(ScopeForm):
 
 
 class AgreedAdmin(ModelAdmin):
-    list_filter: tuple[Any, ...] = (("meter", FewValuesFilter), ("provider", FewValuesFilter))
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id", "provider", "model", "meter")
     list_select_related = ("workspace",)
     autocomplete_fields = ("workspace",)
@@ -213,7 +211,7 @@ class TierScheduleAdmin(AgreedAdmin):
 
     form = ScheduleForm
     list_display = ("whose", "what", "mode", "steps_text", "in_force", "source")
-    list_filter = ("source", "mode", *AgreedAdmin.list_filter)
+    list_filter = ("source", "mode")
     actions = ("end",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TierSchedule]:
