@@ -5,20 +5,26 @@ not summed yet.
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from billing.ledger.accounts import DEBT, SPENT
 from billing.ledger.trial.flows import LAST_SEQ, PARTS, run
+from billing.ledger.trial.month import next_month
 
-# What is not summed yet is of today, as a rule: the job is never more than minutes late.
+# Whole months are read as such, the others by their days. What is not summed yet is of today, as a rule: the job is
+# never more than minutes late.
 _MOVED = f"""
 ranges AS MATERIALIZED (
     SELECT w.workspace_id, coalesce(s.seq, 0) AS after_seq, {LAST_SEQ} AS until_seq
     FROM ledger_wallet w LEFT JOIN worth_summeduntil s ON s.workspace_id = w.workspace_id
     WHERE w.seq > coalesce(s.seq, 0)
 ), moved AS (
-    SELECT workspace_id, day, kind, debit, credit, source, unit_price_usd, amount FROM worth_daysum
-    WHERE day >= %(since)s::date AND day < %(until)s::date
+    SELECT workspace_id, day, kind, debit, credit, source, unit_price_usd, amount FROM worth_monthsum
+    WHERE day >= %(months_since)s::date AND day < %(until)s::date AND day <> ALL(%(split)s::date[])
+    UNION ALL
+    SELECT workspace_id, day, kind, debit, credit, source, unit_price_usd, amount
+    FROM unnest(%(starts)s::date[], %(ends)s::date[]) part(first, until)
+    JOIN worth_daysum ON day >= part.first AND day < part.until
     UNION ALL
     SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date, kind, debit, credit, source, unit_price_usd, amount
     FROM ({PARTS}) parts
@@ -100,13 +106,13 @@ def priced_flows(edges: Sequence[date]) -> list[PricedFlow]:
     """Everything that moved in all workspaces from the first of `edges` (ascending) on. Bucket n is what was stamped
     from the n-th edge on and before the next one; the last one has no end.
     """
-    rows = run(_BUCKETS, {"edges": list(edges), "since": edges[0], "until": FOREVER})
+    rows = run(_BUCKETS, _between([*edges, FOREVER]))
     return [PricedFlow._make((*row[:-1], int(row[-1]))) for row in rows]
 
 
 def used(since: date, until: date) -> list[Used]:
     """Paid credits that were used from `since` to before `until`, by workspace and price."""
-    return [Used._make((*row[:-1], int(row[-1]))) for row in run(_USED, {"since": since, "until": until})]
+    return [Used._make((*row[:-1], int(row[-1]))) for row in run(_USED, _between([since, until]))]
 
 
 def unspent() -> list[Unspent]:
@@ -116,5 +122,25 @@ def unspent() -> list[Unspent]:
 
 def account_days(since: date, until: date) -> Iterator[AccountDay]:
     """By day and account, from `since` to before `until`."""
-    for day, account, debit, credit in run(_BY_ACCOUNT, {"since": since, "until": until}):
+    for day, account, debit, credit in run(_BY_ACCOUNT, _between([since, until], by_day=True)):
         yield AccountDay(day, account, int(debit or 0), int(credit or 0))
+
+
+def _between(edges: Sequence[date], *, by_day: bool = False) -> dict[str, Any]:
+    """The parameters of what moved from the first to before the last of `edges`. A month with an edge within is read by
+    its days, and so is everything that is told by the day.
+    """
+    since, until = edges[0], edges[-1]
+    split = sorted({edge.replace(day=1) for edge in edges if edge.day > 1 and edge != FOREVER})
+    parts = [(max(since, month), min(until, next_month(month))) for month in split]
+    if by_day:
+        parts = [(since, until)]
+    return {
+        "since": since,
+        "months_since": FOREVER if by_day else since,
+        "until": until,
+        "edges": edges[:-1],
+        "split": split,
+        "starts": [first for first, _ in parts],
+        "ends": [last for _, last in parts],
+    }

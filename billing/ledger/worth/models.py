@@ -1,12 +1,14 @@
 """Kept sums of the ledger's history by day and price paid, so that a year is told without reading its transfers."""
 
+from typing import Final
+
 from django.db import models
 
 from accounts.models import Workspace
 
 
-class DaySum(models.Model):
-    """What the transfers of a workspace moved on a day (UTC), by kind, accounts, and source and price of the credits.
+class Moved(models.Model):
+    """What the transfers of a workspace moved, by kind, accounts, and source and price of the credits.
 
     Derived, as `trial.FlowSum` is: verify_ledger recomputes it, what is not summed yet is read from the transfers
     themselves, and all rows may be deleted at any time, those of SummedUntil with them.
@@ -14,7 +16,7 @@ class DaySum(models.Model):
 
     # No foreign key in the database: the transfers vouch for it, and verify_ledger compares.
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    day = models.DateField()
+    day = models.DateField()  # UTC; of a month its first
     kind = models.CharField(max_length=30)
     debit = models.CharField(max_length=20)
     credit = models.CharField(max_length=20)
@@ -23,17 +25,36 @@ class DaySum(models.Model):
     amount = models.DecimalField(max_digits=30, decimal_places=0)  # nano-credits; a sum may exceed 64 bits
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "day", "kind", "debit", "credit", "source", "unit_price_usd"],
-                name="day_sum_once",
-            ),
-            models.CheckConstraint(condition=models.Q(amount__gt=0, unit_price_usd__gte=0), name="day_sum_positive"),
-        ]
-        indexes = [models.Index(fields=["day"], name="day_sum_by_day")]
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.kind} on {self.day}"
+
+
+ONE: Final = ["workspace", "day", "kind", "debit", "credit", "source", "unit_price_usd"]
+POSITIVE: Final = models.Q(amount__gt=0, unit_price_usd__gte=0)
+
+
+class DaySum(Moved):
+    """On a day."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=ONE, name="day_sum_once"),
+            models.CheckConstraint(condition=POSITIVE, name="day_sum_positive"),
+        ]
+        indexes = [models.Index(fields=["day"], name="day_sum_by_day")]
+
+
+class MonthSum(Moved):
+    """In a month, up to the same transfer as its days."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=ONE, name="month_sum_once"),
+            models.CheckConstraint(condition=POSITIVE & models.Q(day__day=1), name="month_sum_positive"),
+        ]
+        indexes = [models.Index(fields=["day"], name="month_sum_by_month")]
 
 
 class SummedUntil(models.Model):

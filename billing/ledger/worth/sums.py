@@ -25,12 +25,19 @@ summed AS (
 )
 """  # noqa: S608
 
+# Of days, and of their months.
 _ADD = f"""
-WITH {SUMMED}
-INSERT INTO worth_daysum (workspace_id, day, kind, debit, credit, source, unit_price_usd, amount)
-SELECT * FROM summed ORDER BY day, kind, debit, credit, source, unit_price_usd
+WITH {SUMMED}, days AS (
+    INSERT INTO worth_daysum (workspace_id, day, kind, debit, credit, source, unit_price_usd, amount)
+    SELECT * FROM summed
+    ON CONFLICT (workspace_id, day, kind, debit, credit, source, unit_price_usd)
+    DO UPDATE SET amount = worth_daysum.amount + excluded.amount
+)
+INSERT INTO worth_monthsum (workspace_id, day, kind, debit, credit, source, unit_price_usd, amount)
+SELECT workspace_id, date_trunc('month', day)::date, kind, debit, credit, source, unit_price_usd, sum(amount)
+FROM summed GROUP BY 1, 2, 3, 4, 5, 6, 7
 ON CONFLICT (workspace_id, day, kind, debit, credit, source, unit_price_usd)
-DO UPDATE SET amount = worth_daysum.amount + excluded.amount
+DO UPDATE SET amount = worth_monthsum.amount + excluded.amount
 """  # noqa: S608
 
 

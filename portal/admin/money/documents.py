@@ -31,10 +31,10 @@ SELECT coalesce(d.customer->>'country', ''), l.tax_name, l.tax_percent, d.revers
         * (l.amount - l.discount - CASE WHEN d.tax_included THEN l.tax ELSE 0 END)),
     sum(CASE WHEN d.kind = 'credit_note' THEN -l.tax ELSE l.tax END), count(DISTINCT d.id)
 FROM invoices_document d JOIN invoices_documentline l ON l.document_id = d.id
-LEFT JOIN invoices_document of ON of.id = d.invoice_id
+LEFT JOIN invoices_document invoice ON invoice.id = d.invoice_id
 WHERE d.issued_at >= %s AND d.issued_at < %s
     AND NOT (d.status = 'void' AND d.credited < d.total)
-    AND NOT (coalesce(of.status, '') = 'void' AND of.credited < of.total)
+    AND NOT (coalesce(invoice.status, '') = 'void' AND invoice.credited < invoice.total)
 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
 

@@ -1,4 +1,4 @@
-"""The money of a period once more, from raw rows alone: transfers, takes, lots, events and price lines, in fractions."""
+"""The money of a period once more, from raw rows alone (transfers, takes, lots, events, price lines), in fractions."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.ledger.models import Lot, LotTake, Operation, Transfer
+from billing.ledger.models import Lot, LotTake, Transfer
 from billing.metering.models import EventReversal, UsageEvent
 from billing.pricing.models import PriceLine
 
@@ -99,7 +99,3 @@ def charged(since: date, until: date) -> dict[int, dict[tuple[str, str], int]]:
 
 def _events(since: date, until: date) -> Iterator[UsageEvent]:
     yield from UsageEvent.objects.filter(booked_at__gte=midnight(since), booked_at__lt=midnight(until))
-
-
-def operations(kind: str) -> int:
-    return Operation.objects.filter(kind__startswith=kind).count()

@@ -1,7 +1,7 @@
 """Revenue, cost, margin, deferred revenue and breakage of the demo are what its raw rows say, and the trial balance."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +20,12 @@ from accounts.models import User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO, credits
 from billing.foundation.audit.models import AuditEntry
+from billing.invoices.issue import credit_note_issue, invoice_issue
 from billing.invoices.models import Document
+from billing.invoices.money import LineInput, Tax
+from billing.invoices.profiles import profile_save
+from billing.invoices.seller import seller_update
+from billing.invoices.writing import Payment
 from billing.ledger.book import open_book
 from billing.ledger.models import Lot
 from billing.ledger.records import OperationDraft
@@ -44,7 +49,14 @@ URL, EXPORT = "/admin/money/", "/admin/money/exports/"
 
 
 @pytest.fixture
-def demo(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings, simulated: SimulatedStripe, request: pytest.FixtureRequest) -> None:
+def demo(
+    db: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    simulated: SimulatedStripe,
+    request: pytest.FixtureRequest,
+) -> None:
     monkeypatch.setattr(access, "HOME", tmp_path)
     settings.DEMO = True
     seed.demo_seed(scale=request.param)
@@ -203,7 +215,19 @@ def test_the_page_says_what_happened(staff: Client, used: Workspace) -> None:
     assert f"/admin/accounts/workspace/{used.pk}/change/" in text
 
 
-@pytest.mark.parametrize("query", ["?period=today", "?period=yesterday", "?period=last_month", "?period=year", "?by=model", "?by=provider", "?by=model&provider=", "?from=2026-01-01&to=2026-01-31"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?period=today",
+        "?period=yesterday",
+        "?period=last_month",
+        "?period=year",
+        "?by=model",
+        "?by=provider",
+        "?by=model&provider=",
+        "?from=2026-01-01&to=2026-01-31",
+    ],
+)
 def test_every_period_and_list_opens(staff: Client, query: str) -> None:
     page = staff.get(URL + query)
     assert page.status_code == 200
@@ -212,7 +236,9 @@ def test_every_period_and_list_opens(staff: Client, query: str) -> None:
 
 def test_a_list_has_pages(staff: Client, used: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Workspace.objects.create(name="Second Street")
-    grant = credits_grant(workspace_id=other.pk, key="a", amount=NANO, source="bought", label="x", unit_price_usd=Decimal(9))
+    grant = credits_grant(
+        workspace_id=other.pk, key="a", amount=NANO, source="bought", label="x", unit_price_usd=Decimal(9)
+    )
     assert grant.lot_id
     with open_book(other.pk) as book:
         book.spend(operation=OperationDraft("usage", "u", bytes(32), "usage.spend"), amount=NANO, occurred_at=book.now)
@@ -224,7 +250,10 @@ def test_a_list_has_pages(staff: Client, used: Workspace, monkeypatch: pytest.Mo
     assert [(row.name, row.revenue, row.percent) for row in page.context["rows"]] == [(used.name, "$2.00", "100%")]
 
 
-@pytest.mark.parametrize("query", ["?from=2026-13-01&to=x", "?from=2026-02-01&to=2026-01-01", "?period=never", "?from=1066-01-01&to=2026-01-01"])
+@pytest.mark.parametrize(
+    "query",
+    ["?from=2026-13-01&to=x", "?from=2026-02-01&to=2026-01-01", "?period=never", "?from=1066-01-01&to=2026-01-01"],
+)
 def test_a_period_that_is_none_is_explained(staff: Client, query: str) -> None:
     page = staff.get(URL + query)
     assert page.status_code == 200
@@ -298,14 +327,31 @@ def test_what_cannot_be_exported_is_explained(staff: Client) -> None:
     assert not AuditEntry.objects.exists()
 
 
-def test_invoices_and_tax_are_one_sum(staff: Client, workspace: Workspace, documents: Iterator[Document]) -> None:
+@pytest.fixture
+def documents(workspace: Workspace, alice: User) -> tuple[Document, Document]:
+    """An invoice of $100 and VAT, half of it credited; one that was credited whole, and one without tax elsewhere."""
+    seller_update(changes={"legal_name": "Purser", "address": "Hamburg", "country": "DE"}, actor=alice)
+    values = {"legal_name": "=HYPERLINK(1)", "address": "Ulm", "country": "DE"}
+    profile_save(workspace=workspace, values=values, by=alice)
+    paid = Payment(clock.now(), "card", "pi_1")
+    sale = {"workspace": workspace, "purpose": "pack", "tax": Tax("VAT", Decimal(19))}
+    invoice = invoice_issue(key="a", lines=[LineInput("Pack", 10_000)], paid=paid, **sale).document
+    note = credit_note_issue(key="n", invoice=invoice, amount=5_950, reason="Half").document
+    open_one = invoice_issue(key="b", lines=[LineInput("Pack", 3_000)], **sale).document
+    credit_note_issue(key="m", invoice=open_one, amount=3_570, reason="All")
+    return invoice, note
+
+
+def test_invoices_and_tax_are_one_sum(staff: Client, documents: tuple[Document, Document]) -> None:
     today = clock.now().date().isoformat()
     invoices = table(staff, "invoices", **{"from": today, "to": today})
-    assert len(invoices) == 2
-    assert {row["kind"]: (row["net"], row["tax"], row["gross"]) for row in invoices} == {
-        "invoice": ("100", "19", "119"),
-        "credit_note": ("-50", "-9.5", "-59.5"),
-    }
+    assert [(row["kind"], row["state"], row["net"], row["tax"], row["gross"]) for row in invoices] == [
+        ("invoice", "paid", "100", "19", "119"),
+        ("credit_note", "issued", "-50", "-9.5", "-59.5"),
+        ("invoice", "void", "30", "5.7", "35.7"),
+        ("credit_note", "issued", "-30", "-5.7", "-35.7"),
+    ]
+    assert [row["of_invoice"] for row in invoices] == ["", documents[0].number, "", invoices[2]["number"]]
     assert {row["customer"] for row in invoices} == {"'=HYPERLINK(1)"}
     (tax,) = table(staff, "tax", **{"from": today, "to": today})
     assert (tax["country"], tax["rate_percent"], tax["currency"]) == ("DE", "19", "USD")
@@ -341,8 +387,13 @@ def test_shares_add_up(revenue: int, amounts: dict[tuple[str, str], int]) -> Non
         assert abs(Fraction(share) - Fraction(revenue * amounts[key], total)) <= len(amounts)
 
 
-@given(st.dictionaries(st.integers(1, 4), st.integers(0, 10**24)), st.lists(st.tuples(st.integers(1, 4), st.tuples(st.sampled_from("abc"), st.just("x")), st.integers(0, 10**9))))
-def test_revenue_is_of_a_model_or_of_none(revenue: dict[int, int], used: list[tuple[int, tuple[str, str], int]]) -> None:
+@given(
+    st.dictionaries(st.integers(1, 4), st.integers(0, 10**24)),
+    st.lists(st.tuples(st.integers(1, 4), st.tuples(st.sampled_from("abc"), st.just("x")), st.integers(0, 10**9))),
+)
+def test_revenue_is_of_a_model_or_of_none(
+    revenue: dict[int, int], used: list[tuple[int, tuple[str, str], int]]
+) -> None:
     models, none = by_model(revenue, used)
     assert sum(models.values()) + none == sum(revenue.values())
     earning = {workspace for workspace, _, amount in used if amount}

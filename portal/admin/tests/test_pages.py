@@ -23,6 +23,7 @@ from billing.ledger.services import credits_grant
 from billing.plans.models import Plan, PlanVersion
 from billing.plans.services import plan_start
 from billing.plans.tests.test_drafts import seen_of
+from billing.pricing.models import PriceLine
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -64,8 +65,9 @@ def test_first_page_shows_true_numbers(staff: Client, workspace: Workspace) -> N
     assert tiles["Outstanding"].remark == "credits, $6.17"
     assert (tiles["Workspaces"].value, tiles["Debt"].value) == ("1", "0.00")
     assert (tiles["Due work"].value, tiles["Events without a price"].value) == ("On time", "0")
-    assert (tiles["Granted today"].value, tiles["Sold today"].value) == ("1,234.5", "0")
-    assert (tiles["Ledger"].value, tiles["Held prices"].value) == ("Adds up", "0")
+    assert (tiles["Granted today"].value, tiles["Sold today"].value) == ("1,234.50", "0")
+    held = PriceLine.objects.filter(status="pending").count()
+    assert (tiles["Ledger"].value, tiles["Held prices"].value) == ("Adds up", str(held))
 
 
 def test_first_page_warns_of_silent_jobs_and_unsent_mail(staff: Client, settings: Settings) -> None:

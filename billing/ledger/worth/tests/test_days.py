@@ -13,7 +13,7 @@ from billing.ledger.tests.helpers import DAY, NOON, assert_clean, grant, place, 
 from billing.ledger.verify import verify
 from billing.ledger.worth.figures import credits_of, usd, value, worth_of
 from billing.ledger.worth.flows import FOREVER, account_days, priced_flows, unspent, used
-from billing.ledger.worth.models import DaySum, SummedUntil
+from billing.ledger.worth.models import DaySum, MonthSum, SummedUntil
 from billing.ledger.worth.sums import days_catch_up, days_sum
 
 pytestmark = pytest.mark.usefixtures("short_portions")
@@ -73,6 +73,28 @@ def test_a_day_ends_at_midnight_utc(ws: int) -> None:
     assert list(spent) == [(NOON.date(), 1), (NOON.date() + DAY, 2)]
 
 
+def test_whole_months_are_read_as_such_and_others_by_their_days(ws: int) -> None:
+    """Whatever the edges, the flows between them are those of the transfers."""
+    paid(ws, 900, "0.004")
+    for day in range(90):
+        spend(ws, 1 + day % 7, now=NOON + day * DAY)
+    march, april, june = date(2026, 3, 1), date(2026, 4, 1), date(2026, 6, 1)
+    choices = [[march], [march, april, june], [march, date(2026, 4, 7)], [date(2026, 3, 3), date(2026, 3, 9), june]]
+    without = [priced_flows(edges) for edges in choices]
+    between = [
+        (march, june),
+        (march, april),
+        (date(2026, 3, 3), date(2026, 5, 9)),
+        (date(2026, 4, 2), date(2026, 4, 3)),
+    ]
+    spent = [used(*days) for days in between]
+    days_catch_up()
+    assert MonthSum.objects.filter(kind="usage.spend").count() == 3
+    assert [priced_flows(edges) for edges in choices] == without
+    assert [used(*days) for days in between] == spent
+    assert sum(row.amount for row in spent[0]) == sum(1 + day % 7 for day in range(90))
+
+
 def test_who_sums_is_alone(busy: int) -> None:
     days_sum(limit=5)
     before = SummedUntil.objects.get().seq
@@ -90,8 +112,13 @@ def test_a_sum_that_is_not_its_history_is_found(busy: int) -> None:
     (problem,) = verify().problems
     assert problem.code == "day_sum"
     assert f"usage.spend on {row.day} is kept as {row.amount + 1}" in problem.detail
-    DaySum.objects.all().delete()
-    SummedUntil.objects.all().delete()
+    DaySum.objects.filter(pk=row.pk).update(amount=row.amount)
+    of_month = MonthSum.objects.filter(kind="usage.spend").order_by("day", "source")[0]
+    MonthSum.objects.filter(pk=of_month.pk).update(amount=of_month.amount + 1)
+    (problem,) = verify().problems
+    assert "usage.spend in the month of 2026-03-01 is kept as" in problem.detail
+    for model in (DaySum, MonthSum, SummedUntil):
+        model._default_manager.all().delete()
     assert_clean(busy)
     days_catch_up()
     assert_clean(busy)
