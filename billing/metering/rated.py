@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from billing.credits.units import NANO, AmountOutOfRange, in_range
+from billing.credits.units import MAX_NANO, NANO, AmountOutOfRange
 from billing.foundation.site.models import SiteSettings
 from billing.metering.allowances import Allowances
 from billing.metering.counters import Counters, peaks
@@ -21,6 +21,9 @@ from billing.pricing.book import prices_for
 from billing.pricing.meters import ANCESTORS, STANDS_FOR
 from billing.pricing.rating import NOTHING_COUNTED, Line, rate
 from billing.pricing.tariff import Applied
+
+# What a meter of an event counts for: its quantity, nano-credits charged, and nano-USD paid upstream.
+Part = tuple[str, Decimal, int, int]
 
 HOUR = timedelta(hours=1)
 CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
@@ -153,7 +156,12 @@ def rate_at(
             terms=counters.terms,
             counted=counters.of(prices, event.usage, booked_at) if special else NOTHING_COUNTED,
         )
-        upstream = 0 if rating.problem else in_range(sum(line.upstream for line in rating.lines))
+        upstream = 0
+        if not rating.problem:
+            for line in rating.lines:
+                upstream += line.upstream
+            if upstream > MAX_NANO:
+                raise AmountOutOfRange("more than a column holds")
     except AmountOutOfRange:
         raise does_not_fit(event.event_id) from None
     provider, model = split_ref(event.model) if prices is None else (prices.provider, prices.model)
@@ -256,11 +264,11 @@ class Rollups:
         found = parts(rated.usage, counted_lines(rated))
         alike = (
             hour, rated.provider, rated.model, rated.project_id, event.task, event.agent, event.app, rated.problem,
-            *[part.meter for part in found],
+            *[part[0] for part in found],
         )  # fmt: skip
         counts = self._alike.get(alike)
         if counts is None:
-            counts = self._alike[alike] = [self._count(hour, rated, part.meter) for part in found]
+            counts = self._alike[alike] = [self._count(hour, rated, part[0]) for part in found]
         requests = 1  # counted in the series of the event's first meter only
         for count, (_, quantity, amount, upstream) in zip(counts, found, strict=True):
             count.quantity += quantity
@@ -271,7 +279,7 @@ class Rollups:
         if event.end_user:
             self._add_end_user(hour, rated, found)
 
-    def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: "list[Part]") -> None:
+    def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: list[Part]) -> None:
         count = self.end_users.get((hour, rated.event.end_user))
         if count is None:
             count = self.end_users[hour, rated.event.end_user] = EndUserCount()
@@ -299,20 +307,10 @@ class Rollups:
         return self.usage.setdefault((hour, key), Count(Decimal(0), 0, 0))
 
 
-class Part(NamedTuple):
-    """What a meter of an event counts for: its quantity, nano-credits charged, and nano-USD paid upstream."""
-
-    meter: str
-    quantity: Decimal
-    amount: int
-    upstream: int
-
-
 def counted_lines(rated: RatedEvent) -> list[Part]:
     """The priced lines of an event as `parts` takes them."""
     return [
-        Part(line.meter, line.quantity, share, line.upstream)
-        for line, share in zip(rated.lines, rated.shares, strict=True)
+        (line.meter, line.quantity, share, line.upstream) for line, share in zip(rated.lines, rated.shares, strict=True)
     ]
 
 
@@ -321,19 +319,18 @@ def parts(usage: Mapping[str, Decimal], lines: Iterable[Part]) -> list[Part]:
 
     A line whose meter was not reported is counted where it belongs: an embedding model's input tokens, or a fee.
     """
-    amounts: dict[str, int] = {}
-    upstream: dict[str, int] = {}
+    amounts: dict[str, tuple[int, int]] = {}
     extra: dict[str, Decimal] = {}
     for meter, quantity, share, cost in lines:
         if meter not in usage:
             meter = next((sent for sent, priced in STANDS_FOR.items() if priced == meter and sent in usage), meter)
             if meter not in usage:
                 extra[meter] = extra.get(meter, Decimal(0)) + quantity
-        amounts[meter] = amounts.get(meter, 0) + share
-        upstream[meter] = upstream.get(meter, 0) + cost
+        known = amounts.get(meter)
+        amounts[meter] = (share, cost) if known is None else (known[0] + share, known[1] + cost)
     quantities = {**usage, **extra} if extra else usage
     meters = _ordered(tuple(quantities)) if len(quantities) > 1 else quantities
-    return [Part(meter, quantities[meter], amounts.get(meter, 0), upstream.get(meter, 0)) for meter in meters]
+    return [(meter, quantities[meter], *amounts.get(meter, (0, 0))) for meter in meters]
 
 
 @lru_cache(maxsize=1_024)

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from billing.metering.endusers import counted_as
 from billing.metering.models import Allowance, EndUserHour, HourTotal, HourUsage, UsageEvent
-from billing.metering.rated import Part, parts
+from billing.metering.rated import parts
 from billing.metering.series import SeriesKey, folded
 
 _COUNTED = """
@@ -39,8 +39,8 @@ def uncount(event: UsageEvent) -> None:
 def _by_series(event: UsageEvent, hour: datetime) -> Mapping[int, int]:
     """Nano-credits of the event by the series that counted them."""
     usage = {meter: Decimal(quantity) for meter, quantity in event.usage.items()}
-    lines = [Part(line["meter"], Decimal(line["quantity"]), line["nano"], 0) for line in event.lines]
-    wanted = {_key(event, part.meter): part.amount for part in parts(usage, lines) if part.amount}
+    lines = [(line["meter"], Decimal(line["quantity"]), line["nano"], 0) for line in event.lines]
+    wanted = {_key(event, meter): amount for meter, _, amount, _ in parts(usage, lines) if amount}
     rows = _counted(event.workspace_id, hour, [*wanted, *map(folded, wanted)])
     counted_on = (event.priced_at or event.recorded_at).date()
     found: dict[int, int] = {}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from billing.pricing.meters import ANCESTORS, SAME_THING, STANDS_FOR, Ancestors, Nesting
 
-EXACT = Context(prec=60)  # products of quantities and prices never need more digits
+EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)  # products of quantities and prices never need more digits
 HUNDRED = Decimal(100)
 ZERO = Decimal(0)
 NANO_USD = Decimal(10**9)
@@ -70,6 +70,9 @@ class Applied(NamedTuple):
     counter: str = ""
 
 
+_whole = EXACT.to_integral_value  # half-even, as its context rounds
+
+
 class Upstream(NamedTuple):
     """What the operator pays for `per` units of a line, whatever its customers pay: `price` USD as published."""
 
@@ -84,10 +87,9 @@ class Upstream(NamedTuple):
     def nano(self, quantity: Decimal) -> int:
         """Nano-USD for `quantity`, half-even. What 60 digits cannot hold is further from a half than their last one."""
         if self.factor is not None:
-            exact = EXACT.multiply(quantity, self.factor)
-        else:
-            exact = EXACT.divide(EXACT.multiply(EXACT.multiply(quantity, self.price), NANO_USD), Decimal(self.per))
-        return int(exact.to_integral_value(ROUND_HALF_EVEN))
+            return int(_whole(EXACT.multiply(quantity, self.factor)))
+        exact = EXACT.multiply(EXACT.multiply(quantity, self.price), NANO_USD)
+        return int(_whole(EXACT.divide(exact, Decimal(self.per))))
 
 
 @dataclass(frozen=True, slots=True)
