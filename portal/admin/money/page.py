@@ -15,7 +15,6 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Workspace
 from billing.credits import clock
-from billing.foundation.site.selectors import site
 from billing.invoices.money import money_text
 from portal.admin.money.periods import NAMES, NoSuchPeriod, Period, period_of
 from portal.admin.money.report import Report, report
@@ -73,7 +72,7 @@ def money_page(request: HttpRequest) -> HttpResponse:
         "credits": _credits(found),
         "roll": _roll_forward(found),
         "of_no_model": dollars(found.of_no_model) if found.of_no_model else "",
-        "orders": [(key, title, _query(period, by, key)) for key, title in ORDERS.items()],
+        "orders": [(key, title, _query(period, by, key) + _of_provider(request)) for key, title in ORDERS.items()],
         "order": order,
         "by": by,
         "whole": LISTS.get(by, ""),
@@ -83,7 +82,8 @@ def money_page(request: HttpRequest) -> HttpResponse:
     if by:
         rows = _ranked(found, by, order, request.GET.get("provider"))
         page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-        context |= {"page": page, "rows": _rows(by, list(page.object_list), period), "more": _query(period, by, order)}
+        more = f"{_query(period, by, order)}{_of_provider(request)}"
+        context |= {"page": page, "rows": _rows(by, list(page.object_list), period), "more": more}
     else:
         context["lists"] = [
             (title, _rows(key, rows[:TOP], period), len(rows), _query(period, key, order))
@@ -93,9 +93,15 @@ def money_page(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/money.html", context)
 
 
-def _query(period: Period, by: str, order: str, **more: str) -> str:
-    chosen = {"by": by, "order": order, **more}
+def _query(period: Period, by: str, order: str) -> str:
+    chosen = {"by": by, "order": order}
     return f"?{period.query}&{urlencode({key: value for key, value in chosen.items() if value})}"
+
+
+def _of_provider(request: HttpRequest) -> str:
+    """What narrows the list of models goes along to its other pages and orders."""
+    provider = request.GET.get("provider")
+    return "" if provider is None else f"&{urlencode({'provider': provider})}"
 
 
 def _figures(found: Report) -> list[Figure]:
@@ -175,9 +181,7 @@ def _rows(by: str, rows: Sequence[tuple[Any, int, int]], period: Period) -> list
 
 
 def _provider(provider: str, period: Period) -> tuple[str, str]:
-    return provider or site().product_name, _query(period, "model", "revenue", provider=provider) + (
-        "" if provider else "&provider="
-    )
+    return provider or "No provider", f"{_query(period, 'model', 'revenue')}&{urlencode({'provider': provider})}"
 
 
 def _model(key: tuple[str, str]) -> tuple[str, str]:

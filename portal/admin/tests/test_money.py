@@ -45,7 +45,7 @@ from portal.demo import access, seed
 from portal.demo.story import Scale
 from portal.testing.simulated import SimulatedStripe
 
-URL, EXPORT = "/admin/money/", "/admin/money/exports/"
+URL, EXPORT = "/admin/money/", "/admin/money-exports/"
 
 
 @pytest.fixture
