@@ -237,6 +237,37 @@ class HourUsage(models.Model):
         return f"{self.series_id} {self.hour}"
 
 
+class EarlierUsage(models.Model):
+    """What a workspace used of a model's meter on a day (UTC) before it came here; imported, and never charged.
+
+    It counts in the noon hour of that day, beside events: usage pages show it, and no price, balance, budget or margin
+    knows of it.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    provider = models.CharField(max_length=80, blank=True)
+    model = models.CharField(max_length=200, blank=True)  # without the provider
+    meter = models.CharField(max_length=60)
+    quantity = models.DecimalField(max_digits=30, decimal_places=9)
+    requests = models.BigIntegerField()  # those that are not counted by another meter of the same day
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "day", "provider", "model", "meter"], name="earlier_usage_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0, requests__gte=0) & ~Q(quantity=0, requests=0) & ~Q(meter=""),
+                name="earlier_usage_of_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity.normalize():f} {self.meter} on {self.day}"
+
+
 class EndUser(models.Model):
     """A customer's customer, by the name that events gave; EndUserHour counts for them. "other" are further ones."""
 

@@ -77,6 +77,9 @@ def verify_usage(workspace_id: int) -> list[Problem]:
         for hour, amount in back.items():
             charged, requests = net.get(hour, (0, 0))
             net[hour] = charged - amount, requests
+    for hour, (_, requests) in totals.sums["earlier"].items():
+        charged, own = counted.get(hour, (0, 0))
+        counted[hour] = charged, own + requests
     given = {hour: (amount, 0) for hour, amount in taken.hours.items() if amount}
     for code, name, events in (
         ("hour_total", "the total", counted),

@@ -20,6 +20,9 @@ _SUMS = {
     "end_user_hour": "SELECT hour, sum(amount), sum(requests) FROM metering_enduserhour WHERE {} GROUP BY hour",
     "hour_upstream": "SELECT hour, sum(upstream), 0 FROM metering_hourusage WHERE {} GROUP BY hour"
     " HAVING sum(upstream) <> 0",
+    # Usage of before counts at noon of its day.
+    "earlier": "SELECT hour, 0, sum(requests) FROM (SELECT workspace_id, requests,"
+    " (day + time '12:00') AT TIME ZONE 'UTC' AS hour FROM metering_earlierusage) earlier WHERE {} GROUP BY hour",
     "hour_reversed": "SELECT hour, reversed, 0 FROM metering_hourtotal WHERE {} AND reversed <> 0",
 }
 _OF_MONTH = "workspace_id = %s AND hour >= %s AND hour < %s + interval '1 month'"
