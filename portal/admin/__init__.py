@@ -3,6 +3,7 @@
 from django.apps import apps
 from django.contrib import admin
 
+from billing.foundation.audit.adminlog import AuditedAdmin
 from portal.admin import charges, holds, prices, refunds, reversals, sitesettings, workspaces
 
 __all__ = ["charges", "holds", "prices", "refunds", "reversals", "sitesettings", "workspaces"]
@@ -11,5 +12,12 @@ __all__ = ["charges", "holds", "prices", "refunds", "reversals", "sitesettings",
 for model in apps.get_app_config("djstripe").get_models():
     if admin.site.is_registered(model):
         admin.site.unregister(model)
+
+# Whatever an admin saves or deletes by itself is written down, also of packages that forgot to.
+for model, registered in list(admin.site._registry.items()):
+    if not isinstance(registered, AuditedAdmin):
+        base = type(registered)
+        admin.site.unregister(model)
+        admin.site.register(model, type(base.__name__, (AuditedAdmin, base), {"__module__": base.__module__}))
 
 admin.site.index_title = "Operations"
