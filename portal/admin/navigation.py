@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import duework, priceapprovals, trialbalance, unrated
+from portal.admin import duework, movingin, priceapprovals, trialbalance, unrated
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -102,6 +102,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Webhooks", "webhook", "alerts.WebhookEndpoint"),
             ("Webhook deliveries", "send", "alerts.WebhookDelivery"),
             ("Due work", "schedule", "due-work"),
+            ("Moving in", "move_to_inbox", "moving-in"),
             ("Maintenance", "build", "foundation.MaintenanceRun"),
         ),
     ),
@@ -110,6 +111,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 # Pages that are no list of a model: name of their URL → who may read them.
 PAGES = {
     "due-work": duework.PERMISSION,
+    "moving-in": movingin.PERMISSION,
     "trial-balance": trialbalance.PERMISSION,
     "unrated": unrated.PERMISSION,
     "price-approvals": priceapprovals.PERMISSION,

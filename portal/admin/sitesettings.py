@@ -168,7 +168,7 @@ class SiteSettingsAdmin(ModelAdmin):
             "Names",
             {
                 "fields": ("product_name", ("credit_name", "credit_name_plural"), "support_email"),
-                "description": "What customers read. Pages know a change within 5 seconds, messages from the next one on.",
+                "description": "What customers read. Pages know a change within 5 seconds.",
             },
         ),
         (
