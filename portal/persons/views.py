@@ -19,6 +19,8 @@ from billing.foundation.audit.services import record
 from portal.persons.data import as_json, as_zip
 from portal.persons.erase import hindrances, person_erase
 
+APP = "allauth.account"  # its rules of when somebody signs in once more
+
 
 class EraseForm(forms.Form):
     address = forms.CharField(
@@ -44,14 +46,14 @@ def data(request: HttpRequest) -> HttpResponse:
     context = {
         "nav": "profile",
         "hindrances": hindrances(person),
-        "asks": is_reauthentication_required(request),
+        "asks": is_reauthentication_required(request, app=APP),
     }
     return render(request, "accounts/data.html", context)
 
 
 @require_POST
 @login_required
-@reauthentication_required
+@reauthentication_required(app=APP)
 def download(request: HttpRequest) -> HttpResponse:
     """Everything about the person who asks; that it was taken is an audit entry."""
     person = cast(User, request.user)
@@ -72,12 +74,12 @@ def file_of(person: User, kind: str, *, by: User, request: HttpRequest, reason: 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@reauthentication_required
+@reauthentication_required(app=APP)
 def erase(request: HttpRequest) -> HttpResponse:
     """A page that says what goes and what stays, then its POST."""
     person = cast(User, request.user)
     problems = hindrances(person)
-    form = EraseForm(request.POST or None, person=person)
+    form = EraseForm(request.POST if request.method == "POST" else None, person=person)
     if request.method == "POST" and not problems and form.is_valid():
         try:
             person_erase(user=User.objects.get(pk=person.pk), by=person, request=request)

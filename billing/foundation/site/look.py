@@ -1,6 +1,7 @@
 """How the portal looks by the operator's wish: accent colours and logo, for pages, e-mails and documents."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.urls import reverse
 from billing.foundation.site import colours
 from billing.foundation.site.models import SiteSettings
 
+COLOUR = re.compile(r"#[0-9a-f]{6}")
 # What is shipped, as in static/css/base.css; mails and paper know no light-dark().
 SHIPPED_LIGHT, SHIPPED_DARK = "#3a50d5", "#9bb1ff"
 
@@ -96,7 +98,8 @@ def check_accents(of: SiteSettings) -> None:
     wrong = {}
     for field, shade in (("accent_light", colours.LIGHT), ("accent_dark", colours.DARK)):
         colour = getattr(of, field)
-        if colour and (found := colours.readable(colour, shade)) < colours.ENOUGH:
+        # What is no colour at all is told by the field's own check.
+        if COLOUR.fullmatch(colour) and (found := colours.readable(colour, shade)) < colours.ENOUGH:
             wrong[field] = (
                 f"{colour} has a contrast of {found:.1f} to 1 as a link in the {shade.name} look; "
                 f"{colours.ENOUGH} are needed. {colours.near(colour, shade)} is near and has enough."
