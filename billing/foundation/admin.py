@@ -46,6 +46,10 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+def _cut(text: str | None) -> str:
+    return truncatechars(text or "–", 24)
+
+
 class DaysFilter(RangeDateFilter):
     """From a day to a day, both whole, in UTC."""
 
@@ -106,7 +110,7 @@ class ActorFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who changed money, access or configuration; looked at and exported, never edited."""
 
-    list_display = ("at", "actor_label", "action", "target", "workspace", "in_short", "reason")
+    list_display = ("when", "who", "action", "target", "workspace", "in_short")
     list_filter = (
         ActionFilter,
         ActorFilter,
@@ -122,18 +126,27 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_per_page = 50
     show_full_result_count = False
     fields = (
-        *(("at", "actor_label"), ("action", "target"), "workspace", "changes", "reason"),
+        *(("when", "who"), ("action", "target"), "workspace", "changes", "reason"),
         ("ip", "request_id"),
         "user_agent",
     )
-    readonly_fields = ("changes",)
+    readonly_fields = ("when", "who", "changes")
     actions = ("export",)
 
-    @display(description="Changed")
+    @display(description="When (UTC)", ordering="id")
+    def when(self, entry: AuditEntry) -> str:
+        return format_html('<span class="whitespace-nowrap">{}</span>', f"{entry.at:%Y-%m-%d %H:%M:%S}")
+
+    @display(description="Who", ordering="actor_label")
+    def who(self, entry: AuditEntry) -> str:
+        return entry.actor_label
+
+    @display(description="Before → after, and why")
     def in_short(self, entry: AuditEntry) -> str:
         found = changes(entry.before, entry.after)
-        text = "; ".join(f"{one.field}: {one.was or '–'} → {one.now or '–'}" for one in found)
-        return truncatechars(text, 120)
+        text = "; ".join(f"{one.field}: {_cut(one.was)} → {_cut(one.now)}" for one in found)
+        parts = [truncatechars(part, 90) for part in (text, f"“{entry.reason}”" if entry.reason else "") if part]
+        return format_html_join("", "<div>{}</div>", ((part,) for part in parts)) or "–"
 
     @display(description="What changed")
     def changes(self, entry: AuditEntry) -> str:

@@ -60,6 +60,11 @@ class DataOfPerson:
         found: Sequence[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
         return [] if User.objects.filter(pk=object_id, erased_at__isnull=False).exists() else found
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody opens again what was erased."""
+        gone = obj is not None and obj.erased_at is not None
+        return not gone and bool(super().has_change_permission(request, obj))  # type: ignore[misc]
+
     def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm(MAY_EXPORT)
 

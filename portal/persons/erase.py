@@ -35,12 +35,10 @@ def hindrances(user: User) -> list[str]:
         return ["This account was deleted already."]
     found = []
     if user.is_staff or user.is_superuser:
-        found.append("This is an account of the operator's staff. Another administrator has to end that first.")
+        found.append("It is an account of the operator's staff. Another administrator has to end that first.")
     if alone := sole_workspaces(user):
         names = ", ".join(f"“{workspace.name}”" for workspace in alone)
-        found.append(
-            f"You are the only owner of {names}. Make somebody else an owner there first, or ask support to close it."
-        )
+        found.append(f"It is the only owner of {names}. Make somebody else an owner there first, or ask support.")
     return found
 
 

@@ -24,11 +24,11 @@ def test_a_document_keeps_the_look_it_was_issued_with(custom: Issue, staff_user:
     plain = custom()
     row = logo_save(png(120, 40))
     site_update(changes={"logo": row, "accent_light": "#0f766e"}, actor=staff_user)
-    dressed = custom()
+    dressed = custom("dressed")
     assert (paper(plain)["logo"], paper(plain)["accent"]) == ("", "#3b50d6")
     assert (paper(dressed)["logo"], paper(dressed)["accent"]) == (row.pk, "#0f766e")
     assert (pictures(pdf_of(plain)), pictures(pdf_of(dressed))) == (0, 1)
     before = pdf_of(dressed)
     site_update(changes={"logo": None, "accent_light": ""}, actor=staff_user)
     assert pdf_of(dressed) == before
-    assert paper(custom())["logo"] == ""
+    assert paper(custom("again"))["logo"] == ""

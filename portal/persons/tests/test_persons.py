@@ -160,7 +160,7 @@ def test_the_last_mail_forgets_its_address_with_its_text(lived: User) -> None:
 def test_the_only_owner_stays_until_there_is_another(workspace: Workspace, alice: User, bob: User) -> None:
     client = signed_in_now(alice, "correct horse 1")
     page = client.get(ERASE).content.decode()
-    assert "You are the only owner of “Northwind AI”" in page
+    assert "It is the only owner of “Northwind AI”" in page
     assert "<form" not in page.split("What happens")[1].split("</main>")[0]
     client.post(ERASE, {"address": alice.email, "understood": "on"})
     with pytest.raises(Refused, match="only owner"):
@@ -225,6 +225,8 @@ def test_staff_do_it_with_a_reason_by_their_role(lived: User) -> None:
     assert chief.post(base + "erase/", wish | {"address": lived.email}).status_code == 302
     assert User.objects.get(pk=lived.pk).erased_at is not None
     assert AuditEntry.objects.get(action="account.erased").reason == "letter"
+    change = reverse("admin:accounts_user_change", args=[lived.pk])
+    assert chief.post(change, {"name": "Back", "is_active": "on"}).status_code == 403
     assert "cannot be erased now" in chief.get(base + "erase/", follow=True).content.decode()
 
 

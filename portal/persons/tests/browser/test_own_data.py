@@ -23,7 +23,7 @@ def test_a_person_takes_the_data_along_and_is_forgotten(
         changes={"product_name": "Coin", "accent_light": "#0f766e", "logo": logo_save(png(40, 40))}, actor=alice
     )
     tab = visit()
-    assert tab.wrong_at("/profile/data", "You are the only owner of “Northwind AI”") == []
+    assert tab.wrong_at("/profile/data", "It is the only owner of “Northwind AI”") == []
     assert tab.page.locator(".brand__logo").first.evaluate("image => image.naturalWidth") == 40
     with tab.page.expect_download() as arriving:
         tab.page.get_by_role("button", name="Download JSON").click()
