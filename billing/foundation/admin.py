@@ -25,6 +25,11 @@ from billing.foundation.maintenance.run import in_words
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import message_send_again, message_send_copy, needs_a_person
 
+# A narrow screen gives each cell a row of one line, and cuts off what is higher.
+ONE_LINE = (
+    '<span title="{}" style="display:block;max-width:min(24rem,50vw);overflow:hidden;text-overflow:ellipsis;'
+    'white-space:nowrap">{}</span>'
+)
 ENDS = ("from", "to")
 HEAD = '<th class="font-semibold pr-6 pb-1 text-left">{}</th>'
 CELLS = (
@@ -141,12 +146,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def who(self, entry: AuditEntry) -> str:
         return entry.actor_label
 
-    @display(description="Before → after, and why")
+    @display(description="Change")
     def in_short(self, entry: AuditEntry) -> str:
+        """In one line, cut where the screen ends; the page of the entry has all of it."""
         found = changes(entry.before, entry.after)
-        text = "; ".join(f"{one.field}: {_cut(one.was)} → {_cut(one.now)}" for one in found)
-        parts = [truncatechars(part, 90) for part in (text, f"“{entry.reason}”" if entry.reason else "") if part]
-        return format_html_join("", "<div>{}</div>", ((part,) for part in parts)) or "–"
+        parts = [f"{one.field}: {_cut(one.was)} → {_cut(one.now)}" for one in found]
+        text = "; ".join([*parts, *([f"“{entry.reason}”"] if entry.reason else [])])
+        return format_html(ONE_LINE, text, truncatechars(text, 200) or "–")
 
     @display(description="What changed")
     def changes(self, entry: AuditEntry) -> str:
