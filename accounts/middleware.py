@@ -15,6 +15,7 @@ from accounts.models import Workspace
 OPEN_TO_VISITS = frozenset(
     {
         *("accounts:portal", "accounts:theme", "account_logout", "api-docs", "favicon", "foundation:unsubscribe"),
+        *("foundation:logo", "foundation:look"),
         # The same for everybody.
         *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model", "insights:estimate-public"),
         *("standin:checkout", "standin:code", "standin:authentication", "standin:portal"),  # simulated payments

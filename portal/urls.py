@@ -8,10 +8,12 @@ from django.urls import include, path
 from portal.admin.duework import due_work_page
 from portal.admin.money.exports import exports_page
 from portal.admin.money.page import money_page
+from portal.admin.movingin import import_page, moving_in_page, sample_page
 from portal.admin.priceapprovals import price_approvals_page
 from portal.admin.trialbalance import trial_balance_page
 from portal.admin.unrated import unrated_page
 from portal.favicon import favicon
+from portal.persons import views as persons
 
 # Staff sign in through allauth as well, so the second factor covers the admin. Must come before admin.site.urls.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -23,9 +25,15 @@ urlpatterns = [
     path("admin/money-exports/", admin.site.admin_view(exports_page), name="money-exports"),
     path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
     path("admin/due-work/", admin.site.admin_view(due_work_page), name="due-work"),
+    path("admin/moving-in/", admin.site.admin_view(moving_in_page), name="moving-in"),
+    path("admin/moving-in/<str:kind>/", admin.site.admin_view(import_page), name="import"),
+    path("admin/moving-in/<str:kind>/sample.csv", admin.site.admin_view(sample_page), name="import-sample"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
+    path("profile/data", persons.data, name="person-data"),
+    path("profile/data/download", persons.download, name="person-data-download"),
+    path("profile/delete", persons.erase, name="person-erase"),
     path("", include("billing.foundation.urls")),
     path("", include("billing.api.urls")),
     path("", include("billing.api.guide.urls")),

@@ -34,6 +34,8 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
+    # The person asked to be forgotten: address and name are replaced, nobody signs in again, what money rests on stays.
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -42,6 +44,10 @@ class User(AbstractUser):
     class Meta:
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_unique_whatever_case"),
+            models.CheckConstraint(
+                condition=models.Q(erased_at=None) | models.Q(is_active=False, name="", is_staff=False),
+                name="user_erased_is_closed_and_nameless",
+            ),
         ]
 
     def __str__(self) -> str:

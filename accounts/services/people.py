@@ -1,9 +1,11 @@
 """People: made by the operator, or told about when they prove an address."""
 
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 
 from accounts import hooks
 from accounts.errors import Refused
@@ -83,3 +85,34 @@ def person_was_verified(user: User) -> None:
     with transaction.atomic():
         for subscriber in hooks.person_verified:
             subscriber(user)
+
+
+@transaction.atomic
+def person_rename(*, user: User, before: str, request: HttpRequest | None = None) -> None:
+    """Save the name that `user` has now."""
+    user.save(update_fields=["name"])
+    if user.name != before:
+        hooks.emit(
+            action="account.renamed",
+            actor=user,
+            workspace=None,
+            target=user.email,
+            before={"name": before},
+            after={"name": user.name},
+            request=request,
+        )
+
+
+@transaction.atomic
+def session_close(*, session: UserSession, by: User, request: HttpRequest | None = None) -> None:
+    """Sign one device out."""
+    before = {"device": session.user_agent, "from": session.ip}
+    session.end()
+    hooks.emit(
+        action="account.session_ended",
+        actor=by,
+        workspace=None,
+        target=session.user.email,
+        before=before,
+        request=request,
+    )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.context import THEMES
 from accounts.forms import ProfileForm
 from accounts.models import User
+from accounts.services.people import person_rename, session_close
 
 A_YEAR = 365 * 24 * 3600
 
@@ -27,8 +28,9 @@ def signed_in(request: HttpRequest) -> User:
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=User.objects.get(pk=signed_in(request).pk))
+    before = signed_in(request).name
     if request.method == "POST" and form.is_valid():
-        form.save()
+        person_rename(user=form.instance, before=before, request=request)
         messages.success(request, "Saved.")
         return redirect("accounts:profile")
     context = {"form": form, "nav": "profile"}
@@ -40,7 +42,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 def session_end(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign one other device out."""
     session = get_object_or_404(UserSession, pk=pk, user=signed_in(request))
-    session.end()
+    session_close(session=session, by=signed_in(request), request=request)
     messages.success(request, "That device was signed out.")
     return redirect("usersessions_list")
 

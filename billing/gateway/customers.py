@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import stripe
 from django.conf import settings
+from django.db import IntegrityError, transaction
 
 from accounts.models import Workspace
 from billing.gateway.client import how
@@ -54,6 +55,22 @@ def customer_ensure(workspace: Workspace, *, email: str = "", lost: str = "") ->
         workspace=workspace, livemode=settings.STRIPE_LIVE_MODE, defaults={"stripe_id": made.id}
     )
     return row.stripe_id
+
+
+def customer_link(workspace: Workspace, stripe_id: str) -> None:
+    """The workspace is this customer of the present mode, as another system says; asks nobody. Twice is once.
+
+    Raises Refused where either is linked otherwise.
+    """
+    try:
+        with transaction.atomic():
+            row, _ = StripeCustomer.objects.get_or_create(
+                workspace=workspace, livemode=settings.STRIPE_LIVE_MODE, defaults={"stripe_id": stripe_id}
+            )
+    except IntegrityError:
+        raise Refused(f"{stripe_id} is another workspace's customer already.") from None
+    if row.stripe_id != stripe_id:
+        raise Refused(f"{workspace.public_id} is the customer {row.stripe_id} already.")
 
 
 def for_customer(workspace: Workspace, email: str, act: Callable[[str], T]) -> T:

@@ -27,6 +27,8 @@ def seller_snapshot(of: Seller) -> dict[str, str]:
         "email": of.email,
         "website": of.website,
         "logo_text": of.logo_text or site().product_name,
+        "logo": site().logo_id or "",
+        "accent": site().accent_light,
         "bank_details": of.bank_details,
         "footer": of.footer,
         "reverse_charge_note": of.reverse_charge_note,

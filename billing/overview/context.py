@@ -6,12 +6,15 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.context import THEMES
+from billing.foundation.site.look import picture, stylesheet_name
 from billing.foundation.site.selectors import site
 from billing.overview.shell import Shell
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`shell` (see Shell), `workspace`, `may` (`may.manage_keys`), `product_name`, `ui_theme` (light, dark, empty)."""
+    """`shell` (see Shell), `workspace`, `may` (`may.manage_keys`), `product_name`, `look_css` and `logo` (the
+    operator's colours and picture, if any), `ui_theme` (light, dark, empty).
+    """
     theme = request.COOKIES.get("theme", "")
     frame = Shell(request)
     return {
@@ -19,5 +22,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "workspace": SimpleLazyObject(lambda: frame.workspace),
         "may": SimpleLazyObject(lambda: frame.may),
         "product_name": SimpleLazyObject(lambda: site().product_name),
+        "look_css": SimpleLazyObject(lambda: stylesheet_name(site())),
+        "logo": SimpleLazyObject(lambda: picture(site())),
         "ui_theme": theme if theme in THEMES else "",
     }

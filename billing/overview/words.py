@@ -1,5 +1,6 @@
 """What the ledger's and the meters' keys are called on a page."""
 
+from billing.foundation.site.naming import named
 from billing.pricing.selectors import meters
 
 SOURCES = {"plan": "Plan", "promotion": "Promotional", "bought": "Purchased"}
@@ -52,7 +53,8 @@ ACCOUNTS = {
 def kind_words(kind: str) -> tuple[str, str, str]:
     """Title, icon and tone of a kind, also of one that came later than this page."""
     if kind in KINDS:
-        return KINDS[kind]
+        title, icon, tone = KINDS[kind]
+        return named(title), icon, tone
     family, _, rest = kind.partition(".")
     title = f"{family} {rest}".replace("_", " ").strip().capitalize()
     return (title, "arrow-down-left", "in") if family == "grant" else (title, "document-text", "")

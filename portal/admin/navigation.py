@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import duework, priceapprovals, trialbalance, unrated
+from portal.admin import duework, movingin, priceapprovals, trialbalance, unrated
 from portal.admin.money import page as money
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
@@ -105,6 +105,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Webhooks", "webhook", "alerts.WebhookEndpoint"),
             ("Webhook deliveries", "send", "alerts.WebhookDelivery"),
             ("Due work", "schedule", "due-work"),
+            ("Moving in", "move_to_inbox", "moving-in"),
             ("Maintenance", "build", "foundation.MaintenanceRun"),
         ),
     ),
@@ -115,6 +116,7 @@ PAGES = {
     "due-work": duework.PERMISSION,
     "money": money.PERMISSION,
     "money-exports": money.MAY_EXPORT,
+    "moving-in": movingin.PERMISSION,
     "trial-balance": trialbalance.PERMISSION,
     "unrated": unrated.PERMISSION,
     "price-approvals": priceapprovals.PERMISSION,

@@ -6,10 +6,16 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from accounts.models import User
+from billing.foundation.site.colours import DARK, LIGHT
+from billing.foundation.site.logos import MOST_BYTES, MOST_HEIGHT, MOST_WIDTH, checked, logo_save
+from billing.foundation.site.look import SHIPPED_DARK, SHIPPED_LIGHT, accents, check_accents, picture
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.services import check_usd_per_credit, site_update
 from billing.ledger.selectors import has_entries
@@ -17,6 +23,18 @@ from billing.plans.models import Plan
 
 
 class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_logo = forms.FileField(
+        label="Logo",
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/png,image/jpeg"}),
+        help_text=f"PNG or JPEG, at most {MOST_BYTES // 1000} KB and {MOST_WIDTH:,} × {MOST_HEIGHT:,} pixels. One more "
+        "than twice as wide as high stands alone, without the product's name. Choose none to keep what there is.",
+    )
+    no_logo = forms.BooleanField(label="Take the logo away", required=False, widget=UnfoldBooleanWidget)
+
+    class Media:
+        js = ("js/look.js",)
+
     class Meta:
         model = SiteSettings
         fields = (
@@ -24,6 +42,8 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "credit_name",
             "credit_name_plural",
             "support_email",
+            "accent_light",
+            "accent_dark",
             "usd_per_credit",
             "default_plan",
             "signup_grant_enabled",
@@ -45,7 +65,16 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "stripe_event_days",
             "maintenance_hour",
         )
+        widgets: ClassVar = {
+            "accent_light": UnfoldAdminTextInputWidget(attrs={"placeholder": SHIPPED_LIGHT, "maxlength": 7}),
+            "accent_dark": UnfoldAdminTextInputWidget(attrs={"placeholder": SHIPPED_DARK, "maxlength": 7}),
+        }
         labels: ClassVar = {
+            "product_name": "Product",
+            "credit_name": "One credit is called",
+            "credit_name_plural": "Several are called",
+            "accent_light": "Accent colour, light look",
+            "accent_dark": "Accent colour, dark look",
             "support_email": "Support e-mail",
             "usd_per_credit": "US dollars per credit",
             "default_plan": "Plan of new workspaces",
@@ -67,7 +96,11 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "maintenance_hour": "Hour of the monthly maintenance (UTC)",
         }
         help_texts: ClassVar = {
-            "support_email": "Shown where customers are told how to get credits.",
+            "product_name": "On pages, in e-mails, in authenticator apps, and on documents without a seller's name.",
+            "credit_name": "Such as credit or voice token.",
+            "support_email": "In every e-mail, and where customers are told how to get credits.",
+            "accent_light": "Of buttons, links and what is chosen, such as #0f766e. It must be readable as text.",
+            "accent_dark": "Empty: made of the light one, bright enough for a dark page.",
             "default_plan": "The key of a published plan.",
             "signup_grant_enabled": "Once for each person, when the e-mail address is confirmed.",
             "late_after_hours": "Older usage is booked on the day it arrives and marked late.",
@@ -88,6 +121,33 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "maintenance_hour": "0 to 23: when few requests come in.",
         }
 
+    def clean_new_logo(self) -> Any:
+        given = self.cleaned_data["new_logo"]
+        if given is not None:
+            if given.size > MOST_BYTES:
+                raise forms.ValidationError(f"The picture has {given.size:,} bytes; at most {MOST_BYTES:,} are taken.")
+            given.content = given.read()
+            checked(given.content)
+        return given
+
+    def clean_accent_light(self) -> str:
+        return str(self.cleaned_data["accent_light"]).strip().lower()
+
+    def clean_accent_dark(self) -> str:
+        return str(self.cleaned_data["accent_dark"]).strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("new_logo") and data.get("no_logo"):
+            self.add_error("no_logo", "A new logo was chosen: either take it, or have none.")
+        colours = {name: data[name] for name in ("accent_light", "accent_dark") if name in data}
+        try:
+            check_accents(SiteSettings(**colours))
+        except forms.ValidationError as error:
+            for field, problems in error.message_dict.items():
+                self.add_error(field, problems)
+        return data
+
     def clean_usd_per_credit(self) -> Any:
         value = self.cleaned_data["usd_per_credit"]
         check_usd_per_credit(value)
@@ -104,7 +164,20 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 class SiteSettingsAdmin(ModelAdmin):
     form = SiteSettingsForm
     fieldsets = (
-        ("Names", {"fields": ("product_name", ("credit_name", "credit_name_plural"), "support_email")}),
+        (
+            "Names",
+            {
+                "fields": ("product_name", ("credit_name", "credit_name_plural"), "support_email"),
+                "description": "What customers read. Pages know a change within 5 seconds.",
+            },
+        ),
+        (
+            "Look",
+            {
+                "fields": ("preview", ("new_logo", "no_logo"), ("accent_light", "accent_dark")),
+                "description": "On pages, in e-mails and on invoices that are issued from now on.",
+            },
+        ),
         (
             "Credits",
             {
@@ -141,7 +214,16 @@ class SiteSettingsAdmin(ModelAdmin):
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SiteSettings | None = None) -> tuple[str, ...]:
-        return ("usd_per_credit",) if has_entries() else ()
+        return ("preview", "usd_per_credit") if has_entries() else ("preview",)
+
+    @display(description="Preview")
+    def preview(self, row: SiteSettings) -> str:
+        """Both looks as they are saved; the page's script shows what is typed and chosen."""
+        looks = [
+            {"name": shade.name, "shade": shade, "accent": accent}
+            for shade, accent in zip((LIGHT, DARK), accents(row), strict=True)
+        ]
+        return render_to_string("admin/look_preview.html", {"looks": looks, "logo": picture(row), "row": row})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -154,5 +236,10 @@ class SiteSettingsAdmin(ModelAdmin):
         return redirect(reverse("admin:foundation_sitesettings_change", args=[row.pk]))
 
     def save_model(self, request: HttpRequest, obj: SiteSettings, form: Any, change: bool) -> None:
-        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        data = form.cleaned_data
+        changes = {name: data[name] for name in form.changed_data if name not in ("new_logo", "no_logo")}
+        if data["new_logo"]:
+            changes["logo"] = logo_save(data["new_logo"].content)
+        elif data["no_logo"]:
+            changes["logo"] = None
         site_update(changes=changes, actor=cast(User, request.user), request=request)

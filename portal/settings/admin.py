@@ -25,8 +25,8 @@ _ACCENT = {
 }
 
 UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Purser operations",
-    "SITE_HEADER": "Purser",
+    "SITE_TITLE": "portal.admin.environment.title",
+    "SITE_HEADER": "portal.admin.environment.header",
     "SITE_SUBHEADER": "Operator console",
     "SITE_URL": "/",
     "SITE_ICON": _icon,

@@ -20,9 +20,12 @@ class AuditEntry(models.Model):
     after = models.JSONField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     ip = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, db_default="", default="")  # as the browser names itself
+    request_id = models.CharField(max_length=64, blank=True, db_default="", default="")  # X-Request-Id of the proxy
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["action", "-id"], name="audit_by_action")]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Writing the audit log."""
 
 import json
+import re
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -9,6 +10,8 @@ from django.http import HttpRequest
 
 from accounts.models import User, Workspace
 from billing.foundation.audit.models import AuditEntry
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 
 
 def record(
@@ -29,6 +32,8 @@ def record(
     """
     person = actor if isinstance(actor, User) else None
     label = person.email if person else str(actor or "system")
+    if request is not None:
+        request._audit_entries = entries_of(request) + 1  # type: ignore[attr-defined]
     return AuditEntry.objects.create(
         action=action[:60],
         actor=person,
@@ -39,7 +44,14 @@ def record(
         after=_jsonable(after),
         reason=_clean(reason)[:500],
         ip=_client_ip(request),
+        user_agent=_clean(_header(request, "User-Agent"))[:300],
+        request_id=_request_id(request),
     )
+
+
+def entries_of(request: HttpRequest) -> int:
+    """How many entries were written for this request so far."""
+    return int(getattr(request, "_audit_entries", 0))
 
 
 def record_change(
@@ -76,6 +88,16 @@ def _jsonable(value: Any) -> Any:
     if value is None:
         return None
     return json.loads(_clean(json.dumps(value, cls=DjangoJSONEncoder)).replace("\\u0000", ""))
+
+
+def _header(request: HttpRequest | None, name: str) -> str:
+    return "" if request is None else str(request.headers.get(name, ""))
+
+
+def _request_id(request: HttpRequest | None) -> str:
+    """What a proxy in front calls the request, so that an entry is found in its log; anything odd is left out."""
+    given = _header(request, "X-Request-Id")
+    return given if REQUEST_ID.fullmatch(given) else ""
 
 
 def _client_ip(request: HttpRequest | None) -> str | None:

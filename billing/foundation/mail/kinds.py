@@ -173,6 +173,7 @@ KINDS |= {
     for kind in (
         Kind("account", CATEGORIES["account"], "Signing in and security", secret=True),
         Kind("account.welcome", CATEGORIES["account"], "Welcome"),
+        Kind("account.erased", CATEGORIES["account"], "Account deleted"),
         Kind("workspace.ready", CATEGORIES["account"], "Workspace made by the operator", secret=True),
         Kind("member.invited", CATEGORIES["invitation"], "Invitation", secret=True),
     )

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.template.loader import get_template
 
 from billing.foundation.mail.blocks import Block, blocks, unlinked
+from billing.foundation.site.look import accents, picture
 from billing.foundation.site.selectors import site
 
 _WEB = re.compile(r"https?://[^\s<>\"']+")
@@ -42,6 +43,7 @@ def rendered(letter: Letter) -> Rendered:
         if not _WEB.fullmatch(link):
             raise ValueError(f"not an absolute address of the web: {link!r}")
     parts = blocks(unlinked(letter.text))
+    light, dark = accents(site())
     shown = {
         "letter": letter,
         "links": [(_leading(label), url) for label, url in ((letter.button, letter.link), *letter.also) if url],
@@ -49,6 +51,9 @@ def rendered(letter: Letter) -> Rendered:
         "reason": unlinked(letter.reason),
         "product": site().product_name,
         "home": settings.SITE_URL,
+        "light": light,
+        "dark": dark,
+        "logo": picture(site()),
         "support": site().support_email,
         "blocks": parts,
         "body": "\n\n".join(block.text() for block in parts),

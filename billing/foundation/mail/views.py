@@ -25,7 +25,8 @@ def preferences(request: WorkspaceRequest, workspace_id: str) -> HttpResponseBas
     gets = member_gets(request.membership)
     if request.method == "POST":
         chosen = set(request.POST.getlist("category"))
-        changed = wishes_save(membership=request.membership, wanted={key: key in chosen for key in gets})
+        wanted = {key: key in chosen for key in gets}
+        changed = wishes_save(membership=request.membership, wanted=wanted, request=request)
         messages.success(request, "Saved." if changed else "Nothing was changed.")
         return redirect("foundation:mail-preferences", workspace_id)
     context = {

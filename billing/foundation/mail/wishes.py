@@ -30,7 +30,7 @@ def wish_set(*, workspace: Workspace, address: str, categories: list[str], wante
 
 
 @transaction.atomic
-def wishes_save(*, membership: Membership, wanted: Mapping[str, bool]) -> int:
+def wishes_save(*, membership: Membership, wanted: Mapping[str, bool], request: HttpRequest | None = None) -> int:
     """What a member wants; only what differs from what comes now is written, so that the rest goes with the role. How
     many were changed.
     """
@@ -39,6 +39,15 @@ def wishes_save(*, membership: Membership, wanted: Mapping[str, bool]) -> int:
     for value in (True, False):
         keys = [key for key, chosen in changed.items() if chosen is value]
         wish_set(workspace=membership.workspace, address=membership.user.email, categories=keys, wanted=value)
+    record_change(
+        action="mail.own_changed",
+        actor=membership.user,
+        workspace=membership.workspace,
+        target=membership.user.email,
+        before={key: now[key] for key in changed},
+        after=changed,
+        request=request,
+    )
     return len(changed)
 
 

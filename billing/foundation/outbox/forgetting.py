@@ -17,4 +17,6 @@ def texts_forget(*, now: datetime, limit: int) -> int:
         status=OutboxMessage.Status.SENT, emptied_at=None, sent_at__lt=now - timedelta(days=days)
     )
     chosen = list(old.order_by("sent_at").values_list("pk", flat=True)[:limit])
+    # The last mail of a person who is gone: the address that it went to is the last that is left of them.
+    OutboxMessage.objects.filter(pk__in=chosen, kind="account.erased").update(to=[])
     return OutboxMessage.objects.filter(pk__in=chosen).update(text="", html="", emptied_at=now)

@@ -2,8 +2,33 @@
 
 from decimal import Decimal
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
+
+COLOUR = RegexValidator(r"\A#[0-9a-f]{6}\Z", "Write a colour as # and six digits, such as #0f766e.")
+
+
+class SiteLogo(models.Model):
+    """A picture that was checked. Rows stay: mails that were sent and documents that were issued show theirs."""
+
+    name = models.CharField(primary_key=True, max_length=80, editable=False)  # sha256 and ending, as in its address
+    data = models.BinaryField()
+    width = models.PositiveSmallIntegerField()  # pixels
+    height = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(name__regex=r"^[0-9a-f]{64}\.(png|jpg)$"), name="site_logo_name_is_of_its_bytes"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name[:8]}…, {self.width} × {self.height} pixels"
+
+    @property
+    def content_type(self) -> str:
+        return "image/png" if self.name.endswith(".png") else "image/jpeg"
 
 
 class SiteSettings(models.Model):
@@ -13,6 +38,10 @@ class SiteSettings(models.Model):
     # Fixed once the ledger has an entry (trigger in billing.ledger): changing it would re-value every balance.
     usd_per_credit = models.DecimalField(max_digits=12, decimal_places=6, default=Decimal("0.005"))
     support_email = models.EmailField(blank=True)
+    logo = models.ForeignKey(SiteLogo, models.PROTECT, null=True, blank=True, related_name="+")
+    # "#rrggbb"; empty: the shipped colour, or for the dark look one that is made of the light one.
+    accent_light = models.CharField(max_length=7, blank=True, db_default="", default="", validators=[COLOUR])
+    accent_dark = models.CharField(max_length=7, blank=True, db_default="", default="", validators=[COLOUR])
     signup_grant_enabled = models.BooleanField(default=False)
     signup_grant_credits = models.DecimalField(max_digits=18, decimal_places=9, default=Decimal(200))
     signup_grant_days = models.PositiveIntegerField(default=90)  # until it expires
@@ -56,6 +85,10 @@ class SiteSettings(models.Model):
                 condition=models.Q(price_vanish_percent__lte=100), name="site_price_vanish_percent_of_hundred"
             ),
             models.CheckConstraint(condition=models.Q(maintenance_hour__lt=24), name="site_maintenance_hour_of_a_day"),
+            models.CheckConstraint(
+                condition=models.Q(accent_light__regex=r"^(#[0-9a-f]{6})?$", accent_dark__regex=r"^(#[0-9a-f]{6})?$"),
+                name="site_accents_are_colours",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,9 @@ def site() -> SiteSettings:
 
 
 def _load(pk: int) -> SiteSettings:
-    return SiteSettings.objects.get_or_create(pk=pk)[0]
+    # With the size of the logo, without its bytes.
+    rows = SiteSettings.objects.select_related("logo").defer("logo__data")
+    return rows.filter(pk=pk).first() or SiteSettings.objects.get_or_create(pk=pk)[0]
 
 
 _cache: TimedCache[int, SiteSettings] = TimedCache(_load, seconds=KEEP_SECONDS)

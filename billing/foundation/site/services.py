@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from billing.foundation.audit.services import record_change
+from billing.foundation.site.look import check_accents
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import forget_site
 
@@ -36,8 +37,10 @@ def site_update(*, changes: dict[str, Any], actor: User | str, request: HttpRequ
     before = model_to_dict(row)
     for name, value in changes.items():
         setattr(row, name, value)
+    row.accent_light, row.accent_dark = row.accent_light.lower(), row.accent_dark.lower()
     check_usd_per_credit(row.usd_per_credit)
     row.full_clean()
+    check_accents(row)
     if record_change(
         action="site.updated",
         actor=actor,

@@ -12,6 +12,7 @@ from billing.invoices.selectors import by_rate
 from billing.invoices.seller import seller, seller_snapshot
 
 Status = Document.Status
+SHIPPED_ACCENT = "#3b50d6"
 STAMPS = {Status.PAID: "Paid", Status.VOID: "Void", Status.UNCOLLECTIBLE: "", Status.DRAFT: "Draft"}
 
 
@@ -27,6 +28,8 @@ def paper(document: Document) -> dict[str, Any]:
         "number": document.number or "Draft",
         "stamp": STAMPS.get(Status(document.status), ""),
         "brand": issuer.get("logo_text", ""),
+        "logo": issuer.get("logo", ""),
+        "accent": issuer.get("accent", "") or SHIPPED_ACCENT,
         "seller": party_lines(issuer),
         "contact": [text for text in (issuer.get("email", ""), issuer.get("website", "")) if text],
         "customer": party_lines(customer),

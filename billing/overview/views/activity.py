@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.access import WorkspaceRequest
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import transfers
 from billing.metering.models import HourTotal, UsageEvent
@@ -51,7 +52,7 @@ def _entries(request: WorkspaceRequest) -> HttpResponse:
 
 
 def _render(request: WorkspaceRequest, show: str, context: dict[str, object]) -> HttpResponse:
-    shows = {**statement.SHOW, "entries": "Every ledger entry"}
+    shows = {name: named(title) for name, title in statement.SHOW.items()} | {"entries": "Every ledger entry"}
     context |= {
         "nav": "activity",
         "show": show,

@@ -238,10 +238,27 @@ def _over(change: SubscriptionChange) -> None:
     )
 
 
-def change_leave(change: SubscriptionChange) -> SubscriptionChange:
+def change_leave(
+    change: SubscriptionChange, *, by: User | None = None, request: HttpRequest | None = None
+) -> SubscriptionChange:
     """Give up what waits for its payment: its page is closed. What was paid meanwhile counts. Raises PaymentsOff,
-    PaymentsDown, ChangeRefused.
+    PaymentsDown, ChangeRefused. `by` is who gave it up; none when another change takes its place.
     """
+    was, left = change.status, _left(change)
+    if by is not None and left.status != was and left.status in (Status.LAPSED, Status.FAILED):
+        record(
+            action="subscription.change_left",
+            actor=by,
+            workspace=left.workspace,
+            target=str(left),
+            before={"status": was},
+            after={"status": left.status},
+            request=request,
+        )
+    return left
+
+
+def _left(change: SubscriptionChange) -> SubscriptionChange:
     if change.status == Status.SHOWN:
         _lapse(change)
     if change.status != Status.ASKED:

@@ -188,7 +188,7 @@ def _change(request: WorkspaceRequest, change_id: str) -> SubscriptionChange:
 def leave(request: WorkspaceRequest, workspace_id: str, change_id: str) -> HttpResponse:
     """Give up what was begun and not paid."""
     try:
-        left = change_leave(_change(request, change_id))
+        left = change_leave(_change(request, change_id), by=request.user, request=request)
     except Refused as refused:
         messages.error(request, refused.message)
     else:

@@ -15,6 +15,7 @@ from billing.api.expiring import _send as key_expires
 from billing.usage.budgets.jobs import _tell_of_a_key
 from billing.usage.budgets.models import KeyPace
 from portal.management.provision import _welcome
+from portal.persons.erase import _confirm
 
 NOW = datetime(2026, 11, 28, 17, 30, tzinfo=UTC)
 # Of allauth's mails: those with a code or link, then those that say that something was changed.
@@ -39,6 +40,7 @@ def write(workspace: Workspace, owner: User) -> None:
     _account(owner)
     person_was_verified(owner)
     _welcome(owner, workspace)
+    _confirm(owner.email, owner)
     invitation: Invitation = invitation_create(workspace=workspace, email="eve@example.com", role="billing", by=owner)
     access_changed(
         action="member.joined", actor=owner, workspace=workspace, target=invitation.email, after={"role": "billing"}

@@ -1,0 +1,1 @@
+"""Moving in: customers, their opening balances and their customers at Stripe, from CSV files."""
