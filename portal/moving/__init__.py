@@ -1,1 +1,1 @@
-"""Moving in: customers, their opening balances and their customers at Stripe, from CSV files."""
+"""Moving in: customers, their opening balances, their customers at Stripe and usage of before, from CSV files."""

@@ -3,6 +3,7 @@
 import billing.credits.clock
 import django.db.models.deletion
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import migrations, models
 
 
@@ -53,12 +54,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='sitesettings',
             name='accent_dark',
-            field=models.CharField(blank=True, db_default='', default='', max_length=7),
+            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
         ),
         migrations.AddField(
             model_name='sitesettings',
             name='accent_light',
-            field=models.CharField(blank=True, db_default='', default='', max_length=7),
+            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
         ),
         migrations.AddIndex(
             model_name='auditentry',
