@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -116,12 +117,11 @@ def test_ten_thousand_rows_are_in_within_a_minute() -> None:
     assert EarlierUsage.objects.count() == 10_000
 
 
-def test_the_command_does_the_same(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
-    path = f"{tmp_path}/usage.csv"
-    with open(path, "wb") as file:
-        file.write(file_of(*GOOD))
-    call_command("import_usage", path)
+def test_the_command_does_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "usage.csv"
+    path.write_bytes(file_of(*GOOD))
+    call_command("import_usage", str(path))
     assert not EarlierUsage.objects.exists()
-    call_command("import_usage", path, "--do", "--reason", "moving in")
+    call_command("import_usage", str(path), "--do", "--reason", "moving in")
     assert EarlierUsage.objects.count() == 4
     assert "4" in capsys.readouterr().out
