@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal.admin.duework import due_work_page
+from portal.admin.money.exports import exports_page
+from portal.admin.money.page import money_page
 from portal.admin.movingin import import_page, moving_in_page, sample_page
 from portal.admin.priceapprovals import price_approvals_page
 from portal.admin.trialbalance import trial_balance_page
@@ -19,6 +21,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("admin/trial-balance/", admin.site.admin_view(trial_balance_page), name="trial-balance"),
+    path("admin/money/", admin.site.admin_view(money_page), name="money"),
+    path("admin/money-exports/", admin.site.admin_view(exports_page), name="money-exports"),
     path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
     path("admin/due-work/", admin.site.admin_view(due_work_page), name="due-work"),
     path("admin/moving-in/", admin.site.admin_view(moving_in_page), name="moving-in"),

@@ -13,6 +13,7 @@ from billing.api.present import amount
 from billing.api.problems import Problem, invalid
 from billing.api.refusals import problems
 from billing.api.schemas.addons import AddOnBody
+from billing.credits import clock
 from billing.metering.validate import instant
 from billing.plans.addons.changes import Preview, addon_preview
 from billing.plans.addons.errors import (
@@ -106,7 +107,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "most": addon.most,
         "concurrency": offer.concurrency,
         "feature": offer.feature or None,
-        "offered": addon.active,
+        "offered": addon.on_offer(clock.now()),
         "held": held
         and {
             "quantity": held.quantity,

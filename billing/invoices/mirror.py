@@ -77,16 +77,17 @@ def stripe_invoice_mirror(*, workspace: Workspace, document: StripeDocument) -> 
         "invoice": invoice,
         "request_hash": b"",
     }
-    row, made = Document.objects.get_or_create(key=key, defaults=columns | fixed)
+    rows = Document.objects.select_for_update(of=("self",))
+    row, made = rows.get_or_create(key=key, defaults=columns | fixed)
     if not made:
-        row = Document.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if row.workspace_id != workspace.pk:
             raise DocumentConflict("This document of Stripe belongs to another workspace.")
         if row.mirrored_at is not None and document.as_of < row.mirrored_at:
             return row
-        for name, value in columns.items():
+        changed = {name: value for name, value in columns.items() if getattr(row, name) != value}
+        for name, value in changed.items():
             setattr(row, name, value)
-        row.save(update_fields=list(columns))
+        row.save(update_fields=list(changed))
     _lines(row, document.lines)
     return row
 
@@ -127,23 +128,25 @@ def _columns(document: StripeDocument) -> dict[str, Any]:
 
 
 def _lines(row: Document, lines: Sequence[StripeLine]) -> None:
-    """Stripe's lines, whole: a few rows, and it may have changed any of them."""
+    """Stripe's lines, whole where it has changed any: they are a few rows."""
+    said = [{"position": position, **_line(line)} for position, line in enumerate(lines, 1)]
+    if said and list(row.lines.order_by("position").values(*said[0])) == said:
+        return
     row.lines.all().delete()
-    DocumentLine.objects.bulk_create(
-        DocumentLine(
-            document=row,
-            position=position,
-            description=cut(line.description, 300),
-            **_quantity(line),
-            amount=line.amount,
-            discount=line.discount,
-            tax_name=cut(line.tax_name, 40),
-            tax_percent=line.tax_percent,
-            tax=line.tax,
-            credits=line.credits,
-        )
-        for position, line in enumerate(lines, 1)
-    )
+    DocumentLine.objects.bulk_create(DocumentLine(document=row, **line) for line in said)
+
+
+def _line(line: StripeLine) -> dict[str, Any]:
+    return {
+        "description": cut(line.description, 300),
+        **_quantity(line),
+        "amount": line.amount,
+        "discount": line.discount,
+        "tax_name": cut(line.tax_name, 40),
+        "tax_percent": line.tax_percent,
+        "tax": line.tax,
+        "credits": line.credits,
+    }
 
 
 def _quantity(line: StripeLine) -> dict[str, Decimal]:

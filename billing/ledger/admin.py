@@ -15,6 +15,7 @@ from unfold.decorators import display
 from billing.credits import clock
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
+from billing.foundation.adminlists import FewValuesFilter
 from billing.ledger.models import Hold, HoldExtension, Lot, LotTake, Operation, Transfer, Wallet
 from billing.ledger.records import WalletState, hold_id, parse_hold_id
 
@@ -164,7 +165,7 @@ class FamilyFilter(admin.SimpleListFilter):
 @admin.register(Operation)
 class OperationAdmin(LedgerAdmin):
     list_display = ("id", "workspace", "kind", "namespace", "key", "actor", "reason", "created_at")
-    list_filter = (FamilyFilter, "kind", "namespace")
+    list_filter = (FamilyFilter, ("kind", FewValuesFilter), ("namespace", FewValuesFilter))
     search_fields: Any = (*LedgerAdmin.search_fields, "key__exact")
     exclude = ("request_hash",)
     inlines = (TransferInline,)
@@ -194,10 +195,27 @@ class TransferAdmin(LedgerAdmin):
     items_hash = digest("items_digest")
 
 
+class PaidFilter(admin.SimpleListFilter):
+    """Lots that were paid for: what is left of them is deferred revenue."""
+
+    title = "payment"
+    parameter_name = "paid"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("unspent", "Paid for, and something left"), ("yes", "Paid for"), ("no", "Given")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Lot]) -> QuerySet[Lot]:
+        if self.value() == "no":
+            return queryset.exclude(unit_price_usd__gt=0)
+        if self.value() == "unspent":
+            queryset = queryset.filter(open=True)
+        return queryset.filter(unit_price_usd__gt=0) if self.value() else queryset
+
+
 @admin.register(Lot)
 class LotAdmin(LedgerAdmin):
     list_display = ("id", "workspace", "label", "source", "credits", "left", "pinned", "effective_at", "expires_at")
-    list_filter = ("source", "open", "scheduled")
+    list_filter = (PaidFilter, "source", "open", "scheduled")
     fields: Any = (
         "workspace",
         ("label", "source", "priority"),

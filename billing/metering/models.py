@@ -66,6 +66,8 @@ class UsageEvent(models.Model):
     lines = models.JSONField(default=list)  # rated lines: meter, quantity, price, per, markup, from_allowance, credits
     amount = models.BigIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=30, decimal_places=15, default=0)  # charged, in USD at face value
+    # Nano-USD that the operator pays for it, included quantities and charges that were given back as well.
+    upstream = models.BigIntegerField(default=0, db_default=0)
     operation = models.ForeignKey(Operation, models.PROTECT, null=True, related_name="+", db_index=False)
     offset = models.BigIntegerField(default=0)  # where this event's amount begins in the operation's ordered takes
     hold = models.ForeignKey(Hold, models.PROTECT, null=True, related_name="+", db_index=False)  # what it settled
@@ -224,12 +226,46 @@ class HourUsage(models.Model):
     amount = models.BigIntegerField()
     # An event with several meters counts as one request: in the series of its first meter only.
     requests = models.BigIntegerField()
+    upstream = models.BigIntegerField(default=0, db_default=0)  # nano-USD that the operator pays for it
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "hour", "series"], name="hour_usage_once")]
+        # Hours of all workspaces together: rows are written in the order of time, and an insert pays next to nothing.
+        indexes = [BrinIndex(fields=["hour"], autosummarize=True, pages_per_range=32, name="hour_usage_by_time")]
 
     def __str__(self) -> str:
         return f"{self.series_id} {self.hour}"
+
+
+class EarlierUsage(models.Model):
+    """What a workspace used of a model's meter on a day (UTC) before it came here; imported, and never charged.
+
+    It counts in the noon hour of that day, beside events: usage pages show it, and no price, balance, budget or margin
+    knows of it.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    provider = models.CharField(max_length=80, blank=True)
+    model = models.CharField(max_length=200, blank=True)  # without the provider
+    meter = models.CharField(max_length=60)
+    quantity = models.DecimalField(max_digits=30, decimal_places=9)
+    requests = models.BigIntegerField()  # those that are not counted by another meter of the same day
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "day", "provider", "model", "meter"], name="earlier_usage_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0, requests__gte=0) & ~Q(quantity=0, requests=0) & ~Q(meter=""),
+                name="earlier_usage_of_something",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity.normalize():f} {self.meter} on {self.day}"
 
 
 class EndUser(models.Model):

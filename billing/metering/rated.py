@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from billing.credits.units import NANO, AmountOutOfRange
+from billing.credits.units import MAX_NANO, NANO, AmountOutOfRange
 from billing.foundation.site.models import SiteSettings
 from billing.metering.allowances import Allowances
 from billing.metering.counters import Counters, peaks
@@ -21,6 +21,9 @@ from billing.pricing.book import prices_for
 from billing.pricing.meters import ANCESTORS, STANDS_FOR
 from billing.pricing.rating import NOTHING_COUNTED, Line, rate
 from billing.pricing.tariff import Applied
+
+# What a meter of an event counts for: its quantity, nano-credits charged, and nano-USD paid upstream.
+Part = tuple[str, Decimal, int, int]
 
 HOUR = timedelta(hours=1)
 CLOCK_SKEW = timedelta(minutes=5)  # a reporter's clock may be ahead of ours by so much
@@ -43,6 +46,7 @@ class RatedEvent:
     nano: int
     usage: Mapping[str, Decimal]  # as it counts: what was reported, but for meters that are not summed
     highest: Mapping[str, Decimal]  # values by counter, of meters of which the month's highest is charged
+    upstream: int = 0  # nano-USD that it costs the operator: the sum of its lines, each rounded once
     offset: int = 0  # where its amount begins in the operation's takes
 
     @property
@@ -152,6 +156,12 @@ def rate_at(
             terms=counters.terms,
             counted=counters.of(prices, event.usage, booked_at) if special else NOTHING_COUNTED,
         )
+        upstream = 0
+        if not rating.problem:
+            for line in rating.lines:
+                upstream += line.upstream
+            if upstream > MAX_NANO:
+                raise AmountOutOfRange("more than a column holds")
     except AmountOutOfRange:
         raise does_not_fit(event.event_id) from None
     provider, model = split_ref(event.model) if prices is None else (prices.provider, prices.model)
@@ -173,6 +183,7 @@ def rate_at(
         nano=nano,
         usage=event.usage if rating.problem else rating.usage,
         highest=peaks(prices, event.usage) if special and not rating.problem else NOTHING_COUNTED,
+        upstream=upstream,
     )
 
 
@@ -207,6 +218,7 @@ class Count:
     quantity: Decimal
     amount: int
     requests: int
+    upstream: int = 0
 
 
 @dataclass(slots=True)
@@ -249,31 +261,31 @@ class Rollups:
             total.amount += rated.nano
             total.requests += 1
         event = rated.event
-        lines = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        found = parts(rated.usage, lines)
+        found = parts(rated.usage, counted_lines(rated))
         alike = (
             hour, rated.provider, rated.model, rated.project_id, event.task, event.agent, event.app, rated.problem,
-            *[meter for meter, _, _ in found],
+            *[part[0] for part in found],
         )  # fmt: skip
         counts = self._alike.get(alike)
         if counts is None:
-            counts = self._alike[alike] = [self._count(hour, rated, meter) for meter, _, _ in found]
+            counts = self._alike[alike] = [self._count(hour, rated, part[0]) for part in found]
         requests = 1  # counted in the series of the event's first meter only
-        for count, (_, quantity, amount) in zip(counts, found, strict=True):
+        for count, (_, quantity, amount, upstream) in zip(counts, found, strict=True):
             count.quantity += quantity
             count.amount += amount
+            count.upstream += upstream
             count.requests += requests
             requests = 0
         if event.end_user:
             self._add_end_user(hour, rated, found)
 
-    def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: list[tuple[str, Decimal, int]]) -> None:
+    def _add_end_user(self, hour: datetime, rated: RatedEvent, counted: list[Part]) -> None:
         count = self.end_users.get((hour, rated.event.end_user))
         if count is None:
             count = self.end_users[hour, rated.event.end_user] = EndUserCount()
         count.amount += rated.nano
         count.requests += 1
-        for meter, quantity, _ in counted:
+        for meter, quantity, _, _ in counted:
             count.quantity += quantity
             if meter in TOKEN_METERS:
                 count.tokens += quantity
@@ -295,23 +307,30 @@ class Rollups:
         return self.usage.setdefault((hour, key), Count(Decimal(0), 0, 0))
 
 
-def parts(usage: Mapping[str, Decimal], lines: Iterable[tuple[str, Decimal, int]]) -> list[tuple[str, Decimal, int]]:
-    """(meter, reported quantity, nano-credits) of an event, wholes before what they contain. `lines` are its priced
-    ones: (meter, quantity, nano-credits).
+def counted_lines(rated: RatedEvent) -> list[Part]:
+    """The priced lines of an event as `parts` takes them."""
+    return [
+        (line.meter, line.quantity, share, line.upstream) for line, share in zip(rated.lines, rated.shares, strict=True)
+    ]
+
+
+def parts(usage: Mapping[str, Decimal], lines: Iterable[Part]) -> list[Part]:
+    """What each meter of an event counts for, wholes before what they contain. `lines` are its priced ones.
 
     A line whose meter was not reported is counted where it belongs: an embedding model's input tokens, or a fee.
     """
-    amounts: dict[str, int] = {}
+    amounts: dict[str, tuple[int, int]] = {}
     extra: dict[str, Decimal] = {}
-    for meter, quantity, share in lines:
+    for meter, quantity, share, cost in lines:
         if meter not in usage:
             meter = next((sent for sent, priced in STANDS_FOR.items() if priced == meter and sent in usage), meter)
             if meter not in usage:
                 extra[meter] = extra.get(meter, Decimal(0)) + quantity
-        amounts[meter] = amounts.get(meter, 0) + share
+        known = amounts.get(meter)
+        amounts[meter] = (share, cost) if known is None else (known[0] + share, known[1] + cost)
     quantities = {**usage, **extra} if extra else usage
     meters = _ordered(tuple(quantities)) if len(quantities) > 1 else quantities
-    return [(meter, quantities[meter], amounts.get(meter, 0)) for meter in meters]
+    return [(meter, quantities[meter], *amounts.get(meter, (0, 0))) for meter in meters]
 
 
 @lru_cache(maxsize=1_024)

@@ -20,7 +20,7 @@ from billing.metering.series import SeriesKey
 COLUMNS = (
     "workspace_id, origin, event_id, request_hash, api_key_id, project_id, provider, model, usage, variant, agent,"
     " app, task, end_user, metadata, occurred_at, booked_at, recorded_at, late, problem, lines, amount, cost_usd,"
-    ' operation_id, "offset", hold_id, told'
+    ' upstream, operation_id, "offset", hold_id, told'
 )
 
 _FIND = "SELECT id, request_hash FROM metering_usageevent WHERE workspace_id = %s AND origin = %s AND event_id = %s"
@@ -39,17 +39,18 @@ _TOTALS = f""" INSERT INTO metering_hourtotal (workspace_id, hour, amount, reque
 _TOTAL = f""" INSERT INTO metering_hourtotal (workspace_id, hour, amount, requests)
     VALUES (%s, %s::timestamptz, %s::bigint, %s::bigint) {_ADD_TOTAL}"""  # noqa: S608
 
-_USED = """ INSERT INTO metering_hourusage (workspace_id, hour, series_id, quantity, amount, requests)
-    SELECT %s, used.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[])
-        used(hour, series, quantity, amount, requests)"""
+_USED = """ INSERT INTO metering_hourusage (workspace_id, hour, series_id, quantity, amount, requests, upstream)
+    SELECT %s, used.* FROM unnest(%s::timestamptz[], %s::bigint[], %s::numeric[], %s::bigint[], %s::bigint[],
+        %s::bigint[]) used(hour, series, quantity, amount, requests, upstream)"""
 _ADD_USED = """ ON CONFLICT (workspace_id, hour, series_id) DO UPDATE SET
         quantity = metering_hourusage.quantity + excluded.quantity,
         amount = metering_hourusage.amount + excluded.amount,
-        requests = metering_hourusage.requests + excluded.requests"""
+        requests = metering_hourusage.requests + excluded.requests,
+        upstream = metering_hourusage.upstream + excluded.upstream"""
 
 _ROLLUPS = f"WITH total AS ({_TOTALS}) {_USED} ORDER BY used.hour, used.series {_ADD_USED}"
 # Nearly every request: one event in one hour, in few series.
-_EVENT = f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS}) VALUES ({', '.join(['%s'] * 27)}))"  # noqa: S608
+_EVENT = f"WITH event AS (INSERT INTO metering_usageevent ({COLUMNS}) VALUES ({', '.join(['%s'] * 28)}))"  # noqa: S608
 _ONE = f"{_EVENT}, total AS ({_TOTAL}) {_USED} {_ADD_USED}"
 
 # The same for events that name an end user; all others are written without a trace of it.
@@ -103,10 +104,11 @@ def _used(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[str, ...]:
     # Keys that share a series ("other") are added up: one statement may touch a row only once.
     used: dict[tuple[str, int], list[Any]] = {}
     for (hour, key), count in rollups.usage.items():
-        row = used.setdefault((hour.isoformat(), series[key]), [0, 0, 0])
+        row = used.setdefault((hour.isoformat(), series[key]), [0, 0, 0, 0])
         row[0] += count.quantity
         row[1] += count.amount
         row[2] += count.requests
+        row[3] += count.upstream
     return (
         str(rollups.workspace_id),
         _array(hour for hour, _ in used),
@@ -114,6 +116,7 @@ def _used(rollups: Rollups, series: dict[SeriesKey, int]) -> tuple[str, ...]:
         _array(format(row[0], "f") for row in used.values()),
         _array(row[1] for row in used.values()),
         _array(row[2] for row in used.values()),
+        _array(row[3] for row in used.values()),
     )
 
 
@@ -185,6 +188,7 @@ class Rows:
             rated.lines_json,
             str(rated.nano),
             format(cost_usd(rated.nano, self._usd_per_credit), "f"),
+            str(rated.upstream),
             None if operation_id is None or not rated.nano else str(operation_id),
             str(rated.offset),
             None if event.hold is None else str(event.hold),

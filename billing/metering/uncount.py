@@ -20,7 +20,9 @@ WHERE s.workspace_id = %s AND s.digest = ANY(%s)
 
 
 def uncount(event: UsageEvent) -> None:
-    """Lower the totals of the hour that the event counts in. Its quantities and the request happened, and stay."""
+    """Lower the totals of the hour that the event counts in. Its quantities and the request happened, and stay; so does
+    what was paid upstream for it.
+    """
     hour = event.booked_at.replace(minute=0, second=0, microsecond=0)
     of_hour = HourTotal.objects.filter(workspace_id=event.workspace_id, hour=hour)
     of_hour.update(amount=F("amount") - event.amount, reversed=F("reversed") + event.amount)
@@ -37,8 +39,8 @@ def uncount(event: UsageEvent) -> None:
 def _by_series(event: UsageEvent, hour: datetime) -> Mapping[int, int]:
     """Nano-credits of the event by the series that counted them."""
     usage = {meter: Decimal(quantity) for meter, quantity in event.usage.items()}
-    lines = [(line["meter"], Decimal(line["quantity"]), line["nano"]) for line in event.lines]
-    wanted = {_key(event, meter): amount for meter, _, amount in parts(usage, lines) if amount}
+    lines = [(line["meter"], Decimal(line["quantity"]), line["nano"], 0) for line in event.lines]
+    wanted = {_key(event, meter): amount for meter, _, amount, _ in parts(usage, lines) if amount}
     rows = _counted(event.workspace_id, hour, [*wanted, *map(folded, wanted)])
     counted_on = (event.priced_at or event.recorded_at).date()
     found: dict[int, int] = {}

@@ -24,7 +24,7 @@ MOST_PROBLEMS = 20
 
 _EVENTS = """
 SELECT occurred_at, id, date_trunc('hour', booked_at, 'UTC'),
-    amount, operation_id, priced_at IS NOT NULL, end_user <> ''
+    amount, operation_id, priced_at, end_user <> '', upstream
 FROM metering_usageevent
 WHERE workspace_id = %s AND (occurred_at, id) < (%s, %s) AND id <= %s ORDER BY occurred_at DESC, id DESC LIMIT %s
 """
@@ -71,16 +71,20 @@ def verify_usage(workspace_id: int) -> list[Problem]:
     totals = read_totals(workspace_id)
     if totals is None:
         return []
-    counted, of_end_users = _count_events(check, totals)
+    counted, of_end_users, upstream = _count_events(check, totals)
     taken = taken_back(workspace_id, totals)
     for net, back in ((counted, taken.hours), (of_end_users, taken.of_end_users)):
         for hour, amount in back.items():
             charged, requests = net.get(hour, (0, 0))
             net[hour] = charged - amount, requests
+    for hour, (_, requests) in totals.sums["earlier"].items():
+        charged, own = counted.get(hour, (0, 0))
+        counted[hour] = charged, own + requests
     given = {hour: (amount, 0) for hour, amount in taken.hours.items() if amount}
     for code, name, events in (
         ("hour_total", "the total", counted),
         ("hour_usage", "the breakdown", counted),
+        ("hour_upstream", "the upstream cost", upstream),
         ("end_user_hour", "the sum of end users", of_end_users),
         ("hour_reversed", "what was given back", given),
     ):
@@ -88,7 +92,8 @@ def verify_usage(workspace_id: int) -> list[Problem]:
         for hour in sorted(events.keys() | hours.keys()):
             found, expected = hours.get(hour, (0, 0)), events.get(hour, (0, 0))
             if found != expected:
-                detail = f"{name} of {hour:%Y-%m-%d %H:00} says {_said(found)}, its events say {_said(expected)}"
+                said = _usd if code == "hour_upstream" else _said
+                detail = f"{name} of {hour:%Y-%m-%d %H:00} says {said(found)}, its events say {said(expected)}"
                 check.add(code, detail)
     _check_priced_later(check)
     _check_charges(check, totals.last.seq)
@@ -108,6 +113,10 @@ def _said(amounts: tuple[int, int]) -> str:
     return f"{amounts[0]} nano-credits in {amounts[1]} requests"
 
 
+def _usd(amounts: tuple[int, int]) -> str:
+    return f"{amounts[0]} nano-USD"
+
+
 def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
@@ -115,26 +124,35 @@ def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _count_events(check: _Check, totals: Totals) -> tuple[Hours, Hours]:
-    """Of all events, and of those that name an end user; each as it was when the totals of its hour were read."""
+def _count_events(check: _Check, totals: Totals) -> tuple[Hours, Hours, Hours]:
+    """Of all events, and of those that name an end user; each as it was when the totals of its hour were read. The last
+    one is what they cost upstream.
+    """
     counted: Hours = {}
     of_end_users: Hours = {}
+    upstream: Hours = {}
     at: Any = "infinity"
     pk = 0
     while True:
         rows = _rows(_EVENTS, check.workspace_id, at, pk, totals.last.last_event, CHUNK)
-        for _, pk, hour, amount, operation, priced_later, named in rows:
+        for _, pk, hour, amount, operation, priced_at, named, cost in rows:
             if bool(amount) == (operation is None):
                 check.add("event_operation", f"event {pk} costs {amount} nano-credits; its operation does not fit that")
             moment = totals.moment(hour)
             if pk > moment.last_event:
                 continue
-            charged = 0 if priced_later and operation and operation > moment.last_operation else amount
+            # Whether one that waited was priced after that moment: its operation says so; without one, its time does.
+            later = priced_at is not None and (
+                operation > moment.last_operation if operation else priced_at > moment.at
+            )
+            charged = 0 if later else amount
+            if cost and not later:
+                upstream[hour] = upstream.get(hour, (0, 0))[0] + cost, 0
             for hours in (counted, of_end_users) if named else (counted,):
                 before = hours.get(hour, (0, 0))
                 hours[hour] = (before[0] + charged, before[1] + 1)
         if len(rows) < CHUNK:
-            return counted, of_end_users
+            return counted, of_end_users, upstream
         at = rows[-1][0]
 
 

@@ -9,14 +9,20 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from billing.credits import clock
 from billing.ledger.models import Wallet
 
-Hours = dict[datetime, tuple[int, int]]  # hour → (nano-credits, requests)
+Hours = dict[datetime, tuple[int, int]]  # hour → (nano-credits, requests); for hour_upstream (nano-USD, 0)
 
 _SUMS = {
     "hour_total": "SELECT hour, amount, requests FROM metering_hourtotal WHERE {}",
     "hour_usage": "SELECT hour, sum(amount), sum(requests) FROM metering_hourusage WHERE {} GROUP BY hour",
     "end_user_hour": "SELECT hour, sum(amount), sum(requests) FROM metering_enduserhour WHERE {} GROUP BY hour",
+    "hour_upstream": "SELECT hour, sum(upstream), 0 FROM metering_hourusage WHERE {} GROUP BY hour"
+    " HAVING sum(upstream) <> 0",
+    # Usage of before counts at noon of its day.
+    "earlier": "SELECT hour, 0, sum(requests) FROM (SELECT workspace_id, requests,"
+    " (day + time '12:00') AT TIME ZONE 'UTC' AS hour FROM metering_earlierusage) earlier WHERE {} GROUP BY hour",
     "hour_reversed": "SELECT hour, reversed, 0 FROM metering_hourtotal WHERE {} AND reversed <> 0",
 }
 _OF_MONTH = "workspace_id = %s AND hour >= %s AND hour < %s + interval '1 month'"
@@ -33,6 +39,7 @@ class Moment:
     last_event: int
     last_operation: int
     seq: int  # of the wallet
+    at: datetime  # what is stamped later came later
 
 
 @dataclass
@@ -78,7 +85,11 @@ def locked_moment(workspace_id: int) -> Moment | None:
     """Lock the wallet, if there is one, for the rest of the transaction; what had been given out by then."""
     wallet = Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
     ((last_event, last_operation),) = _rows(_LAST_IDS)
-    return Moment(last_event, last_operation, wallet.seq) if wallet else None
+    if wallet is None:
+        return None
+    return Moment(
+        last_event, last_operation, wallet.seq, max(clock.now(), wallet.last_at or datetime.min.replace(tzinfo=UTC))
+    )
 
 
 def _rows(query: str, *parameters: Any) -> list[tuple[Any, ...]]:

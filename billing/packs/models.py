@@ -4,6 +4,7 @@ A purchase keeps its own copy of all it promises: a pack or a promotion that is 
 """
 
 import secrets
+from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
@@ -12,6 +13,7 @@ from django.db.models import F, Q
 
 from accounts.models import User, Workspace
 from billing.credits import clock
+from billing.foundation.onoffer import on_offer
 from billing.invoices.models import Document
 from billing.ledger.models import Lot
 from billing.packs.autotopup import models as autotopup  # noqa: F401 - tables of the same app
@@ -39,6 +41,8 @@ class Pack(models.Model):
     plans = ArrayField(models.SlugField(max_length=40), default=list, blank=True)  # keys of plans; empty: for all
     position = models.PositiveSmallIntegerField(default=100)
     active = models.BooleanField(default=True)
+    starts_at = models.DateTimeField(null=True, blank=True)  # from when it is for sale, and until when
+    ends_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)  # goes up with every change
 
     class Meta:
@@ -50,6 +54,10 @@ class Pack(models.Model):
             models.CheckConstraint(
                 condition=Q(validity_days=None) | Q(validity_days__gt=0), name="pack_validity_positive"
             ),
+            models.CheckConstraint(
+                condition=Q(starts_at=None) | Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="pack_ends_after_its_start",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -58,6 +66,9 @@ class Pack(models.Model):
     @property
     def total_credits(self) -> int:
         return self.credits + self.bonus_credits
+
+    def on_offer(self, now: datetime) -> bool:
+        return self.active and on_offer(self.starts_at, self.ends_at, now)
 
 
 class Promotion(models.Model):

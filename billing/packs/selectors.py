@@ -44,8 +44,9 @@ class Offer:
 
 def packs_for(workspace: Workspace) -> list[Pack]:
     """What this workspace can buy, in the operator's order."""
-    plan = plan_key(workspace.pk)
-    return [pack for pack in Pack.objects.filter(active=True) if not pack.plans or plan in pack.plans]
+    plan, now = plan_key(workspace.pk), clock.now()
+    found = Pack.objects.filter(active=True)
+    return [pack for pack in found if pack.on_offer(now) and (not pack.plans or plan in pack.plans)]
 
 
 def offers_for(workspace: Workspace) -> list[Offer]:

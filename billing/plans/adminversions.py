@@ -14,17 +14,22 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
 from accounts.models import User
 from billing.credits.units import credits
 from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminlists import FewFilter
+from billing.foundation.offeradmin import as_customer
 from billing.invoices.money import money_text
-from billing.plans.models import Plan, PlanVersion, Subscription
+from billing.plans.models import Interval, Plan, PlanVersion, Subscription
 from billing.plans.moving import move_preview, version_move
 from billing.plans.publishing import SeenChanged, draft_delete, draft_save, version_problems, version_publish
+from billing.plans.scheduling import version_schedule, version_unschedule
 from billing.plans.selectors import version_to_follow
 from billing.plans.shown import facts_digest, version_facts
+from billing.plans.subscribing.cards import card_of
+from billing.plans.subscribing.choices import offer_of
 from billing.plans.versionforms import PlanVersionForm, written
 
 
@@ -44,6 +49,18 @@ class SeenForm(ActionForm):
         data.update(self.data)
         data["seen"] = self.digest
         self.data = data
+
+
+class ScheduleForm(SeenForm):
+    publish_at = forms.SplitDateTimeField(
+        label="Publish at", widget=UnfoldAdminSplitDateTimeWidget, help_text="UTC. Changing the draft takes it back."
+    )
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(
+        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
+    )
 
 
 class MoveForm(SeenForm):
@@ -66,9 +83,9 @@ class PlanVersionAdmin(ModelAdmin):
         "rollover_months",
         "customers",
     )
-    list_filter = ("plan",)
+    list_filter = (("plan", FewFilter),)
     list_select_related = ("plan",)
-    actions_detail = ("publish", "preview", "move")
+    actions_detail = ("publish", "schedule", "unschedule", "preview", "move")
     save_as = True  # what was typed when the version was published meanwhile is not lost
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlanVersion]:
@@ -131,9 +148,13 @@ class PlanVersionAdmin(ModelAdmin):
             return ()
         return ("plan",) if self._is_draft(request, obj) else ("says",)
 
-    @display(description="State", label={"published": "success", "draft": "info"})
-    def state(self, version: PlanVersion) -> str:
-        return "draft" if version.published_at is None else "published"
+    @display(description="State", label={"published": "success", "draft": "info", "scheduled": "warning"})
+    def state(self, version: PlanVersion) -> tuple[str, str]:
+        if version.published_at is not None:
+            return "published", "published"
+        if version.publish_at is not None:
+            return "scheduled", f"from {version.publish_at:%-d %b %Y, %H:%M}"
+        return "draft", "draft"
 
     @display(description="Price a month")
     def price(self, version: PlanVersion) -> str:
@@ -160,7 +181,11 @@ class PlanVersionAdmin(ModelAdmin):
         return format_html('<a href="{}?version__id__exact={}&ended_at__isempty=1">{}</a>', address, version.pk, count)
 
     def save_model(self, request: HttpRequest, obj: PlanVersion, form: Any, change: bool) -> None:
-        draft_save(version=obj, credit_tiers=form.cleaned_data["credit_tiers"])
+        scheduled = PlanVersion.objects.filter(pk=obj.pk, publish_at__isnull=False).exists()
+        actor = cast(User, request.user)
+        draft_save(version=obj, credit_tiers=form.cleaned_data["credit_tiers"], actor=actor, request=request)
+        if scheduled:
+            messages.warning(request, "It was changed, so it is not published by itself any more: schedule it again.")
 
     def delete_model(self, request: HttpRequest, obj: PlanVersion) -> None:
         draft_delete(obj.pk)
@@ -183,8 +208,9 @@ class PlanVersionAdmin(ModelAdmin):
         if version is None:
             return []
         left_out = {"move"} if version.published_at is None or move_preview(version) is None else set()
-        left_out |= {"publish"} if version.published_at is not None else set()
-        return [each for each in found if not any(each.action_name.endswith(name) for name in left_out)]
+        left_out |= {"publish", "schedule"} if version.published_at is not None else set()
+        left_out |= {"unschedule"} if version.publish_at is None else {"schedule"}
+        return [each for each in found if not any(each.action_name.endswith(f"_{name}") for name in left_out)]
 
     def has_publishing_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("plans.add_planversion")
@@ -220,17 +246,71 @@ class PlanVersionAdmin(ModelAdmin):
             button="Publish",
         )
 
+    @action(description="Publish at a time", url_path="schedule", icon="schedule", permissions=["publishing"])
+    def schedule(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        version = self._version(request, object_id)
+        tiers = list(version.credit_tiers.all())
+        problems = version_problems(version, tiers)
+        facts = version_facts(version, tiers)
+        form = ScheduleForm(request.POST or None, digest=facts_digest(facts))
+
+        def apply(data: dict[str, Any]) -> str:
+            try:
+                actor, at = cast(User, request.user), data["publish_at"]
+                version_schedule(version=version, at=at, seen=data["seen"], actor=actor, request=request)
+            except SeenChanged:
+                form.look_again()
+                raise
+            return f"{version} is published on {at:%-d %B %Y at %H:%M} UTC, as it is now."
+
+        intro = "From then on this is what customers see. Whoever has an older version keeps it."
+        return action_page(
+            self,
+            request,
+            form=form,
+            title=f"Publish {version} at a time",
+            intro=" ".join([intro, *(f"It cannot be published yet: {problem}" for problem in problems)]),
+            facts=facts,
+            apply=apply,
+            back=reverse("admin:plans_planversion_change", args=[version.pk]),
+            button="Schedule",
+        )
+
+    @action(description="Take its time back", url_path="unschedule", icon="event_busy", permissions=["publishing"])
+    def unschedule(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        version = self._version(request, object_id)
+        if version.publish_at is None and request.method != "POST":
+            raise Http404
+        at = f"{version.publish_at:%-d %B %Y, %H:%M} UTC" if version.publish_at else "–"
+
+        def apply(data: dict[str, Any]) -> str:
+            actor, reason = cast(User, request.user), data["reason"]
+            done = version_unschedule(version=version, actor=actor, reason=reason, request=request)
+            return f"{version} stays a draft." if done else f"{version} was not to be published at a time any more."
+
+        return action_page(
+            self,
+            request,
+            form=ReasonForm(request.POST or None),
+            title=f"Do not publish {version} by itself",
+            intro="It stays a draft until somebody publishes it.",
+            facts=[("Would be published", at), ("As decided by", version.publish_by or "–")],
+            apply=apply,
+            back=reverse("admin:plans_planversion_change", args=[version.pk]),
+            button="Keep it a draft",
+        )
+
     @action(description="As a customer sees it", url_path="preview", icon="visibility")
     def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         version = self._version(request, object_id)
+        offer = offer_of(version)
+        intervals = [Interval.MONTH, Interval.YEAR] if offer.by_year else [Interval.MONTH]
         context = {
-            **self.admin_site.each_context(request),
-            "title": f"{version.plan.name} as a customer sees it",
-            "facts": version_facts(version, list(version.credit_tiers.all())),
-            "back": reverse("admin:plans_planversion_change", args=[version.pk]),
-            "opts": self.model._meta,
+            "cards": [(interval.value, card_of(offer, interval, None)) for interval in intervals],
+            "facts": version_facts(version, offer.tiers),
         }
-        return TemplateResponse(request, "admin/plan_preview.html", context)
+        back = reverse("admin:plans_planversion_change", args=[version.pk])
+        return as_customer(request, "plans/preview.html", context, title=str(version), back=back)
 
     @action(description="Move customers to the newest", url_path="move", icon="upgrade", permissions=["publishing"])
     def move(self, request: HttpRequest, object_id: Any) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from billing.credits import clock
-from billing.foundation.audit.services import record
+from billing.foundation.audit.services import record, record_change
 from billing.plans.ladder import ladder_problems, tiers_written
 from billing.plans.models import CreditTier, Plan, PlanVersion
 from billing.plans.shown import facts_digest, version_facts
@@ -83,11 +83,12 @@ def _held(pk: int) -> PlanVersion:
     return version
 
 
-def draft_hold(pk: int) -> None:
-    """Nobody publishes this draft until the transaction ends. Raises DraftPublished, DraftGone."""
+def draft_hold(pk: int) -> PlanVersion:
+    """The draft, which nobody publishes until the transaction ends. Raises DraftPublished, DraftGone."""
     version = _held(pk)
     if version.published_at is not None:
         raise DraftPublished(version)
+    return version
 
 
 @transaction.atomic
@@ -100,18 +101,40 @@ def draft_delete(pk: int) -> None:
 
 
 @transaction.atomic
-def draft_save(*, version: PlanVersion, credit_tiers: Sequence[CreditTier]) -> PlanVersion:
-    """Keep a version that nobody can have yet, with its ladder. Raises DraftPublished, DraftGone."""
+def draft_save(
+    *,
+    version: PlanVersion,
+    credit_tiers: Sequence[CreditTier],
+    actor: User | str = "system",
+    request: HttpRequest | None = None,
+) -> PlanVersion:
+    """Keep a version that nobody can have yet, with its ladder. One that was to be published at a time is not any more:
+    what was decided was another one. Raises DraftPublished, DraftGone.
+    """
     if version.pk is None:
         version.number = _next_number(version)
-    else:
-        draft_hold(version.pk)
+    elif (before := draft_hold(version.pk)).publish_at is not None:
+        note_unscheduled(before, actor=actor, reason="The draft was changed.", request=request)
+    version.publish_at, version.publish_by = None, ""
     version.save()
     version.credit_tiers.all().delete()
     for tier in credit_tiers:
         tier.pk, tier.version = None, version
     CreditTier.objects.bulk_create(credit_tiers)
     return version
+
+
+def note_unscheduled(version: PlanVersion, *, actor: User | str, reason: str, request: HttpRequest | None) -> None:
+    """In the audit log: it is not published at its time by itself any more."""
+    record(
+        action="plan.version_unscheduled",
+        actor=actor,
+        target=str(version),
+        before={"publish_at": version.publish_at},
+        after={"publish_at": None},
+        reason=reason,
+        request=request,
+    )
 
 
 @transaction.atomic
@@ -136,7 +159,8 @@ def version_publish(
     if problems := version_problems(version, tiers):
         raise ValidationError(problems)
     version.published_at = clock.now()
-    version.save(update_fields=["published_at"])
+    version.publish_at, version.publish_by = None, ""
+    version.save(update_fields=["published_at", "publish_at", "publish_by"])
     record(
         action="plan.version_published",
         actor=actor,
@@ -166,20 +190,18 @@ def version_publish(
 
 @transaction.atomic
 def plan_save(*, plan: Plan, actor: User | str, request: HttpRequest | None = None) -> Plan:
-    """Keep a plan's name, place and who it is offered to; the latter with an audit entry."""
+    """Keep a plan's name, place, who it is offered to and until when; the latter two with an audit entry."""
     known = Plan.objects.select_for_update(no_key=True).filter(pk=plan.pk).first()
     plan.save()
-    before = known.visibility if known else None
-    if before != plan.visibility:
-        record(
-            action="plan.visibility",
-            actor=actor,
-            target=plan.key,
-            before={"visibility": before},
-            after={"visibility": plan.visibility},
-            request=request,
-        )
+    before = _offered(known) if known else {"visibility": None, "retires_at": None}
+    record_change(
+        action="plan.visibility", actor=actor, target=plan.key, before=before, after=_offered(plan), request=request
+    )
     return plan
+
+
+def _offered(plan: Plan) -> dict[str, Any]:
+    return {"visibility": plan.visibility, "retires_at": plan.retires_at}
 
 
 def _next_number(version: PlanVersion) -> int:

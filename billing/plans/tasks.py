@@ -9,6 +9,7 @@ from billing.plans.addons import tasks as addon_tasks  # noqa: F401 - registers 
 from billing.plans.low import low_bounds_refresh, workspaces_in_use
 from billing.plans.periods.due import AT_ONCE, PeriodFailed, roll, roll_of
 from billing.plans.periods.life import EndFailed, end_one
+from billing.plans.scheduling import publish_due, retire_due
 from billing.plans.subscribing.autoupgrade import JOB as AUTO_UPGRADES
 from billing.plans.subscribing.autoupgrade import auto_upgrade_due
 from billing.plans.subscribing.dunning import remind
@@ -69,6 +70,12 @@ def plan_ends(*, now: datetime, limit: int) -> int:
     if failed:
         raise RuntimeError(f"{done} subscriptions ended, but not {failed}")
     return done
+
+
+@due_job("plan_schedule", every=timedelta(seconds=30))
+def plan_schedule(*, now: datetime, limit: int) -> int:
+    """Publish versions and retire plans at the time that was decided."""
+    return max(publish_due(now=now, limit=limit), retire_due(now=now, limit=limit))
 
 
 @due_job("low_bounds", every=timedelta(hours=1))

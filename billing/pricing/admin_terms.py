@@ -145,7 +145,6 @@ class ScheduleForm(ScopeForm):
 
 
 class AgreedAdmin(ModelAdmin):
-    list_filter: tuple[str, ...] = ("meter", "provider")
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id", "provider", "model", "meter")
     list_select_related = ("workspace",)
     autocomplete_fields = ("workspace",)
@@ -212,7 +211,7 @@ class TierScheduleAdmin(AgreedAdmin):
 
     form = ScheduleForm
     list_display = ("whose", "what", "mode", "steps_text", "in_force", "source")
-    list_filter = ("source", "mode", *AgreedAdmin.list_filter)
+    list_filter = ("source", "mode")
     actions = ("end",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TierSchedule]:

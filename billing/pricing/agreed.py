@@ -229,6 +229,7 @@ def _with(
         dims=line.dims,
         minimum=line.minimum,
         platform=line.platform,
+        upstream=line.upstream,  # what a customer agreed on changes nothing of what is paid for it
         applied=applied,
         ladder=ladder,
     )

@@ -28,7 +28,9 @@ NOTHING_COUNTED: Mapping[str, Decimal] = {}
 
 # Tuples, because a batch makes thousands of them: a frozen dataclass takes six times as long to make.
 class Line(NamedTuple):
-    """One meter of a rated event. `quantity` is what this line bills, parts with a price of their own left out."""
+    """One meter of a rated event. `quantity` is what this line bills, parts with a price of their own left out.
+    `upstream` is what it costs the operator, in nano-USD: what is included in a plan costs as much as what is charged.
+    """
 
     meter: str
     quantity: Decimal
@@ -40,6 +42,7 @@ class Line(NamedTuple):
     usd: Decimal
     credits: Decimal
     applied: Applied | None = None  # what made it another price than the list's
+    upstream: int = 0
 
     @property
     def charged(self) -> Decimal:
@@ -224,6 +227,7 @@ def _line(price: TariffLine, quantity: Decimal, free: Decimal, usd_per_credit: D
         usd,
         EXACT.divide(usd, usd_per_credit),
         price.applied,
+        price.upstream.nano(quantity) if price.upstream is not None else 0,
     )
 
 

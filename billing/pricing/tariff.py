@@ -8,15 +8,16 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, Inexact
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
 from functools import cached_property
 from typing import NamedTuple
 
 from billing.pricing.meters import ANCESTORS, SAME_THING, STANDS_FOR, Ancestors, Nesting
 
-EXACT = Context(prec=60)  # products of quantities and prices never need more digits
+EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)  # products of quantities and prices never need more digits
 HUNDRED = Decimal(100)
 ZERO = Decimal(0)
+NANO_USD = Decimal(10**9)
 
 # Dimensions that are rules of the line itself; all others must be named by the event's variant.
 RULES = frozenset({"context_over", "utc_window", "minimum"})
@@ -69,6 +70,28 @@ class Applied(NamedTuple):
     counter: str = ""
 
 
+_whole = EXACT.to_integral_value  # half-even, as its context rounds
+
+
+class Upstream(NamedTuple):
+    """What the operator pays for `per` units of a line, whatever its customers pay: `price` USD as published."""
+
+    price: Decimal
+    per: int
+    factor: Decimal | None  # nano-USD per unit when that is a finite decimal
+
+    @classmethod
+    def of(cls, price: Decimal, per: int) -> "Upstream":
+        return cls(price, per, _finite(EXACT.multiply(price, NANO_USD), Decimal(per)))
+
+    def nano(self, quantity: Decimal) -> int:
+        """Nano-USD for `quantity`, half-even. What 60 digits cannot hold is further from a half than their last one."""
+        if self.factor is not None:
+            return int(_whole(EXACT.multiply(quantity, self.factor)))
+        exact = EXACT.multiply(EXACT.multiply(quantity, self.price), NANO_USD)
+        return int(_whole(EXACT.divide(exact, Decimal(self.per))))
+
+
 @dataclass(frozen=True, slots=True)
 class TariffLine:
     """A line in force, with its price ready to multiply."""
@@ -87,6 +110,7 @@ class TariffLine:
     divisor: Decimal
     applied: Applied | None = None  # None: the list price
     ladder: "Ladder | None" = None
+    upstream: Upstream | None = None  # None: nobody is paid for it that the catalogue knows of
 
     def usd(self, quantity: Decimal) -> Decimal:
         """What `quantity` costs, markup included, exact (60 digits where the price per unit never ends)."""
@@ -302,8 +326,13 @@ def _specificity(point: PricePoint) -> tuple[object, ...]:
 
 
 def line_of(point: PricePoint, markup: Decimal) -> TariffLine:
-    """The list price of a line where `markup` percent are in force."""
+    """The list price of a line where `markup` percent are in force.
+
+    A price is what the operator pays upstream; one of the platform's own meters is a price to customers, unless a
+    markup set on the line says that it is over a cost.
+    """
     percent = point.markup if point.markup is not None else ZERO if point.platform else markup
+    own = point.platform and point.markup is None
     return line_at(
         price_id=point.price_id,
         meter=point.meter,
@@ -314,6 +343,7 @@ def line_of(point: PricePoint, markup: Decimal) -> TariffLine:
         dims=point.dims,
         minimum=Decimal(point.dims.get("minimum", 0)),
         platform=point.platform,
+        upstream=None if own else Upstream.of(point.price, point.per),
     )
 
 
@@ -328,6 +358,7 @@ def line_at(
     dims: Mapping[str, str],
     minimum: Decimal,
     platform: bool,
+    upstream: Upstream | None,
     applied: Applied | None = None,
     ladder: Ladder | None = None,
 ) -> TariffLine:
@@ -351,6 +382,7 @@ def line_at(
         divisor=divisor,
         applied=applied,
         ladder=ladder,
+        upstream=upstream,
     )
 
 

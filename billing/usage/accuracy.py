@@ -27,17 +27,18 @@ SELECT grouping(key), coalesce(key, ''), count(*), count(event), count(*) FILTER
     count(charge), count(*) FILTER (WHERE charge <= amount),
     percentile_disc(0.5) WITHIN GROUP (ORDER BY share), percentile_disc(0.95) WITHIN GROUP (ORDER BY share)
 FROM (
-    SELECT latest.key, h.amount, r.kind, e.id AS event, priced.charge,
+    SELECT asked.key, h.amount, r.kind, e.id AS event, priced.charge,
         round(100 * priced.charge::numeric / nullif(h.amount, 0), 4) AS share,
         r.kind IS NOT DISTINCT FROM 'expire' OR h.open_until <= %s AS over
     FROM (
-        SELECT hold_id, {key} AS key FROM usage_authorization
-        WHERE workspace_id = %s AND created_at >= %s ORDER BY created_at DESC LIMIT %s
-    ) latest
-    JOIN ledger_hold h ON h.operation_id = latest.hold_id
-    LEFT JOIN ledger_holdresolution r ON r.hold_id = latest.hold_id
-    LEFT JOIN metering_usageevent e ON e.hold_id = latest.hold_id
+        SELECT operation_id, amount, open_until, created_at FROM ledger_hold
+        WHERE workspace_id = %s ORDER BY operation_id DESC LIMIT %s
+    ) h
+    JOIN (SELECT hold_id, {key} AS key FROM usage_authorization) asked ON asked.hold_id = h.operation_id
+    LEFT JOIN ledger_holdresolution r ON r.hold_id = h.operation_id
+    LEFT JOIN metering_usageevent e ON e.hold_id = h.operation_id
     CROSS JOIN LATERAL (SELECT CASE WHEN e.problem = '' THEN e.amount END AS charge) priced
+    WHERE h.created_at >= %s
 ) fitted
 GROUP BY GROUPING SETS ((key), ()) ORDER BY grouping(key) DESC, count(*) DESC, key
 """
@@ -80,6 +81,6 @@ def estimate_accuracy(
     at = now or clock.now()
     since = since or at - WINDOW
     with connection.cursor() as cursor:
-        cursor.execute(_SQL.format(key=_KEYS[by]), [at, workspace_id, since, LATEST])
+        cursor.execute(_SQL.format(key=_KEYS[by]), [at, workspace_id, LATEST, since])
         (_, *total), *rows = cursor.fetchall()
     return Accuracy(since, Fit(*total), [Fit(*row) for _, *row in rows])

@@ -8,6 +8,7 @@ hold.
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from secrets import token_hex
 
 from accounts.models import Workspace
@@ -42,7 +43,7 @@ from billing.usage.words import in_credits
 
 @dataclass(frozen=True)
 class _Named:
-    """The caller's own name of a request (empty without one), and what tells it from others."""
+    """The caller's own name of a request, and what tells it from others; both empty without one."""
 
     workspace_id: int
     namespace: str
@@ -52,7 +53,8 @@ class _Named:
     def operation(self) -> OperationDraft:
         if self.key:
             return OperationDraft(self.namespace, self.key, self.hash, "hold.place")
-        return OperationDraft("hold", token_hex(16), self.hash, "hold.place")
+        name = token_hex(16)
+        return OperationDraft("hold", name, sha256(name.encode()).digest(), "hold.place")
 
 
 def authorize(
@@ -66,7 +68,9 @@ def authorize(
     same key with another body.
     """
     asked = parse_hold_wanted(raw)
-    named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, fingerprint(asked))
+    # Without a key nobody can ask for the same again, and nothing needs to tell it from others.
+    told_by = fingerprint(asked) if idempotency_key else b""
+    named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, told_by)
     try:
         request = hold_request(workspace.pk, source, asked, now=now or clock.now())
     except (EventRejected, UsageRefused):

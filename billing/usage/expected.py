@@ -9,7 +9,7 @@ from billing.metering.errors import EventRejected
 from billing.plans.selectors import limits_for
 from billing.pricing.models import CatalogModel
 from billing.pricing.tariff import ModelPrices
-from billing.usage.history import LATEST, PERCENT, Recent, Requests, recent, usual_output
+from billing.usage.history import LATEST, PERCENT, Recent, Requests, recent, recent_answers, usual_output
 from billing.usage.sizing import Answer, Sized, sized
 from billing.usage.wanted import HoldWanted, Wanted
 
@@ -58,10 +58,10 @@ def _nearly_longest(wanted: Wanted, prices: ModelPrices, tokens: Decimal, worksp
     """As long as 95 of 100 recent answers at most; with too few of them, as long as an answer can be."""
     longest = wanted.max_output_tokens
     allowed = limits_for(workspace_id).request_limits.get("output_tokens")
-    past = recent(_requests(wanted, prices, workspace_id))
+    past = recent_answers(_requests(wanted, prices, workspace_id))
     if past.requests >= ENOUGH:
-        expected = past.answer if longest is None else min(past.answer, longest)
-        note = f"The answer is taken as long as {_most_of(past, wanted)} were at most."
+        expected = past.tokens if longest is None else min(past.tokens, longest)
+        note = f"The answer is taken as long as {_most_of(past.requests, wanted)} were at most."
         return Answer(expected if allowed is None else min(expected, allowed), "history", note)
     if longest is not None:
         return Answer(longest, "worst_case", "The longest answer asked for is assumed.")
@@ -85,12 +85,12 @@ def _like_recent(wanted: Wanted, prices: ModelPrices, workspace_id: int) -> Size
     usage = dict(past.usage)
     if wanted.max_output_tokens is not None and "output_tokens" in usage:
         usage["output_tokens"] = min(usage["output_tokens"], wanted.max_output_tokens)
-    return Sized(usage, "history", f"Sized as {_most_of(past, wanted)} cost at most.")
+    return Sized(usage, "history", f"Sized as {_most_of(past.requests, wanted)} cost at most.")
 
 
-def _most_of(past: Recent, wanted: Wanted) -> str:
+def _most_of(requests: int, wanted: Wanted) -> str:
     what = f" for the task “{wanted.task}”" if wanted.task else ""
-    count = f"the last {past.requests} requests" if past.requests < LATEST else f"the latest {LATEST} requests"
+    count = f"the last {requests} requests" if requests < LATEST else f"the latest {LATEST} requests"
     return f"{PERCENT}% of {count} of this workspace to {wanted.model}{what}"
 
 

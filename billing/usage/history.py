@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connection
 
@@ -13,6 +13,8 @@ from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
 from billing.foundation.cache import TimedCache
 from billing.foundation.site.selectors import site
+from billing.ledger.roundtrip import Statement
+from billing.ledger.session import read
 from billing.pricing.book import prices_for
 from billing.pricing.rating import rate
 from billing.pricing.terms import terms_for
@@ -37,13 +39,18 @@ SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY per_request) FROM (
 """
 
 # Along the index of a workspace's latest events, so that the work is bounded whatever it uses else.
-_LATEST = """
-SELECT usage::text, variant::text FROM (
+_LATEST = f"""
+SELECT usage, variant FROM (
     SELECT provider, model, task, problem, usage, variant FROM metering_usageevent
-    WHERE workspace_id = %s AND occurred_at >= %s AND occurred_at <= %s
-    ORDER BY occurred_at DESC, id DESC LIMIT %s
-) latest WHERE provider = %s AND model = %s AND (task = %s OR %s = '') AND problem = '' LIMIT %s
-"""
+    WHERE workspace_id = %s::bigint AND occurred_at >= %s AND occurred_at <= %s
+    ORDER BY occurred_at DESC, id DESC LIMIT {READ}
+) latest WHERE provider = %s AND model = %s AND (task = %s OR %s = '') AND problem = '' LIMIT {LATEST}
+"""  # noqa: S608
+_ANSWERS = f"""
+SELECT count(*), percentile_disc({PERCENT} / 100.0) WITHIN GROUP (ORDER BY tokens)
+FROM (SELECT coalesce((usage ->> 'output_tokens')::numeric, 0) AS tokens FROM ({_LATEST}) used) answers
+"""  # noqa: S608
+_USED = f"SELECT usage::text, variant::text FROM ({_LATEST}) used"  # noqa: S608
 
 
 def usual_output(workspace_id: int, *, provider: str, model: str, now: datetime) -> Decimal | None:
@@ -66,19 +73,32 @@ class Requests(NamedTuple):
     task: str
 
 
+class Answers(NamedTuple):
+    """How many of the latest requests there are, and the 95th percentile of their answers' length in tokens."""
+
+    requests: int
+    tokens: Decimal
+
+
 @dataclass(frozen=True)
 class Recent:
-    """The latest requests: how many there are, the 95th percentile of their answers' length in tokens, and what the
-    one used that stands at the 95th percentile of their cost, at today's prices.
+    """The latest requests that have a price today: how many there are, and what the one used that stands at the 95th
+    percentile of their cost.
     """
 
     requests: int = 0
-    answer: Decimal = Decimal(0)
     usage: Mapping[str, Decimal] = field(default_factory=dict)
 
 
+def recent_answers(which: Requests) -> Answers:
+    """Those of the last 200 requests of 30 days, at most a minute old."""
+    return _answers.get(which)
+
+
 def recent(which: Requests) -> Recent:
-    """The last 200 requests of 30 days, at most a minute old."""
+    """The last 200 requests of 30 days, at most a minute old. Prices each of them: a hundred times the work of
+    `recent_answers`.
+    """
     return _recent.get(which)
 
 
@@ -87,21 +107,26 @@ def percentile(ordered: Sequence[T], percent: int) -> T:
     return ordered[max(-(-percent * len(ordered) // 100), 1) - 1]
 
 
-def _read(which: Requests) -> Recent:
+def _read_answers(which: Requests) -> Answers:
+    (rows,) = read(_latest(_ANSWERS, which, clock.now()))
+    ((requests, tokens),) = rows
+    return Answers(requests, Decimal(0) if tokens is None else tokens)
+
+
+def _read_used(which: Requests) -> Recent:
     now = clock.now()
-    workspace_id, provider, model, task = which
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST, [workspace_id, now - WINDOW, now, READ, provider, model, task, task, LATEST])
-        rows = cursor.fetchall()
+    (rows,) = read(_latest(_USED, which, now))
     priced = sorted(_priced(which, rows, now), key=lambda each: each[0])
-    if not priced:
-        return Recent()
-    answers = sorted(usage.get("output_tokens", Decimal(0)) for _, usage in priced)
-    return Recent(len(priced), percentile(answers, PERCENT), percentile(priced, PERCENT)[1])
+    return Recent(len(priced), percentile(priced, PERCENT)[1]) if priced else Recent()
+
+
+def _latest(sql: str, which: Requests, now: datetime) -> Statement:
+    workspace_id, provider, model, task = which
+    return sql, (str(workspace_id), now - WINDOW, now, provider, model, task, task)
 
 
 def _priced(
-    which: Requests, rows: Sequence[tuple[str, str]], now: datetime
+    which: Requests, rows: Sequence[tuple[Any, ...]], now: datetime
 ) -> list[tuple[Decimal, Mapping[str, Decimal]]]:
     """(cost in USD at today's prices, usage) of each request that has a price today."""
     prices = prices_for(f"{which.provider}/{which.model}")
@@ -125,4 +150,5 @@ def _priced(
     return found
 
 
-_recent: TimedCache[Requests, Recent] = TimedCache(_read, seconds=KEEP_SECONDS)
+_answers: TimedCache[Requests, Answers] = TimedCache(_read_answers, seconds=KEEP_SECONDS)
+_recent: TimedCache[Requests, Recent] = TimedCache(_read_used, seconds=KEEP_SECONDS)

@@ -33,7 +33,6 @@ class Authorization(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(expected__gte=0), name="authorization_expected_not_negative"),
         ]
-        indexes = [models.Index(fields=["workspace", "-created_at"], name="authorization_recent")]
 
     def __str__(self) -> str:
         return str(self.hold_id)

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from portal.admin import duework, movingin, priceapprovals, trialbalance, unrated
+from portal.admin.money import page as money
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
 GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -26,6 +27,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Money",
         (
+            ("Money", "monitoring", "money"),
+            ("Exports", "file_export", "money-exports"),
             ("Wallets", "account_balance_wallet", "ledger.Wallet"),
             ("Lots", "savings", "ledger.Lot"),
             ("Holds", "lock", "ledger.Hold"),
@@ -111,6 +114,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 # Pages that are no list of a model: name of their URL → who may read them.
 PAGES = {
     "due-work": duework.PERMISSION,
+    "money": money.PERMISSION,
+    "money-exports": money.MAY_EXPORT,
     "moving-in": movingin.PERMISSION,
     "trial-balance": trialbalance.PERMISSION,
     "unrated": unrated.PERMISSION,

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "billing.gateway",
     "billing.ledger",
     "billing.ledger.trial",
+    "billing.ledger.worth",
     "billing.pricing",
     "billing.metering",
     "billing.invoices",

@@ -20,6 +20,7 @@ LAST_SEQ: Final = 2**63 - 1
 PARTS = """
 SELECT t.workspace_id, t.operation_id, t.seq, t.created_at, t.kind, t.debit, t.credit,
     coalesce(taken.source, named.source, '') AS source, coalesce(taken.label, named.label, '') AS label,
+    coalesce(taken.unit_price_usd, named.unit_price_usd, 0) AS unit_price_usd,
     coalesce(abs(taken.amount), t.amount) AS amount
 FROM ranges
 CROSS JOIN LATERAL (
@@ -27,14 +28,15 @@ CROSS JOIN LATERAL (
     WHERE workspace_id = ranges.workspace_id AND seq > ranges.after_seq AND seq <= ranges.until_seq OFFSET 0
 ) t
 LEFT JOIN LATERAL (
-    SELECT k.amount, lot.source, lot.label FROM ledger_lottake k JOIN ledger_lot lot ON lot.id = k.lot_id
+    SELECT k.amount, lot.source, lot.label, lot.unit_price_usd
+    FROM ledger_lottake k JOIN ledger_lot lot ON lot.id = k.lot_id
     WHERE k.transfer_id = t.id OFFSET 0
 ) taken ON true
 LEFT JOIN LATERAL (
-    SELECT lot.source, lot.label FROM ledger_lot lot
+    SELECT lot.source, lot.label, lot.unit_price_usd FROM ledger_lot lot
     WHERE t.debit IN ('issued', 'adjusted') AND lot.workspace_id = t.workspace_id AND lot.seq = t.seq
     UNION ALL
-    SELECT lot.source, lot.label FROM ledger_operation o
+    SELECT lot.source, lot.label, lot.unit_price_usd FROM ledger_operation o
     JOIN ledger_lot lot ON lot.id = substring(o.key FROM '^start:([0-9]{1,18}):')::bigint
     WHERE t.kind = 'lot.start' AND o.id = t.operation_id
     OFFSET 0

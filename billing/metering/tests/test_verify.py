@@ -121,7 +121,7 @@ def test_months_are_read_one_by_one(used: Workspace, batch: Record) -> None:
     assert codes(used) == {"hour_total"}
     HourUsage.objects.filter(hour__gt=clock.now() + timedelta(days=300)).delete()
     EndUserHour.objects.filter(hour__gt=clock.now() + timedelta(days=300)).delete()
-    assert codes(used) == {"hour_total", "hour_usage", "end_user_hour"}
+    assert codes(used) == {"hour_total", "hour_usage", "hour_upstream", "end_user_hour"}
 
 
 def test_reversals_are_found_by_their_index(used: Workspace) -> None:

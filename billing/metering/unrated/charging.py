@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 _PRICED = """
 UPDATE metering_usageevent SET unrated_as = problem, problem = '', priced_at = %s::timestamptz,
     provider = p.provider, model = p.model, lines = p.lines, amount = p.amount, cost_usd = p.cost,
-    operation_id = p.operation, "offset" = 0
+    upstream = p.upstream, operation_id = p.operation, "offset" = 0
 FROM jsonb_to_recordset(%s::jsonb) AS p(id bigint, provider text, model text, lines jsonb, amount bigint, cost numeric,
-    operation bigint)
+    upstream bigint, operation bigint)
 WHERE metering_usageevent.id = p.id AND problem <> ''
 """
 
@@ -181,5 +181,6 @@ def _row(priced: Priced, settings: SiteSettings) -> Mapping[str, Any]:
         "lines": json.loads(rated.lines_json),
         "amount": rated.nano,
         "cost": format(cost_usd(rated.nano, settings.usd_per_credit), "f"),
+        "upstream": rated.upstream,
         "operation": priced.operation_id,
     }

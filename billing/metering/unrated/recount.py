@@ -15,7 +15,7 @@ from billing.metering import store
 from billing.metering.endusers import counted_as
 from billing.metering.events import Source
 from billing.metering.models import UsageEvent
-from billing.metering.rated import Count, EndUserCount, HourCount, RatedEvent, Rollups, parts
+from billing.metering.rated import Count, EndUserCount, HourCount, RatedEvent, Rollups, counted_lines, parts
 from billing.metering.selectors.totals import floor_hour
 from billing.metering.series import SeriesKey, folded, series_ids
 
@@ -44,7 +44,7 @@ ON CONFLICT (workspace_id, hour) DO UPDATE SET priced_here = total.priced_here +
 _CLEAR = """
 DELETE FROM metering_hourusage USING unnest(%s::timestamptz[], %s::bigint[]) moved(hour, series)
 WHERE workspace_id = %s AND metering_hourusage.hour = moved.hour AND series_id = moved.series
-    AND quantity = 0 AND amount = 0 AND requests = 0
+    AND quantity = 0 AND amount = 0 AND requests = 0 AND upstream = 0
 """
 
 
@@ -120,8 +120,7 @@ class Recount:
         # What cannot be found where it should have been counted stays there: it must not count a second time.
         moved = {counted.key.meter: counted for counted in was if self._take_out(hour, counted, row.recorded_at.date())}
         requests = sum(counted.requests for counted in moved.values())
-        shares = [(line.meter, line.quantity, share) for line, share in zip(rated.lines, rated.shares, strict=True)]
-        for meter, quantity, amount in parts(rated.usage, shares):
+        for meter, quantity, amount, upstream in parts(rated.usage, counted_lines(rated)):
             end_user.quantity += quantity - rated.event.usage.get(meter, Decimal(0))  # what was reported, it has
             key = _key(self.workspace_id, row, rated.provider, rated.model, meter)
             self.rollups.rated.add(key)
@@ -129,6 +128,7 @@ class Recount:
             if meter in moved or meter not in rated.event.usage:
                 count.quantity += quantity
             count.amount += amount
+            count.upstream += upstream
             count.requests += requests
             requests = 0  # counted in the series of the first meter only
 
@@ -152,7 +152,7 @@ class Recount:
 
 def _was_counted(workspace_id: int, row: UsageEvent) -> Iterator[Counted]:
     requests = 1
-    for meter, quantity, _ in parts({meter: Decimal(of) for meter, of in row.usage.items()}, ()):
+    for meter, quantity, _, _ in parts({meter: Decimal(of) for meter, of in row.usage.items()}, ()):
         yield Counted(_key(workspace_id, row, row.provider, row.model, meter), quantity, requests)
         requests = 0
 

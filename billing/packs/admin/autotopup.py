@@ -5,6 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -37,6 +38,17 @@ class ResumeForm(ActionForm):
     )
 
 
+class FailingFilter(admin.SimpleListFilter):
+    title = "charging"
+    parameter_name = "failing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Failing, paused or switched off by us")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AutoTopUp]) -> QuerySet[AutoTopUp]:
+        return queryset.filter(pk__in=AutoTopUp.failing()) if self.value() == "yes" else queryset
+
+
 @admin.register(AutoTopUp)
 class AutoTopUpAdmin(ReadOnlyAdmin):
     list_display = (
@@ -50,7 +62,7 @@ class AutoTopUpAdmin(ReadOnlyAdmin):
         "off_because",
     )
     actions_detail = ("resume",)
-    list_filter = ("enabled", "waits_for", ("paused_at", admin.EmptyFieldListFilter))
+    list_filter = (FailingFilter, "enabled", "waits_for", ("paused_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
     search_fields = ("workspace__name", "workspace__public_id")
 

@@ -6,22 +6,24 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.forms import Checkboxes
 from accounts.models import User
 from billing.credits.format import exact_text
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
+from billing.foundation.offeradmin import OFFER_LABELS, as_customer, in_order, shown_state
 from billing.invoices.money import major, minor_units, money_text
 from billing.packs.hooks import plans
 from billing.packs.models import Pack, PaymentPolicy, Promotion
 from billing.packs.policies import pack_save, policy_update, promotion_save
-from billing.packs.promotions import LEAST, tidy
+from billing.packs.promotions import LEAST, terms, tidy
+from billing.packs.selectors import Offer
 
 MOST_DAYS = 36_500
 
@@ -57,13 +59,15 @@ class PackForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Pack
         fields = (
             *("key", "name", "description", "currency", "credits", "bonus_credits", "price"),
-            *("validity_days", "plans", "position", "active"),
+            *("validity_days", "plans", "position", "active", "starts_at", "ends_at"),
         )
         help_texts: ClassVar = {
             "key": "The id by which the API sells it, such as “growth”.",
             "validity_days": "Until its credits expire. Empty: never.",
             "currency": "Three letters: usd, eur.",
             "active": "Whether it is for sale. What was bought stays as it is.",
+            "starts_at": "For sale from then on (UTC). Empty: at once.",
+            "ends_at": "For sale until then (UTC). Whoever is paying by then still gets it. Empty: no end.",
         }
         error_messages: ClassVar = {"key": {"invalid": "Letters, digits, dashes and underscores only."}}
 
@@ -106,6 +110,9 @@ class PackForm(forms.ModelForm):  # type: ignore[type-arg]
             raise forms.ValidationError(f"At least {least}, the least that a card can be charged, without fractions.")
         return int(minor)
 
+    def clean(self) -> dict[str, Any] | None:
+        return in_order(self)
+
 
 @admin.register(Pack)
 class PackAdmin(ModelAdmin):
@@ -117,18 +124,32 @@ class PackAdmin(ModelAdmin):
         "shown_price",
         "validity_days",
         "for_plans",
-        "active",
+        "sold",
         "version",
         "position",
     )
     list_filter = ("active", "currency")
     search_fields = ("name", "key")
+    actions_detail = ("preview",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Pack | None = None) -> tuple[str, ...]:
         return ("key",) if obj else ()  # the operator's clients buy by it
 
     def has_delete_permission(self, request: HttpRequest, obj: Pack | None = None) -> bool:
         return False
+
+    @display(description="For sale", label=OFFER_LABELS)
+    def sold(self, pack: Pack) -> tuple[str, str]:
+        return shown_state(pack)
+
+    @action(description="As a customer sees it", url_path="preview", icon="visibility")
+    def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        pack = self.get_object(request, object_id)
+        if pack is None:
+            raise Http404
+        back = reverse("admin:packs_pack_change", args=[pack.pk])
+        context = {"offer": Offer(pack, terms(pack, None))}
+        return as_customer(request, "packs/preview.html", context, title=pack.name, back=back)
 
     @display(description="Credits")
     def brings(self, pack: Pack) -> str:
@@ -201,22 +222,23 @@ class PromotionForm(forms.ModelForm):  # type: ignore[type-arg]
         found = super().clean() or self.cleaned_data
         if not self.errors and bool(found.get("percent_off")) == bool(found.get("bonus_credits")):
             self.add_error("percent_off", "A code gives either percent off or credits on top: fill in one of the two.")
-        starts, ends = found.get("starts_at"), found.get("ends_at")
-        if starts and ends and ends <= starts:
-            self.add_error("ends_at", "After its start.")
-        return found
+        return in_order(self)
 
 
 @admin.register(Promotion)
 class PromotionAdmin(ModelAdmin):
     form = PromotionForm
-    list_display = ("code", "gives", "redeemed", "most", "starts_at", "ends_at", "active")
+    list_display = ("code", "gives", "redeemed", "most", "starts_at", "ends_at", "valid")
     list_filter = ("active",)
     search_fields = ("code", "description")
     filter_horizontal = ("packs",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Promotion | None = None) -> bool:
         return False
+
+    @display(description="Valid", label=OFFER_LABELS)
+    def valid(self, promotion: Promotion) -> tuple[str, str]:
+        return shown_state(promotion)
 
     @display(description="Gives")
     def gives(self, promotion: Promotion) -> str:

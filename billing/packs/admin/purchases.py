@@ -20,6 +20,7 @@ from accounts.models import User
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminlists import FewFilter
 from billing.gateway.errors import GatewayError
 from billing.invoices.money import major, minor_units, money_text
 from billing.ledger.selectors import balance
@@ -77,7 +78,7 @@ class MoneyBackInline(TabularInline):
 @admin.register(Purchase)
 class PurchaseAdmin(ReadOnlyAdmin):
     list_display = ("name", "workspace", "state", "shown_amount", "brings", "created_at", "fulfilled_at", "document")
-    list_filter = ("status", "pack", "promotion", "created_at")
+    list_filter = ("status", ("pack", FewFilter), ("promotion", FewFilter), "created_at")
     list_select_related = ("workspace", "document")
     search_fields = ("public_id", "session_id", "payment_id", "workspace__name", "workspace__public_id", "buyer_label")
     inlines = (MoneyBackInline,)
@@ -245,7 +246,7 @@ class MoneyBackAdmin(ReadOnlyAdmin):
 @admin.register(Redemption)
 class RedemptionAdmin(ReadOnlyAdmin):
     list_display = ("promotion", "workspace", "purchase", "number", "created_at", "given_back_at")
-    list_filter = ("promotion",)
+    list_filter = (("promotion", FewFilter),)
     list_select_related = ("promotion", "workspace", "purchase")
 
 

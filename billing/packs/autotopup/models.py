@@ -95,6 +95,13 @@ class AutoTopUp(models.Model):
     def terms(self) -> Terms:
         return Terms(self.threshold, self.amount, self.target, self.day_cap, self.month_cap)
 
+    @classmethod
+    def failing(cls) -> models.QuerySet["AutoTopUp"]:
+        """Those that do not charge though they should: declined, to be confirmed, paused, or switched off by us."""
+        waits = [cls.Wait.BACK_OFF, cls.Wait.CONFIRMATION]
+        stopped = Q(paused_at__isnull=False) | ~Q(off_because="")
+        return cls.objects.filter(stopped | Q(enabled=True) & (Q(declines__gt=0) | Q(waits_for__in=waits)))
+
     @property
     def bound(self) -> int:
         """What the wallet is to keep: below it a charge may be due."""

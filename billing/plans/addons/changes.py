@@ -89,11 +89,11 @@ def decide(
         raise PreviewOutdated
     at = at or now
     if held is None:
-        if not addon.active:
+        if not addon.on_offer(now):
             raise NoSuchAddOn
         if quantity < 1:
             raise NoSuchAddOn("This workspace does not have the add-on. Nothing was changed.")
-        _check_most(addon, quantity)
+        _check_most(addon, quantity, now)
         starts, ends = plan_period(workspace_id, at, own_start=at)
         if ends <= now:
             raise PreviewOutdated
@@ -116,7 +116,7 @@ def _of_held(addon: AddOn, held: WorkspaceAddOn, quantity: int, at: datetime, no
     if kind == "more":
         if not paid:
             raise NotCovered("The present period of this add-on is not covered by credits. Add credits first.")
-        _check_most(addon, quantity)
+        _check_most(addon, quantity, now)
         more = held.monthly_credits * (quantity - held.quantity)
         charged = pro_rata(more, starts=starts, ends=ends, since=at)
     elif paid and kind in ("less", "remove"):
@@ -133,8 +133,8 @@ def _kind(before: int, quantity: int) -> Kind:
     return "keep" if quantity == before else "more" if quantity > before else "less"
 
 
-def _check_most(addon: AddOn, quantity: int) -> None:
-    if not addon.active:
+def _check_most(addon: AddOn, quantity: int, now: datetime) -> None:
+    if not addon.on_offer(now):
         raise QuantityRefused(f"{addon.name} is not on offer any more. What you have of it stays.")
     if quantity > addon.most:
         raise QuantityRefused(f"A workspace may have {addon.most} of {addon.name} at most.")

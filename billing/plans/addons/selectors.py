@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts.models import Workspace
+from billing.credits import clock
 from billing.ledger.selectors import moved
 from billing.metering.selectors import days
 from billing.plans.addons.paying import KIND
@@ -46,7 +47,7 @@ class Offer:
     def most(self) -> int:
         """How many pieces can be chosen."""
         held = self.held.quantity if self.held else 0
-        return max(self.addon.most, held) if self.addon.active else held
+        return max(self.addon.most, held) if self.addon.on_offer(clock.now()) else held
 
     @property
     def ends(self) -> bool:
@@ -56,7 +57,8 @@ class Offer:
 def offers(workspace: Workspace) -> list[Offer]:
     """All that are on offer, and those that the workspace has, in the operator's order."""
     held = {row.addon_id: row for row in WorkspaceAddOn.objects.filter(workspace=workspace, ended_at=None)}
-    return [Offer(addon, held.get(addon.pk)) for addon in AddOn.objects.all() if addon.active or addon.pk in held]
+    found, now = AddOn.objects.all(), clock.now()
+    return [Offer(addon, held.get(addon.pk)) for addon in found if addon.on_offer(now) or addon.pk in held]
 
 
 def offer_named(workspace: Workspace, key: str) -> Offer | None:

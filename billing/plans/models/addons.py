@@ -1,12 +1,14 @@
 """What can be added to a plan for credits every month, and who has it. Credits are nano-credits."""
 
 import secrets
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import User, Workspace
 from billing.credits import clock
+from billing.foundation.onoffer import on_offer
 
 
 def new_addon_change_id() -> str:
@@ -25,6 +27,8 @@ class AddOn(models.Model):
     # A text as the plan's features are; its slug is asked for. Of several pieces, their number is its limit.
     feature = models.CharField(max_length=120, blank=True)
     active = models.BooleanField(default=True)  # whether it can be added, or more of it
+    starts_at = models.DateTimeField(null=True, blank=True)  # from when it can, and until when
+    ends_at = models.DateTimeField(null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=100)
 
     class Meta:
@@ -33,10 +37,17 @@ class AddOn(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(monthly_credits__gt=0, most__gt=0), name="add_on_positive"),
             models.CheckConstraint(condition=Q(concurrency__gt=0) | ~Q(feature=""), name="add_on_raises_something"),
+            models.CheckConstraint(
+                condition=Q(starts_at=None) | Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="add_on_ends_after_its_start",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def on_offer(self, now: datetime) -> bool:
+        return self.active and on_offer(self.starts_at, self.ends_at, now)
 
 
 class WorkspaceAddOn(models.Model):

@@ -20,11 +20,15 @@ class Plan(models.Model):
     visibility = models.CharField(
         max_length=7, choices=Visibility.choices, default=Visibility.PUBLIC, db_default=Visibility.PUBLIC
     )
+    retires_at = models.DateTimeField(null=True, blank=True)  # when it closes to new subscribers, if that is decided
 
     class Meta:
         ordering = ["position", "key"]
         constraints = [
-            models.CheckConstraint(condition=Q(visibility__in=["public", "hidden", "retired"]), name="plan_visibility")
+            models.CheckConstraint(condition=Q(visibility__in=["public", "hidden", "retired"]), name="plan_visibility"),
+            models.CheckConstraint(
+                condition=Q(retires_at=None) | ~Q(visibility="retired"), name="plan_retires_while_it_is_on_offer"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -70,6 +74,8 @@ class PlanVersion(models.Model):
     discounts = models.JSONField(default=list, blank=True, db_default=[])  # percent off, of what (terms.py)
     tiers = models.JSONField(default=list, blank=True, db_default=[])  # steps of meters by the month's quantity
     published_at = models.DateTimeField(null=True, blank=True)
+    publish_at = models.DateTimeField(null=True, blank=True)  # when the draft will be, and who decided that
+    publish_by = models.CharField(max_length=200, blank=True, db_default="")
 
     class Meta:
         ordering = ["plan", "-number"]
@@ -87,6 +93,10 @@ class PlanVersion(models.Model):
             models.CheckConstraint(condition=Q(periods__in=["anniversary", "calendar"]), name="plan_periods"),
             models.CheckConstraint(
                 condition=Q(concurrency=None) | Q(concurrency__gt=0), name="plan_concurrency_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(publish_at=None, publish_by="") | Q(publish_at__isnull=False, published_at=None),
+                name="plan_version_scheduled_is_a_draft",
             ),
         ]
 

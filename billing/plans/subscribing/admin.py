@@ -17,6 +17,7 @@ from accounts.models import User
 from billing.credits.format import credits_text
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminlists import FewFilter
 from billing.invoices.money import money_text
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription, SubscriptionChange
 from billing.plans.subscribing.choices import choice_of, next_choice
@@ -85,7 +86,13 @@ class ChangeInline(TabularInline):
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnlyAdmin):
     list_display = ("workspace", "version", "credit_tier", "interval", "state", "paid_until", "ends_at", "started_at")
-    list_filter = ("status", "interval", "version__plan", "version", ("ended_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "status",
+        "interval",
+        ("version__plan", FewFilter),
+        ("version", FewFilter),
+        ("ended_at", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("workspace", "version__plan", "credit_tier__version__plan")
     search_fields = ("workspace__name", "workspace__public_id", "workspace__external_id", "stripe_id")
     exclude = ("next_version", "next_credit_tier", "next_interval")

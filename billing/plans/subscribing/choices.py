@@ -101,10 +101,10 @@ def offers_for(workspace: Workspace, *, newest: bool = False) -> list[Offer]:
         .distinct("plan__position", "plan__key")
     )
     keeps = own.plan_id if own and not newest else None
-    return [_offer(own if own and version.plan_id == keeps else version) for version in versions]
+    return [offer_of(own if own and version.plan_id == keeps else version) for version in versions]
 
 
-def _offer(version: PlanVersion) -> Offer:
+def offer_of(version: PlanVersion) -> Offer:
     tiers = list(version.credit_tiers.all())
     by_year = version.yearly_price_cents is not None or any(tier.yearly_price_cents is not None for tier in tiers)
     return Offer(version, tiers, by_year)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -22,9 +21,9 @@ from billing.gateway.looking import connected
 from billing.metering.selectors.days import zone
 from billing.plans.models import Interval, SubscriptionChange
 from billing.plans.selectors import current_subscription
-from billing.plans.shown import terms_facts
+from billing.plans.subscribing.cards import card_of
 from billing.plans.subscribing.change import change_confirm, change_leave
-from billing.plans.subscribing.choices import choice_find, choice_of, offers_for, price_of
+from billing.plans.subscribing.choices import choice_find, offers_for
 from billing.plans.subscribing.forms import ChooseForm, KeyForm, fresh_key
 from billing.plans.subscribing.notices import hint
 from billing.plans.subscribing.preview import change_preview
@@ -70,44 +69,12 @@ def choose(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "key": fresh_key(),
         "interval": interval.value,
         "by_year": any(offer.by_year for offer in offers),
-        "cards": [_card(offer, interval, row) for offer in offers],
+        "cards": [card_of(offer, interval, row) for offer in offers],
         "row": row,
         "connected": connected(),
         "support_email": site().support_email,
     }
     return render(request, "plans/choose.html", context, status=422 if form.errors else 200)
-
-
-def _card(offer: Any, interval: str, row: Any) -> dict[str, Any]:
-    """A plan by the month or year: its rungs with their prices. It is current when a rung is what the workspace has."""
-    own = choice_of(row) if row else None
-    rungs = []
-    for tier in [None, *offer.tiers]:
-        price = 0 if offer.free else price_of(offer.version, tier, interval)  # nothing is nothing by the year, too
-        if price is None or (not price and not offer.free):
-            continue
-        sold = tier or offer.version
-        rungs.append(
-            {
-                "number": tier.number if tier else 0,
-                "credits": sold.monthly_credits,
-                "price": price,
-                "current": bool(
-                    own
-                    and own.version.pk == offer.version.pk
-                    and own.tier == tier
-                    and (own.interval == interval or not own.interval)
-                ),
-            }
-        )
-    return {
-        "version": offer.version,
-        "free": offer.free,
-        "rungs": rungs,
-        "terms": terms_facts(offer.version),
-        "current": bool(own and own.version.pk == offer.version.pk),
-        "only_current": bool(rungs) and all(rung["current"] for rung in rungs),
-    }
 
 
 def _preview(request: WorkspaceRequest, form: ChooseForm) -> HttpResponse | None:

@@ -57,7 +57,7 @@ def test_a_new_version_begins_as_a_copy_of_the_newest(staff: Client) -> None:
     sent = fields_of(page)
     assert staff.post(url("add"), sent).status_code == 302
     made = PlanVersion.objects.get(plan=plan, number=2)
-    own = {"id", "number", "published_at", "plan_id"}
+    own = {"id", "number", "published_at", "publish_at", "publish_by", "plan_id"}
     for field in PlanVersion._meta.concrete_fields:
         if field.attname not in own:
             assert getattr(made, field.attname) == getattr(newest, field.attname), field.name

@@ -23,6 +23,7 @@ from billing.ledger.services import credits_grant
 from billing.plans.models import Plan, PlanVersion
 from billing.plans.services import plan_start
 from billing.plans.tests.test_drafts import seen_of
+from billing.pricing.models import PriceLine
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -59,11 +60,14 @@ def test_first_page_shows_true_numbers(staff: Client, workspace: Workspace) -> N
     credits_grant(workspace_id=workspace.pk, key="a", amount=1_234_500_000_000, label="Test")
     run_due()
     page = staff.get("/admin/")
-    tiles = {tile.title: tile for tile in page.context["tiles"]}
+    tiles = {tile.title: tile for _, tiles in page.context["groups"] for tile in tiles}
     assert tiles["Outstanding"].value == "1,234.50"
     assert tiles["Outstanding"].remark == "credits, $6.17"
     assert (tiles["Workspaces"].value, tiles["Debt"].value) == ("1", "0.00")
     assert (tiles["Due work"].value, tiles["Events without a price"].value) == ("On time", "0")
+    assert (tiles["Granted today"].value, tiles["Sold today"].value) == ("1,234.50", "0")
+    held = PriceLine.objects.filter(status="pending").count()
+    assert (tiles["Ledger"].value, tiles["Held prices"].value) == ("Adds up", str(held))
 
 
 def test_first_page_warns_of_silent_jobs_and_unsent_mail(staff: Client, settings: Settings) -> None:
@@ -83,7 +87,7 @@ def test_first_page_asks_little(staff: Client, workspace: Workspace) -> None:
     staff.get("/admin/")
     with CaptureQueriesContext(connection) as queries:
         staff.get("/admin/")
-    assert len(queries) < 30
+    assert len(queries) < 40
 
 
 def test_sidebar_links_only_to_pages_that_exist(staff: Client) -> None:

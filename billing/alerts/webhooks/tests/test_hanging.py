@@ -15,7 +15,7 @@ from billing.alerts.webhooks.models import WebhookDelivery, WebhookEndpoint
 from billing.alerts.webhooks.tests.conftest import Make, Receiver, answer, until
 from billing.credits import clock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.paced]
 HANGS = 1.0  # seconds, after which an attempt is given up where a test waits for that
 
 

@@ -27,6 +27,8 @@ LONGEST = 2.0  # seconds that a reader may keep a snapshot
 ARITHMETIC = 0.04  # seconds that `arithmetic` takes on the machine for which the limits were set
 T = TypeVar("T")
 
+pytestmark = pytest.mark.paced
+
 
 def seeded(events: int) -> Workspace:
     import_demo_prices()
