@@ -136,6 +136,7 @@ def test_a_long_log_is_exported_in_pieces(staff: Client, bob: User, monkeypatch:
     assert found == ["0", "1", "2", "3", "4", "5", "6"]
 
 
+@pytest.mark.paced
 @pytest.mark.slow
 def test_a_hundred_thousand_entries_open_within_a_second(staff: Client, bob: User, workspace: Workspace) -> None:
     for start in range(0, 100_000, 10_000):

@@ -228,6 +228,7 @@ def test_the_page_takes_what_a_browser_can_wait_for() -> None:
     assert import_try(WORKSPACES, (HEAD + rows).encode()).can_be_done
 
 
+@pytest.mark.paced
 @pytest.mark.slow
 def test_what_the_page_takes_is_done_within_a_minute() -> None:
     rows = "".join(f"c-{n},Customer {n},p{n}@example.org,{n}.5,bought,2099-12-31,0.0045\n" for n in range(200))
@@ -238,6 +239,7 @@ def test_what_the_page_takes_is_done_within_a_minute() -> None:
     assert took < 60
 
 
+@pytest.mark.paced
 @pytest.mark.slow
 def test_ten_thousand_customers_of_stripe_within_a_minute() -> None:
     Workspace.objects.bulk_create(Workspace(name=f"C{n}", external_id=f"c-{n}") for n in range(10_000))
