@@ -1,7 +1,7 @@
 """A workspace's customer at Stripe: made when it is first needed."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import stripe
@@ -57,20 +57,18 @@ def customer_ensure(workspace: Workspace, *, email: str = "", lost: str = "") ->
     return row.stripe_id
 
 
-def customer_link(workspace: Workspace, stripe_id: str) -> None:
-    """The workspace is this customer of the present mode, as another system says; asks nobody. Twice is once.
+def customers_link(pairs: Sequence[tuple[Workspace, str]]) -> None:
+    """Each workspace is this customer of the present mode, as another system says; asks nobody.
 
-    Raises Refused where either is linked otherwise.
+    Raises Refused where one is linked already, and then none is.
     """
+    live = settings.STRIPE_LIVE_MODE
+    rows = [StripeCustomer(workspace=workspace, livemode=live, stripe_id=stripe_id) for workspace, stripe_id in pairs]
     try:
         with transaction.atomic():
-            row, _ = StripeCustomer.objects.get_or_create(
-                workspace=workspace, livemode=settings.STRIPE_LIVE_MODE, defaults={"stripe_id": stripe_id}
-            )
+            StripeCustomer.objects.bulk_create(rows, batch_size=1_000)
     except IntegrityError:
-        raise Refused(f"{stripe_id} is another workspace's customer already.") from None
-    if row.stripe_id != stripe_id:
-        raise Refused(f"{workspace.public_id} is the customer {row.stripe_id} already.")
+        raise Refused("One of them was linked otherwise in the meantime.") from None
 
 
 def for_customer(workspace: Workspace, email: str, act: Callable[[str], T]) -> T:

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.models import Workspace
 from billing.foundation.audit.services import record
-from billing.gateway.customers import customer_link
+from billing.gateway.customers import customers_link
 from billing.gateway.errors import Refused
 from billing.gateway.models import StripeCustomer
 from portal.moving.kinds import Doer, Facts, Kind, Reading
@@ -80,12 +80,13 @@ class StripeCustomers(Kind):
         return [entry.workspace.name, entry.workspace.public_id, entry.stripe_id, what]
 
     def do(self, entries: Sequence[Entry], doer: Doer) -> Facts:
-        for done, entry in enumerate(entry for entry in entries if not entry.there):
+        new = [entry for entry in entries if not entry.there]
+        try:
+            customers_link([(entry.workspace, entry.stripe_id) for entry in new])
+        except Refused as error:
+            raise ValidationError(f"{error} Nothing was imported: try the file again.") from None
+        for done, entry in enumerate(new):
             doer.told(done)
-            try:
-                customer_link(entry.workspace, entry.stripe_id)
-            except Refused as error:
-                raise ValidationError(f"Line {entry.line}: {error} Nothing was imported.") from None
             record(
                 action="stripe_customer.linked",
                 actor=doer.actor,

@@ -1,9 +1,9 @@
 """Logo and accent colours, where an audit entry came from, and files that were imported."""
 
 import billing.credits.clock
+import django.core.validators
 import django.db.models.deletion
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import migrations, models
 
 
@@ -54,12 +54,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='sitesettings',
             name='accent_dark',
-            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
+            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
         ),
         migrations.AddField(
             model_name='sitesettings',
             name='accent_light',
-            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
+            field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
         ),
         migrations.AddIndex(
             model_name='auditentry',

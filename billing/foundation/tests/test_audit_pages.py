@@ -6,9 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client, RequestFactory
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User, Workspace
@@ -138,6 +136,7 @@ def test_a_long_log_is_exported_in_pieces(staff: Client, bob: User, monkeypatch:
     assert found == ["0", "1", "2", "3", "4", "5", "6"]
 
 
+@pytest.mark.paced
 @pytest.mark.slow
 def test_a_hundred_thousand_entries_open_within_a_second(staff: Client, bob: User, workspace: Workspace) -> None:
     for start in range(0, 100_000, 10_000):
@@ -165,8 +164,7 @@ def test_a_hundred_thousand_entries_open_within_a_second(staff: Client, bob: Use
         "?p=500",
     ):
         began = time.perf_counter()
-        with CaptureQueriesContext(connection) as asked:
-            assert staff.get(LIST + query).status_code == 200
+        assert staff.get(LIST + query).status_code == 200
         took[query] = round(time.perf_counter() - began, 3)
-        print(query, took[query], [(q["time"], q["sql"][:150]) for q in asked if float(q["time"]) > 0.03])
+    print(took)
     assert max(took.values()) < 1.0, took
