@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Called inside the transaction that creates the workspace.
 workspace_created: list[Callable[[Workspace], None]] = []
 
+# Called inside the transaction that suspends a workspace, or lets it go on.
+suspension_changed: list[Callable[[Workspace], object]] = []
+
 # Called whenever one of a person's e-mail addresses was proven to be theirs; again for each further address.
 person_verified: list[Callable[[User], None]] = []
 

@@ -5,6 +5,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.admin.desk import workspace_desk
+from portal.admin.deskacts import view_as_end
 from portal.admin.duework import due_work_page
 from portal.admin.priceapprovals import price_approvals_page
 from portal.admin.trialbalance import trial_balance_page
@@ -20,6 +22,8 @@ urlpatterns = [
     path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
     path("admin/due-work/", admin.site.admin_view(due_work_page), name="due-work"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
+    path("admin/workspaces/<int:workspace_id>/", admin.site.admin_view(workspace_desk), name="workspace-desk"),
+    path("admin/view-as/end/", admin.site.admin_view(view_as_end), name="view-as-end"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("billing.foundation.urls")),

@@ -1,4 +1,5 @@
 from billing.foundation.audit.models import AuditEntry
+from billing.foundation.desk.models import Proposal, StaffNote
 from billing.foundation.due.models import DueJob
 from billing.foundation.mail.models import MailWatch, MailWish, NewsTold, RoleMail
 from billing.foundation.maintenance.models import MaintenanceRun
@@ -13,6 +14,8 @@ __all__ = [
     "MaintenanceRun",
     "NewsTold",
     "OutboxMessage",
+    "Proposal",
     "RoleMail",
     "SiteSettings",
+    "StaffNote",
 ]

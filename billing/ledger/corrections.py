@@ -108,8 +108,8 @@ class CorrectionBook(HoldBook):
         return found
 
     def claw_back(self, *, operation: OperationDraft, of: Brought, amount: int, kind: str, to: str = REFUNDED) -> int:
-        """Take `amount` of what the lot brought in back out: from the lot, and those it was extended in, as far as it is
-        there and not held, the rest as debt, which other credits repay at once. Returns what the lots themselves had.
+        """Take `amount` of what the lot brought in back out: from the lot, and those it was extended in, as far as it
+        is there and not held, the rest as debt, which other credits repay at once. Returns what the lots still had.
 
         Raises NotReversible for more than the lot brought in, less what was taken back before.
         """

@@ -1,4 +1,4 @@
-"""A lot that its owner may use for longer. What is free of it goes on in a new lot with a later end; nothing is edited."""
+"""A lot that its owner may use for longer: what is free of it goes on in a new lot with a later end."""
 
 from datetime import datetime
 

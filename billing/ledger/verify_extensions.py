@@ -7,7 +7,8 @@ from django.db import connection
 # Every operation that extends, or is said to; `posted` is how many of its transfers are the two that belong to it.
 _EXTENSIONS = """
 SELECT o.id, e.into_id, coalesce(
-    f.workspace_id = o.workspace_id AND i.workspace_id = o.workspace_id AND i.operation_id = o.id AND o.kind = 'lot.extend'
+    f.workspace_id = o.workspace_id AND i.workspace_id = o.workspace_id AND i.operation_id = o.id
+    AND o.kind = 'lot.extend'
     AND i.source = f.source AND i.unit_price_usd IS NOT DISTINCT FROM f.unit_price_usd AND i.amount = e.amount
     AND f.expires_at > i.effective_at AND i.expires_at > f.expires_at
     AND (SELECT count(*) = 2 AND sum(t.amount) = 2 * e.amount AND count(DISTINCT least(t.debit, t.credit)) = 1

@@ -3,9 +3,31 @@
 from django.apps import apps
 from django.contrib import admin
 
-from portal.admin import charges, holds, prices, refunds, reversals, sitesettings, workspaces
+from portal.admin import (
+    charges,
+    deskacts,
+    extensions,
+    holds,
+    prices,
+    proposals,
+    refunds,
+    reversals,
+    sitesettings,
+    workspaces,
+)
 
-__all__ = ["charges", "holds", "prices", "refunds", "reversals", "sitesettings", "workspaces"]
+__all__ = [
+    "charges",
+    "deskacts",
+    "extensions",
+    "holds",
+    "prices",
+    "proposals",
+    "refunds",
+    "reversals",
+    "sitesettings",
+    "workspaces",
+]
 
 # What dj-stripe registers would let staff change copies of what Stripe knows better.
 for model in apps.get_app_config("djstripe").get_models():

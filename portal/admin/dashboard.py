@@ -25,6 +25,7 @@ from billing.metering.models import HourTotal
 from billing.metering.unrated.waiting import how_many
 from billing.pricing.alarm import standing_alarms
 from portal.admin.firststeps import first_steps
+from portal.admin.proposals import waiting
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if alarm := standing_alarm():
         notices.insert(0, f"{alarm} docs/operations.md, “When the ledger does not add up”, says what to do.")
     notices += standing_alarms()
+    if count := waiting().count():
+        notices.append(
+            f"{count:,} proposal{pluralize(count)} to move credits wait{pluralize(count, 's,')} for a second person:"
+            " Money, Proposals."
+        )
     if transport() is Transport.NONE:
         notices.append(NO_EMAIL)
     steps = first_steps() if cast(User, request.user).is_superuser else []

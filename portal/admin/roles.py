@@ -12,12 +12,16 @@ from accounts.staff import StaffRole
 # Second factors, sessions, addresses and groups: with these one person could become another.
 CLOSED = frozenset({"account.emailaddress", "auth.group", "mfa.authenticator", "usersessions.usersession"})
 
+NOTES = ("foundation.add_staffnote",)  # of staff, beside a customer: everybody
 SUPPORT = (
+    "accounts.view_as_customer",  # read-only, with a trace
     "alerts.change_webhookdelivery",  # send them again
     "budgets.change_keypace",  # let a paused key go on
     "foundation.change_outboxmessage",  # send messages again
+    "foundation.change_staffnote",  # withdraw notes
 )
 FINANCE = (
+    "accounts.suspend_workspace",  # and resume it
     "invoices.add_document",  # custom invoices, credit notes, write-offs
     "invoices.change_billingprofile",
     "invoices.change_seller",
@@ -33,7 +37,7 @@ NOT_PRICING = frozenset({"plans.change_subscription", "plans.add_subscription", 
 
 def names_of(role: StaffRole) -> set[str]:
     """The permissions of a role, as "app.codename"."""
-    views, all_of_admin = _registered("view"), _registered("add", "change", "delete", "view")
+    views, all_of_admin = _registered("view") | set(NOTES), _registered("add", "change", "delete", "view")
     match role:
         case StaffRole.SUPPORT:
             return views | set(SUPPORT)

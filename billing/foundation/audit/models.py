@@ -23,6 +23,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-id"], name="audit_of_workspace")]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
