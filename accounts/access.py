@@ -65,7 +65,7 @@ def workspace_page(
             )
             request.viewing = None
             if membership is None:
-                membership = viewing.membership_of(request, kwargs["workspace_id"])
+                membership = viewing.membership_of(request, str(kwargs["workspace_id"]))
                 if membership is None:
                     raise Http404("no such workspace for this person")
                 request.viewing = viewing.of(request)

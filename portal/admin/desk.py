@@ -161,6 +161,7 @@ def _acts(workspace: Workspace, may: Callable[[str], bool]) -> list[tuple[str, s
         ("invoices.add_document", "Custom invoice", act("custom_invoice")),
         ("pricing.add_priceoverride", "Agree on a price", new("pricing_priceoverride")),
         ("pricing.add_tierschedule", "Agree on tiers", new("pricing_tierschedule")),
+        ("plans.change_workspacelimits", "Limits of its own", act("limits")),
         ("accounts.suspend_workspace", "Resume" if resume else "Suspend", act("resume" if resume else "suspend")),
         ("accounts.view_as_customer", "View as customer", act("view_as")),
         ("accounts.change_workspace", "Edit", reverse("admin:accounts_workspace_change", args=[workspace.pk])),

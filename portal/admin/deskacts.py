@@ -93,8 +93,8 @@ class DeskActions:
             form=WhyForm(request.POST or None),
             title=f"Suspend {workspace}",
             intro="Estimates and authorisations are refused with workspace_suspended, its pages are for reading only"
-            " and say whom to ask, automatic top-ups and upgrades pause. What happened is still recorded, running holds can"
-            " be settled, and its plan goes on.",
+            " and say whom to ask, automatic top-ups and upgrades pause. What happened is still recorded, holds can"
+            " still be settled, and its plan goes on.",
             facts=[("Workspace", f"{workspace} ({workspace.public_id})"), ("State", _state(workspace))],
             apply=apply,
             back=desk_url(workspace),

@@ -46,7 +46,7 @@ class RefundForm(ActionForm):
 class RefundAction(MayPost):
     """Mixed in front of the lots' admin."""
 
-    actions_detail = ("refund",)
+    actions_detail: tuple[str, ...] = ("refund",)
 
     @action(description="Refund credits", url_path="refund", icon="undo", permissions=["posting"])
     def refund(self, request: HttpRequest, object_id: Any) -> HttpResponse:

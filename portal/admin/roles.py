@@ -32,6 +32,7 @@ FINANCE = (
 )
 PRICING_APPS = ("plans", "pricing")
 PRICING = tuple(f"packs.{act}_{model}" for act in ("add", "change", "delete") for model in ("pack", "promotion"))
+LIMITS = ("plans.change_workspacelimits",)  # a form on the customer's page, no list
 NOT_PRICING = frozenset({"plans.change_subscription", "plans.add_subscription", "plans.delete_subscription"})
 
 
@@ -45,9 +46,9 @@ def names_of(role: StaffRole) -> set[str]:
             return views | set(SUPPORT) | set(FINANCE)
         case StaffRole.PRICING:
             theirs = {name for name in all_of_admin if name.partition(".")[0] in PRICING_APPS}
-            return views | (theirs - NOT_PRICING) | set(PRICING)
+            return views | (theirs - NOT_PRICING) | set(PRICING) | set(LIMITS)
         case StaffRole.ADMIN:
-            return all_of_admin | set(SUPPORT) | set(FINANCE) | set(PRICING)
+            return all_of_admin | set(SUPPORT) | set(FINANCE) | set(PRICING) | set(LIMITS)
 
 
 def _registered(*acts: str) -> set[str]:

@@ -1,5 +1,6 @@
 """The workspace page of the admin gets what only this row may know: the balance, and credits by hand."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
@@ -21,16 +22,27 @@ from billing.pricing.admin_terms import agreed_with
 from portal.admin.credits import CreditsForm, credits_by_hand
 from portal.admin.deskacts import DeskActions, desk_url
 from portal.admin.finding import found_workspaces
+from portal.admin.limits import LimitsAction
 
 
-class CreditsActions(DeskActions):
+class CreditsActions(DeskActions, LimitsAction):
     """Mixed in front of the admin that accounts registered."""
 
-    actions_detail = ("desk", "credits", "lots", "operations", "custom_invoice")
+    actions_detail = (
+        *("desk", "credits", "lots", "operations", "custom_invoice"),
+        *("limits", "suspend", "resume", "view_as", "note"),
+    )
     search_help_text = (
         "Name, id, own id, a member’s e-mail, Stripe customer, the beginning of an API key or its SHA-256."
     )
     list_select_related = ("wallet",)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
+        """Of suspending and resuming, what can be done."""
+        found: Sequence[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        suspended = Workspace.objects.filter(pk=object_id, suspended_at__isnull=False).exists()
+        other = "accounts_workspace_suspend" if suspended else "accounts_workspace_resume"
+        return [one for one in found if one.action_name != other]
 
     def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
         fields = tuple(super().get_fields(request, obj))  # type: ignore[misc]
