@@ -65,10 +65,10 @@ def workspace_page(
             )
             request.viewing = None
             if membership is None:
-                membership = viewing.membership_of(request, str(kwargs["workspace_id"]))
+                request.viewing = viewing.of(request, str(kwargs["workspace_id"]))
+                membership = viewing.membership_of(request.viewing, request.user)
                 if membership is None:
                     raise Http404("no such workspace for this person")
-                request.viewing = viewing.of(request)
             membership.user = request.user
             request.workspace, request.membership = membership.workspace, membership
             if request.viewing is None:

@@ -84,6 +84,7 @@ def emit(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     request: HttpRequest | None = None,
+    reason: str = "",
 ) -> None:
     """Tell the audit that `actor` did `action`, a dotted name, to `target`.
 
@@ -98,4 +99,5 @@ def emit(
             before=before,
             after=after,
             request=request,
+            **({"reason": reason} if reason else {}),
         )

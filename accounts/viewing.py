@@ -33,12 +33,12 @@ def begin(request: HttpRequest, workspace: Workspace, *, reason: str) -> Viewing
     end(request)
     until = timezone.now() + LASTS
     request.session[_NAME] = {"workspace": workspace.public_id, "until": until.isoformat()}
-    _tell("workspace.view_begun", request, workspace, {"until": until.isoformat(), "because": reason})
+    _tell("workspace.view_begun", request, workspace, reason, until=until.isoformat())
     return Viewing(workspace.public_id, until)
 
 
-def of(request: HttpRequest) -> Viewing | None:
-    """The look that is going on. One whose time is over, or whose person may no longer, ends here."""
+def of(request: HttpRequest, workspace_id: str) -> Viewing | None:
+    """The look that is going on at this workspace. One whose time is over, or whose person may no longer, ends here."""
     kept = request.session.get(_NAME) if hasattr(request, "session") else None
     if not kept:
         return None
@@ -50,7 +50,7 @@ def of(request: HttpRequest) -> Viewing | None:
     if not (user.is_active and user.is_staff and user.has_perm(PERMISSION)):
         end(request, because="not allowed any more")
         return None
-    return found
+    return found if found.workspace == workspace_id else None
 
 
 def end(request: HttpRequest, *, because: str = "ended by who looked") -> Workspace | None:
@@ -58,22 +58,24 @@ def end(request: HttpRequest, *, because: str = "ended by who looked") -> Worksp
     kept = request.session.pop(_NAME, None)
     workspace = Workspace.objects.filter(public_id=kept["workspace"]).first() if kept else None
     if workspace is not None:
-        _tell("workspace.view_ended", request, workspace, {"because": because})
+        _tell("workspace.view_ended", request, workspace, because)
     return workspace
 
 
-def membership_of(request: HttpRequest, workspace_id: str) -> Membership | None:
-    """What stands for a membership while this session looks at that workspace: an owner's view, never saved."""
-    found = of(request)
-    if found is None or found.workspace != workspace_id:
-        return None
-    workspace = Workspace.objects.filter(public_id=workspace_id).first()
-    user = request.user
-    if workspace is None or not isinstance(user, User):
-        return None
-    return Membership(workspace=workspace, user=user, role=Role.OWNER)
+def membership_of(found: Viewing | None, user: User) -> Membership | None:
+    """What stands for a membership while that person looks: an owner's view, never saved."""
+    workspace = Workspace.objects.filter(public_id=found.workspace).first() if found else None
+    return Membership(workspace=workspace, user=user, role=Role.OWNER) if workspace else None
 
 
-def _tell(action: str, request: HttpRequest, workspace: Workspace, after: dict[str, str]) -> None:
+def _tell(action: str, request: HttpRequest, workspace: Workspace, reason: str, **after: str) -> None:
     user = request.user if isinstance(request.user, User) else None
-    hooks.emit(action=action, actor=user, workspace=workspace, target=workspace.public_id, after=after, request=request)
+    hooks.emit(
+        action=action,
+        actor=user,
+        workspace=workspace,
+        target=workspace.public_id,
+        after=after or None,
+        request=request,
+        reason=reason,
+    )

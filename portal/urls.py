@@ -22,7 +22,7 @@ urlpatterns = [
     path("admin/price-approvals/", admin.site.admin_view(price_approvals_page), name="price-approvals"),
     path("admin/due-work/", admin.site.admin_view(due_work_page), name="due-work"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
-    path("admin/workspaces/<int:workspace_id>/", admin.site.admin_view(workspace_desk), name="workspace-desk"),
+    path("admin/workspaces/<int:pk>/", admin.site.admin_view(workspace_desk), name="workspace-desk"),
     path("admin/view-as/end/", admin.site.admin_view(view_as_end), name="view-as-end"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -44,8 +44,9 @@ def _set(
             workspace=current,
             target=current.public_id,
             before=before,
-            after={"suspended": reason or None, "because": because or None},
+            after={"suspended": reason or None},
             request=request,
+            reason=reason or because,
         )
         for subscriber in hooks.suspension_changed:
             subscriber(current)

@@ -70,11 +70,11 @@ class Part:
 
 
 @require_safe
-def workspace_desk(request: HttpRequest, workspace_id: int) -> HttpResponse:
+def workspace_desk(request: HttpRequest, pk: int) -> HttpResponse:
     """`admin/workspaces/<id>/`; nothing is changed here, the buttons open forms."""
     if not request.user.has_perm(PERMISSION):
         raise PermissionDenied
-    workspace = Workspace.objects.filter(pk=workspace_id).first()
+    workspace = Workspace.objects.filter(pk=pk).first()
     if workspace is None:
         raise Http404
     now = clock.now()
@@ -103,6 +103,11 @@ def amount_short(nano: int) -> str:
 
 def at(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else "–"
+
+
+def when(moment: datetime | None) -> str:
+    """The same, in one line of a table."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', at(moment))
 
 
 def listed(name: str, workspace: Workspace) -> str:
@@ -159,6 +164,7 @@ def _acts(workspace: Workspace, may: Callable[[str], bool]) -> list[tuple[str, s
         ("ledger.add_operation", "Refund or extend a lot", listed("ledger_lot", workspace)),
         ("ledger.add_operation", "Take back a grant", f"{listed('ledger_operation', workspace)}&family=correctable"),
         ("invoices.add_document", "Custom invoice", act("custom_invoice")),
+        ("plans.change_subscription", "Change its plan", listed("plans_subscription", workspace)),
         ("pricing.add_priceoverride", "Agree on a price", new("pricing_priceoverride")),
         ("pricing.add_tierschedule", "Agree on tiers", new("pricing_tierschedule")),
         ("plans.change_workspacelimits", "Limits of its own", act("limits")),
@@ -186,9 +192,9 @@ def _plan(workspace: Workspace, now: datetime) -> Part:
             row.credit_tier or "–",
             row.get_interval_display() or "–",
             row.get_status_display(),
-            at(row.started_at),
-            at(row.paid_until),
-            at(row.ends_at or row.ended_at),
+            when(row.started_at),
+            when(row.paid_until),
+            when(row.ends_at or row.ended_at),
         )
         for row in found.order_by("-started_at")[:3]
     ]
@@ -204,21 +210,21 @@ def _lots(workspace: Workspace, now: datetime) -> Part:
             lot.get_source_display(),
             amount_short(lot.amount),
             amount_short(lot.remaining),
-            at(lot.expires_at) if lot.expires_at else "never",
+            when(lot.expires_at) if lot.expires_at else "never",
         )
         for lot in found
     ]
     columns = ("Lot", "Source", "Brought in", "Left", "Expires")
     numbers = frozenset({"Brought in", "Left"})
     more = listed("ledger_lot", workspace)
-    return Part("lots", "Lots", columns, rows, "It never had credits.", more, numbers)
+    return Part("lots", "Lots", columns, rows, "It never had credits.", more, numbers, wide=True)
 
 
 def _ledger(workspace: Workspace, now: datetime) -> Part:
     found = Transfer.objects.filter(workspace=workspace).select_related("operation").order_by("-seq")[:NEWEST]
     rows = [
         (
-            at(row.created_at),
+            when(row.created_at),
             link("ledger_operation", row.operation_id, row.kind),
             amount_short(row.amount),
             amount_short(row.balance_after),
@@ -228,7 +234,7 @@ def _ledger(workspace: Workspace, now: datetime) -> Part:
     ]
     columns, numbers = ("At", "Entry", "Credits", "Available then", "Reason"), frozenset({"Credits", "Available then"})
     more = listed("ledger_transfer", workspace)
-    return Part("ledger", "Latest ledger entries", columns, rows, "Nothing was posted yet.", more, numbers)
+    return Part("ledger", "Latest ledger entries", columns, rows, "Nothing was posted yet.", more, numbers, wide=True)
 
 
 def _days(workspace: Workspace, now: datetime) -> Part:
@@ -265,7 +271,7 @@ def _invoices(workspace: Workspace, now: datetime) -> Part:
             row.get_purpose_display(),
             money_text(row.total, row.currency),
             row.get_status_display(),
-            at(row.issued_at),
+            when(row.issued_at),
         )
         for row in Document.objects.filter(workspace=workspace).order_by("-issued_at", "-id")[:NEWEST]
     ]
@@ -281,7 +287,7 @@ def _purchases(workspace: Workspace, now: datetime) -> Part:
             "automatic" if row.automatic else row.buyer_label,
             money_text(row.amount, row.currency),
             row.get_status_display(),
-            at(row.created_at),
+            when(row.created_at),
         )
         for row in Purchase.objects.filter(workspace=workspace).order_by("-created_at", "-id")[:NEWEST]
     ]
@@ -293,7 +299,7 @@ def _purchases(workspace: Workspace, now: datetime) -> Part:
 def _members(workspace: Workspace, now: datetime) -> Part:
     found = Membership.objects.filter(workspace=workspace).select_related("user").order_by("created_at", "pk")
     rows = [
-        (link("accounts_user", row.user_id, row.user.email), row.get_role_display(), at(row.last_seen_at))
+        (link("accounts_user", row.user_id, row.user.email), row.get_role_display(), when(row.last_seen_at))
         for row in found[: 2 * NEWEST]
     ]
     more = reverse("admin:accounts_workspace_change", args=[workspace.pk])
@@ -308,24 +314,26 @@ def _keys(workspace: Workspace, now: datetime) -> Part:
             f"{key.prefix}…",
             ", ".join(key.scopes),
             key.state,
-            at(key.last_used_at),
+            when(key.last_used_at),
         )
         for key in found
     ]
     columns = ("Key", "Begins with", "Scopes", "State", "Last used")
-    return Part("keys", "API keys", columns, rows, "It has no API key.", listed("accounts_apikey", workspace))
+    return Part(
+        "keys", "API keys", columns, rows, "It has no API key.", listed("accounts_apikey", workspace), wide=True
+    )
 
 
 def _alerts(workspace: Workspace, now: datetime) -> Part:
     found = UsageAlert.objects.filter(workspace=workspace).order_by("-at", "-id")[:NEWEST]
-    rows = [(at(row.at), row.line, row.get_told_display()) for row in found]
+    rows = [(when(row.at), row.line, row.get_told_display()) for row in found]
     more = listed("alerts_usagealert", workspace)
     return Part("alerts", "Usage alerts", ("At", "What", "Told"), rows, "No alert so far.", more)
 
 
 def _notices(workspace: Workspace, now: datetime) -> Part:
     found = Notice.objects.filter(workspace=workspace).order_by("-id")[:NEWEST]
-    rows = [(at(row.created_at), row.title, row.audience) for row in found]
+    rows = [(when(row.created_at), row.title, row.audience) for row in found]
     return Part("notices", "Notices behind the bell", ("At", "What", "For"), rows, "No notice so far.")
 
 
@@ -333,7 +341,7 @@ def _mails(workspace: Workspace, now: datetime) -> Part:
     found = OutboxMessage.objects.filter(workspace=workspace).defer("text", "html").order_by("-id")[:NEWEST]
     rows = [
         (
-            at(row.created_at),
+            when(row.created_at),
             link("foundation_outboxmessage", row.pk, row.subject),
             ", ".join(row.to),
             row.get_status_display(),
@@ -341,7 +349,7 @@ def _mails(workspace: Workspace, now: datetime) -> Part:
         for row in found
     ]
     more = listed("foundation_outboxmessage", workspace)
-    return Part("mails", "E-mails", ("At", "Subject", "To", "State"), rows, "No e-mail so far.", more)
+    return Part("mails", "E-mails", ("At", "Subject", "To", "State"), rows, "No e-mail so far.", more, wide=True)
 
 
 def _agreed(workspace: Workspace, now: datetime) -> Part:
@@ -352,7 +360,7 @@ def _agreed(workspace: Workspace, now: datetime) -> Part:
         ("Tiers", "pricing_tierschedule", TierSchedule.objects),
     )
     rows = [
-        (what, link(name, row.pk, row), at(row.effective_from), at(row.effective_to))
+        (what, link(name, row.pk, row), when(row.effective_from), when(row.effective_to))
         for what, name, rows_of in of
         for row in rows_of.filter(workspace=workspace).exclude(effective_to__lte=now).order_by("-id")[:NEWEST]
     ]
@@ -380,7 +388,7 @@ def _budgets(workspace: Workspace, now: datetime) -> Part:
 def _proposals(workspace: Workspace, now: datetime) -> Part:
     found = Proposal.objects.filter(workspace=workspace).order_by("-id")[:NEWEST]
     rows = [
-        (at(row.created_at), link("foundation_proposal", row.pk, row.summary), row.proposer_label, row.state)
+        (when(row.created_at), link("foundation_proposal", row.pk, row.summary), row.proposer_label, row.state)
         for row in found
     ]
     columns, more = ("At", "What", "Proposed by", "State"), listed("foundation_proposal", workspace)
@@ -390,7 +398,13 @@ def _proposals(workspace: Workspace, now: datetime) -> Part:
 def _audit(workspace: Workspace, now: datetime) -> Part:
     found = AuditEntry.objects.filter(workspace=workspace).order_by("-id")[: 2 * NEWEST]
     rows = [
-        (at(row.at), row.actor_label, link("foundation_auditentry", row.pk, row.action), row.target, row.reason or "–")
+        (
+            when(row.at),
+            row.actor_label,
+            link("foundation_auditentry", row.pk, row.action),
+            row.target,
+            row.reason or "–",
+        )
         for row in found
     ]
     columns, more = ("At", "Who", "Did", "To", "Why"), listed("foundation_auditentry", workspace)
@@ -407,12 +421,12 @@ PARTS: tuple[tuple[str, Callable[[Workspace, datetime], Part]], ...] = (
     ("invoices.view_document", _invoices),
     ("packs.view_purchase", _purchases),
     ("accounts.view_workspace", _members),
-    ("accounts.view_apikey", _keys),
-    ("pricing.view_priceoverride", _agreed),
     ("budgets.view_budget", _budgets),
+    ("pricing.view_priceoverride", _agreed),
     ("alerts.view_usagealert", _alerts),
     ("alerts.view_usagealert", _notices),
-    ("foundation.view_outboxmessage", _mails),
     ("foundation.view_proposal", _proposals),
+    ("accounts.view_apikey", _keys),
+    ("foundation.view_outboxmessage", _mails),
     ("foundation.view_auditentry", _audit),
 )

@@ -36,6 +36,8 @@ class CreditsActions(DeskActions, LimitsAction):
         "Name, id, own id, a member’s e-mail, Stripe customer, the beginning of an API key or its SHA-256."
     )
     list_select_related = ("wallet",)
+    list_per_page = 50
+    show_full_result_count = False
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
         """Of suspending and resuming, what can be done."""

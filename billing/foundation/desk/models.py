@@ -16,7 +16,7 @@ class StaffNote(models.Model):
     key = models.CharField(max_length=100, unique=True, editable=False)  # of the form it was written with
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    author_label = models.CharField(max_length=200)  # survives the person
+    author_label = models.CharField("author", max_length=200)  # survives the person
     text = models.TextField(max_length=4000)
     replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -60,16 +60,16 @@ class Proposal(models.Model):
     reason = models.CharField(max_length=500)
     # Without a constraint in the database: a person may be removed, the number stays and still says who it was not.
     proposer = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+", db_constraint=False)
-    proposer_label = models.CharField(max_length=200)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
-    expires_at = models.DateTimeField()
+    proposer_label = models.CharField("proposed by", max_length=200)
+    created_at = models.DateTimeField("proposed at", default=clock.now, editable=False)
+    expires_at = models.DateTimeField("waits until")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
     decider = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, related_name="+", db_constraint=False
     )
-    decider_label = models.CharField(max_length=200, blank=True)
+    decider_label = models.CharField("decided by", max_length=200, blank=True)
     decided_at = models.DateTimeField(null=True)
-    decided_why = models.CharField(max_length=500, blank=True)
+    decided_why = models.CharField("decided why", max_length=500, blank=True)
     outcome = models.CharField(max_length=500, blank=True)  # what was posted, in words
 
     class Meta:

@@ -101,7 +101,14 @@ def test_every_link_and_button_of_the_page_opens(client: Client, busy: Workspace
 def test_each_role_sees_the_buttons_it_may_use(workspace: Workspace, role: StaffRole) -> None:
     page = client_of(staff(role=role)).get(desk(workspace))
     titles = {title for title, _ in page.context["acts"]}
-    finance = {"Give or take credits", "Refund or extend a lot", "Take back a grant", "Custom invoice", "Suspend"}
+    finance = {
+        "Give or take credits",
+        "Refund or extend a lot",
+        "Take back a grant",
+        "Custom invoice",
+        "Suspend",
+        "Change its plan",
+    }
     expected = {
         StaffRole.SUPPORT: {"View as customer"},
         StaffRole.FINANCE: finance | {"View as customer"},

@@ -87,6 +87,7 @@ def test_it_is_written_down_once_with_before_and_after(workspace: Workspace) -> 
     entries = AuditEntry.objects.filter(workspace=workspace).order_by("pk")
     assert [entry.action for entry in entries] == ["workspace.suspended", "workspace.resumed"]
     assert [entry.after["suspended"] for entry in entries] == ["unpaid", None]
+    assert [entry.reason for entry in entries] == ["unpaid", "paid"]
     assert entries[1].before == {"suspended": "unpaid"}
 
 

@@ -41,7 +41,7 @@ def look(client: Client, workspace: Workspace, **changes: Any) -> Any:
 
 def entries(workspace: Workspace) -> list[tuple[str, str]]:
     found = AuditEntry.objects.filter(workspace=workspace, action__startswith="workspace.view")
-    return [(entry.action, entry.after["because"]) for entry in found.order_by("pk")]
+    return [(entry.action, entry.reason) for entry in found.order_by("pk")]
 
 
 def test_the_pages_are_shown_with_a_banner_and_a_way_back(client: Client, sam: User, workspace: Workspace) -> None:
