@@ -23,8 +23,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="workspace",
             name="suspended_reason",
-            field=models.CharField(blank=True, default="", editable=False, max_length=500),
-            preserve_default=False,
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=500),
         ),
         migrations.AddIndex(
             model_name="workspace",

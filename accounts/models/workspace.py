@@ -27,9 +27,8 @@ class Workspace(models.Model):
     rate_limit = models.PositiveIntegerField("requests per minute, all its keys", null=True, blank=True)
     # Set by the operator's staff: new requests are refused and pages are for reading. What happened is still recorded.
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
-    suspended_reason = models.CharField(
-        max_length=500, blank=True, editable=False
-    )  # for staff, customers do not see it
+    # For staff: customers do not see it.
+    suspended_reason = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members: Any = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
 

@@ -366,7 +366,7 @@ def _agreed(workspace: Workspace, now: datetime) -> Part:
     ]
     columns = ("What", "Terms", "From", "Until")
     more = listed("pricing_priceoverride", workspace)
-    return Part("agreed", "Agreed prices and discounts", columns, rows, "It pays the list prices.", more)
+    return Part("agreed", "Agreed prices and discounts", columns, rows, "It pays the list prices.", more, wide=True)
 
 
 def _budgets(workspace: Workspace, now: datetime) -> Part:
@@ -392,7 +392,7 @@ def _proposals(workspace: Workspace, now: datetime) -> Part:
         for row in found
     ]
     columns, more = ("At", "What", "Proposed by", "State"), listed("foundation_proposal", workspace)
-    return Part("proposals", "Large adjustments", columns, rows, "None was proposed.", more)
+    return Part("proposals", "Large adjustments", columns, rows, "None was proposed.", more, wide=True)
 
 
 def _audit(workspace: Workspace, now: datetime) -> Part:

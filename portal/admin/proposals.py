@@ -122,6 +122,7 @@ def _facts(proposal: Proposal) -> Facts:
     return [
         ("Workspace", f"{proposal.workspace} ({proposal.workspace.public_id})"),
         ("What", proposal.summary),
+        *_said(proposal.values),
         ("Why", proposal.reason),
         ("Proposed by", f"{proposal.proposer_label}, {proposal.created_at:%Y-%m-%d %H:%M} UTC"),
         ("Waits until", f"{proposal.expires_at:%Y-%m-%d %H:%M} UTC"),
@@ -129,3 +130,9 @@ def _facts(proposal: Proposal) -> Facts:
         ("On hold now", amount(now.held)),
         ("Owed now", amount(now.debt)),
     ]
+
+
+def _said(values: dict[str, Any]) -> Facts:
+    """What else the form said: the label, the source, until when, which lot or entry."""
+    known = {name: value for name, value in values.items() if name not in ("key", "reason", "amount", "what")}
+    return [(name.replace("_", " ").capitalize(), str(value) or "–") for name, value in known.items()]

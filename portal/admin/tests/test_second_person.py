@@ -116,6 +116,10 @@ def test_more_waits_for_another_person_and_is_posted_once(
     assert "wait" in dora_client.get("/admin/").content.decode()
     assert proposal.summary in emil_client.get(f"/admin/workspaces/{workspace.pk}/").content.decode()
 
+    asked = emil_client.get(reverse("admin:foundation_proposal_approve", args=[proposal.pk])).content.decode()
+    for words in ("Give 500 credits to Northwind AI", "a long outage", "dora@example.com", "promotion", "Gift"):
+        assert words in asked
+    assert balance(workspace.pk).available == 0
     assert "500 given to Northwind AI" in decide(emil_client, proposal)
     assert balance(workspace.pk).available == 500 * NANO
     assert "decided it before" in decide(emil_client, proposal)
