@@ -13,10 +13,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import roles
+from accounts import roles, viewing
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Permission
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 SEEN_EVERY = timedelta(minutes=5)
 
 DOING = {
@@ -36,6 +37,7 @@ class WorkspaceRequest(HttpRequest):
     user: User
     workspace: Workspace
     membership: Membership
+    viewing: viewing.Viewing | None  # staff who look at a customer's pages
     htmx: Any
 
 
@@ -45,7 +47,8 @@ def workspace_page(
     """Guard a view whose URL has `<str:workspace_id>` (the workspace's public id), which the view receives as well.
 
     Anonymous: to the login page and back (an htmx request: the whole page goes). Not a member, or no such
-    workspace: 404, so that ids tell nothing. A member whose role lacks `permission`: a 403 page.
+    workspace: 404, so that ids tell nothing. A member whose role lacks `permission`: a 403 page. While the workspace is
+    suspended, and for staff who look at it (`viewing`), everything but reading is refused with a 403 page.
     """
 
     def decorate(
@@ -60,11 +63,18 @@ def workspace_page(
                 .filter(user=request.user, workspace__public_id=kwargs["workspace_id"])
                 .first()
             )
+            request.viewing = None
             if membership is None:
-                raise Http404("no such workspace for this person")
+                request.viewing = viewing.of(request, str(kwargs["workspace_id"]))
+                membership = viewing.membership_of(request.viewing, request.user)
+                if membership is None:
+                    raise Http404("no such workspace for this person")
             membership.user = request.user
             request.workspace, request.membership = membership.workspace, membership
-            _note_seen(request)
+            if request.viewing is None:
+                _note_seen(request)
+            if request.method not in SAFE and (why := _read_only(request)):
+                return render(request, "accounts/read_only.html", {"why": why}, status=403)
             if not roles.may(membership.role, permission):
                 return forbidden(request, permission)
             return view(request, *args, **kwargs)
@@ -72,6 +82,13 @@ def workspace_page(
         return inner
 
     return decorate
+
+
+def _read_only(request: WorkspaceRequest) -> str:
+    """Why nothing can be changed here at present; empty where it can."""
+    if request.viewing is not None:
+        return "viewing"
+    return "suspended" if request.workspace.suspended_at is not None else ""
 
 
 def may(request: HttpRequest, permission: Permission) -> bool:

@@ -14,7 +14,8 @@ THEMES = ("light", "dark")
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """`workspace`, `membership`, `memberships` (for the switcher), `may` (`may.manage_keys` …), `visit` (a portal
-    link began this session, which reaches this workspace only) and `ui_theme`.
+    link began this session, which reaches this workspace only), `viewing` (staff look at a customer's page) and
+    `ui_theme`.
 
     On pages outside a workspace (account settings) the workspace is the one last seen; None if there is none.
     Worked out once per request, because allauth renders many small templates per page.
@@ -42,5 +43,6 @@ def _shell(request: HttpRequest) -> dict[str, Any]:
         "memberships": memberships,
         "may": {p.name.lower(): membership is not None and roles.may(membership.role, p) for p in Permission},
         "visit": visited is not None,
+        "viewing": getattr(request, "viewing", None),
         "ui_theme": theme if theme in THEMES else "",
     }

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Called inside the transaction that creates the workspace.
 workspace_created: list[Callable[[Workspace], None]] = []
 
+# Called inside the transaction that suspends a workspace, or lets it go on.
+suspension_changed: list[Callable[[Workspace], object]] = []
+
 # Called whenever one of a person's e-mail addresses was proven to be theirs; again for each further address.
 person_verified: list[Callable[[User], None]] = []
 
@@ -81,6 +84,7 @@ def emit(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     request: HttpRequest | None = None,
+    reason: str = "",
 ) -> None:
     """Tell the audit that `actor` did `action`, a dotted name, to `target`.
 
@@ -95,4 +99,5 @@ def emit(
             before=before,
             after=after,
             request=request,
+            **({"reason": reason} if reason else {}),
         )

@@ -5,6 +5,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from portal.admin.desk import workspace_desk
+from portal.admin.deskacts import view_as_end
 from portal.admin.duework import due_work_page
 from portal.admin.money.exports import exports_page
 from portal.admin.money.page import money_page
@@ -29,6 +31,8 @@ urlpatterns = [
     path("admin/moving-in/<str:kind>/", admin.site.admin_view(import_page), name="import"),
     path("admin/moving-in/<str:kind>/sample.csv", admin.site.admin_view(sample_page), name="import-sample"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
+    path("admin/workspaces/<int:pk>/", admin.site.admin_view(workspace_desk), name="workspace-desk"),
+    path("admin/view-as/end/", admin.site.admin_view(view_as_end), name="view-as-end"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("profile/data", persons.data, name="person-data"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0006_portal_link'),
+        ('accounts', '0007_suspended_workspaces'),
         ('auth', '0012_alter_user_first_name_max_length'),
     ]
 

@@ -25,13 +25,31 @@ class Workspace(models.Model):
     usage_write_allowed = models.BooleanField(default=False)
     # Set by the operator, for all keys of the workspace together; each key's own limit counts besides.
     rate_limit = models.PositiveIntegerField("requests per minute, all its keys", null=True, blank=True)
+    # Set by the operator's staff: new requests are refused and pages are for reading. What happened is still recorded.
+    suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # For staff: customers do not see it.
+    suspended_reason = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members: Any = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
 
     class Meta:
+        permissions = [
+            ("suspend_workspace", "Can suspend and resume workspaces"),
+            ("view_as_customer", "Can look at a customer's pages"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["suspended_at"], condition=models.Q(suspended_at__isnull=False), name="workspace_suspended"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=~models.Q(external_id=""), name="workspace_external_id_not_empty"),
             models.CheckConstraint(condition=models.Q(rate_limit__gt=0), name="workspace_rate_limit_positive"),
+            models.CheckConstraint(
+                condition=models.Q(suspended_at=None, suspended_reason="")
+                | models.Q(suspended_at__isnull=False) & ~models.Q(suspended_reason=""),
+                name="workspace_suspended_for_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:

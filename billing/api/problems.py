@@ -30,6 +30,9 @@ CODES: dict[str, Code] = {
         "Payment disputed",
         "A payment of the workspace is disputed; new requests are declined until it is decided.",
     ),
+    "workspace_suspended": Code(
+        403, "Workspace suspended", "The operator has suspended the workspace; new requests are declined meanwhile."
+    ),
     "insufficient_scope": Code(403, "Insufficient scope", "The key is valid but may not do this."),
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),
     "idempotency_conflict": Code(409, "Idempotency conflict", "This id was used before with another body."),

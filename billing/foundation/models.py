@@ -1,4 +1,5 @@
 from billing.foundation.audit.models import AuditEntry
+from billing.foundation.desk.models import Proposal, StaffNote
 from billing.foundation.due.models import DueJob
 from billing.foundation.imports.models import ImportRun
 from billing.foundation.mail.models import MailWatch, MailWish, NewsTold, RoleMail
@@ -15,7 +16,9 @@ __all__ = [
     "MaintenanceRun",
     "NewsTold",
     "OutboxMessage",
+    "Proposal",
     "RoleMail",
     "SiteLogo",
     "SiteSettings",
+    "StaffNote",
 ]

@@ -19,4 +19,7 @@ OVERDRAFT_HELD: Final = "overdraft_held"
 IN_LOTS: Final = frozenset({SCHEDULED, AVAILABLE, HELD})
 INFLOWS: Final = frozenset({ISSUED, ADJUSTED})  # a transfer from here into a lot's account brings that lot in
 
+EXTEND: Final = (
+    "lot.extend"  # of operations and transfers: what is free of a lot goes on in another one, which ends later
+)
 LAPSE: Final = "lot.lapse"  # the kind of operation that alone may let credits expire before the end of their lot

@@ -16,11 +16,11 @@ from typing import Any
 from billing.credits.units import AmountOutOfRange, in_range
 from billing.foundation import hostclock
 from billing.ledger import store
-from billing.ledger.accounts import ADJUSTED, AVAILABLE, EXPIRED, ISSUED, SCHEDULED
+from billing.ledger.accounts import ADJUSTED, AVAILABLE, EXPIRED, EXTEND, ISSUED, SCHEDULED
 from billing.ledger.burn import Take
 from billing.ledger.chain import lot_terms, unit_price
-from billing.ledger.corrections import CorrectionBook
-from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError
+from billing.ledger.corrections import Brought, CorrectionBook
+from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError, NotExtendable
 from billing.ledger.pending import NewLot
 from billing.ledger.records import HoldState, LotState, OperationDraft
 from billing.ledger.roundtrip import Rows, Statement
@@ -129,6 +129,32 @@ class Book(CorrectionBook):
         if amount:
             self._transfer(operation, "adjust.operator", AVAILABLE, ADJUSTED, -amount, self._take(-amount))
         return None
+
+    def extend_lot(
+        self, *, operation: OperationDraft, of: Brought, label: str, unit_price_usd: Decimal | None, until: datetime
+    ) -> LotState:
+        """Let what is free of a started lot go on in a new one that ends at `until`: out by the account it came from,
+        and in again. What a hold pins stays. Raises NotExtendable where nothing is free.
+        """
+        self._read_all()
+        free = min(of.lot.free, of.most)
+        if free <= 0:
+            raise NotExtendable("Nothing of it is left that is not on hold.")
+        self._transfer(operation, EXTEND, AVAILABLE, of.debit, free, [Take(of.lot.id, free)], reverses=of.transfer)
+        lot = self.grant(
+            operation=operation,
+            amount=free,
+            source=of.lot.source,
+            label=label,
+            kind=EXTEND,
+            expires_at=until,
+            priority=of.lot.priority,
+            unit_price_usd=unit_price_usd,
+            debit=of.debit,
+        )
+        assert operation.id is not None  # noqa: S101 - for mypy; the transfers gave it one
+        self.also(*store.extended(of.lot.id, into=lot.id, operation_id=operation.id, amount=free, at=self.now))
+        return lot
 
     def lapse(self, *, operation: OperationDraft, most: int, left: Sequence[Sequence[int]], at: datetime) -> int:
         """Let credits end at `at`, before their lots do, so that of what was in these lots then (`left`: id and amount,

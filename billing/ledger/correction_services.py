@@ -71,7 +71,7 @@ def operation_reverse(
         if (lot := Lot.objects.filter(operation_id=operation_id).first()) is not None:
             of = _brought(book, lot.pk)
             to = ADJUSTED if of.debit == ADJUSTED else ISSUED
-            amount = lot.amount - of.taken_back
+            amount = sum(one.most for one in book.gone_on(of))
             from_lot = book.claw_back(operation=draft, of=of, amount=amount, kind=draft.kind, to=to)
         else:
             back = book.reverse(operation=draft, kind=draft.kind, operation_id=operation_id)

@@ -44,6 +44,11 @@ class Brought(NamedTuple):
     debit: str
     taken_back: int
 
+    @property
+    def most(self) -> int:
+        """What can still be taken back of it; what goes on in another lot is that one's."""
+        return self.lot.amount - self.taken_back
+
 
 class CorrectionBook(HoldBook):
     """Postings that correct. Amounts are nano-credits."""
@@ -94,25 +99,40 @@ class CorrectionBook(HoldBook):
         state = self._lots.setdefault(lot_id, store.lot_state(lot))
         return Brought(state, Mirrored(transfer_id, seq), operation_id, debit, taken_back)
 
+    def gone_on(self, of: Brought) -> list[Brought]:
+        """A lot and those in which it was extended, in the order of that."""
+        found = [of]
+        for one in found:
+            (rows,) = self._session.run(store.extensions_of(one.lot.id))
+            found += filter(None, (self.brought(int(lot_id)) for (lot_id,) in rows))
+        return found
+
     def claw_back(self, *, operation: OperationDraft, of: Brought, amount: int, kind: str, to: str = REFUNDED) -> int:
-        """Take `amount` of what the lot brought in back out: from the lot as far as it is there and not held, the rest
-        as debt, which other credits repay at once. Returns what the lot itself had.
+        """Take `amount` of what the lot brought in back out: from the lot, and those it was extended in, as far as it
+        is there and not held, the rest as debt, which other credits repay at once. Returns what the lots still had.
 
         Raises NotReversible for more than the lot brought in, less what was taken back before.
         """
-        lot = of.lot
-        if not 0 < amount <= lot.amount - of.taken_back:
+        lots = self.gone_on(of)
+        if not 0 < amount <= sum(one.most for one in lots):
             raise NotReversible("More would be taken back than there is to take back.")
-        account, there = (SCHEDULED, lot.remaining) if lot.scheduled else (AVAILABLE, lot.free)
-        part = min(amount, there)
-        if part:
-            self._transfer(operation, kind, account, to, part, [Take(lot.id, part)], reverses=of.transfer)
-        if owed := amount - part:
+        taken, owed = dict.fromkeys((one.lot.id for one in lots), 0), amount
+        for one in lots:
+            account, there = (SCHEDULED, one.lot.remaining) if one.lot.scheduled else (AVAILABLE, one.lot.free)
+            if part := min(owed, there, one.most):
+                self._transfer(operation, kind, account, to, part, [Take(one.lot.id, part)], reverses=one.transfer)
+                taken[one.lot.id] = part
+                owed -= part
+        from_lots = amount - owed
+        if owed:
             in_range(self.debt + owed)
             debt_kind = "refund.debt" if kind == "refund.pack" else kind
-            self._transfer(operation, debt_kind, DEBT, to, owed, reverses=of.transfer)
+            for one in lots:
+                if part := min(owed, one.most - taken[one.lot.id]):
+                    self._transfer(operation, debt_kind, DEBT, to, part, reverses=one.transfer)
+                    owed -= part
             self._repay(operation)
-        return part
+        return from_lots
 
     def _outflows(self, operation_id: int) -> list[Outflow]:
         (rows,) = self._session.run(store.operation_outflow(self.workspace_id, operation_id))

@@ -9,6 +9,7 @@ __all__ = [
     "IdempotencyConflict",
     "InsufficientCredits",
     "LedgerError",
+    "NotExtendable",
     "NotReversible",
     "TooManyHolds",
     "UnknownHold",
@@ -63,6 +64,10 @@ class TooManyHolds(LedgerError):
             f"This workspace has {most:,} open holds, and no more are possible. Nothing was held. Settle or release"
             " those whose requests are over, or give holds a shorter life."
         )
+
+
+class NotExtendable(LedgerError):
+    """The lot cannot be given a later end."""
 
 
 class NotReversible(LedgerError):

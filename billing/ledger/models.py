@@ -201,6 +201,27 @@ class Lot(models.Model):
         return self.label
 
 
+class LotExtension(models.Model):
+    """What was free of a lot goes on in another one of the same source and price that ends later (a trigger in
+    migrations/0018 holds it to that). What a hold pinned then stayed where it was.
+    """
+
+    into = models.OneToOneField(Lot, models.PROTECT, primary_key=True, related_name="extends")
+    lot = models.ForeignKey(Lot, models.PROTECT, related_name="extensions")
+    operation = models.OneToOneField(Operation, models.PROTECT, related_name="+")
+    amount = models.BigIntegerField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="lot_extension_of_something"),
+            models.CheckConstraint(condition=~Q(lot=F("into")), name="lot_extension_into_another"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lot_id} goes on as {self.into_id}"
+
+
 class LotTake(models.Model):
     """What a transfer did to a lot: how much it took, between which of its pockets the accounts say (available to held
     pins it, held to available lets it go, anything else takes it out). Negative puts it back (reversals).

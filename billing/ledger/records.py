@@ -125,6 +125,16 @@ class RefundResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendResult:
+    """`amount` goes on in the lot `lot_id`."""
+
+    lot_id: int
+    amount: int
+    balance: int
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SpendResult:
     """`covered` came from lots, `debt` was beyond the balance."""
 

@@ -112,6 +112,11 @@ FROM ledger_lot l JOIN ledger_transfer t ON t.workspace_id = l.workspace_id AND 
 WHERE l.workspace_id = %s AND l.id = %s
 """  # noqa: S608
 
+_EXTENSIONS = "SELECT into_id FROM ledger_lotextension WHERE lot_id = %s ORDER BY into_id"
+_EXTENDED = """
+INSERT INTO ledger_lotextension (into_id, lot_id, operation_id, amount, created_at) VALUES (%s, %s, %s, %s, %s)
+"""
+
 _CREATE = """
 INSERT INTO ledger_wallet (workspace_id, available, held, debt, overdraft_held, overdraft_limit, seq, digest,
     low_bound, granted_any)
@@ -167,6 +172,7 @@ SELECT id, (remaining + coalesce(gone.amount, 0))::bigint
 FROM asked, ledger_lot LEFT JOIN gone ON gone.lot = id
 WHERE workspace_id = owner AND source = %s AND effective_at >= %s::timestamptz AND effective_at < instant
     AND (expires_at IS NULL OR expires_at > instant)
+    AND NOT EXISTS (SELECT 1 FROM ledger_lotextension WHERE into_id = ledger_lot.id)
 ORDER BY effective_at, id
 """
 
@@ -240,6 +246,16 @@ def due_holds(workspace_id: int, now: datetime, most: int | None = None) -> Stat
 def next_expiry(workspace_id: int, now: datetime, known: Iterable[int]) -> Statement:
     """When the first of the other open holds expires, those `known` left out."""
     return _NEXT_EXPIRY, (str(workspace_id), now.isoformat(), [str(each) for each in known])
+
+
+def extensions_of(lot_id: int) -> Statement:
+    """The lots that this one was extended in."""
+    return _EXTENSIONS, (str(lot_id),)
+
+
+def extended(lot_id: int, *, into: int, operation_id: int, amount: int, at: datetime) -> Statement:
+    """Write down that a lot goes on in another one."""
+    return _EXTENDED, (str(into), str(lot_id), str(operation_id), str(amount), at.isoformat())
 
 
 def operation_ids(count: int) -> Statement:

@@ -30,6 +30,7 @@ from billing.ledger.chain import GENESIS, canonical, link, lot_terms
 from billing.ledger.models import Lot, Wallet
 from billing.ledger.records import Problem
 from billing.ledger.state import headroom
+from billing.ledger.verify_extensions import extension_problems
 from billing.ledger.verify_holds import open_hold_problems, resolved_hold_problems, reversal_problems
 
 CHUNK = 2_000
@@ -144,6 +145,7 @@ def _walk(workspace_id: int) -> Walk:
         _empty_operations(workspace_id),
         resolved_hold_problems(workspace_id),
         reversal_problems(workspace_id, walk.wallet.seq),
+        extension_problems(workspace_id),
     ):
         for code, detail in found:
             walk.add(code, detail)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts import context as people
 from accounts.models import Workspace
 from accounts.roles import Role
+from accounts.viewing import Viewing
 from billing.alerts.notices.standing import Shown, Standing, standing_of
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import site
@@ -86,6 +87,12 @@ class Shell:
         """Whether a portal link began this session: it reaches this workspace only."""
         visit: bool = self._people["visit"]
         return visit
+
+    @property
+    def viewing(self) -> Viewing | None:
+        """Set while staff look at this customer's pages."""
+        found: Viewing | None = self._people["viewing"]
+        return found
 
     @property
     def role_name(self) -> str:

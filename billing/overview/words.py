@@ -16,6 +16,7 @@ KINDS = {
     "grant.operator": ("Credits added", "arrow-down-left", "in"),
     "grant.pack": ("Credits bought", "arrow-down-left", "in"),
     "lot.start": ("Credits became usable", "play", "in"),
+    "lot.extend": ("Credits extended", "calendar", ""),
     "lot.expire": ("Credits expired", "clock", ""),
     "debt.repay": ("Debt paid back", "arrow-uturn-left", "in"),
     "debt.reopen": ("Repayment undone", "arrow-uturn-left", ""),

@@ -1,5 +1,6 @@
 """Reading plans."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -33,6 +34,7 @@ class PlanLimits:
 
 
 _SUBSCRIBED = "SELECT version_id FROM plans_subscription WHERE workspace_id = %s AND ended_at IS NULL"
+_OWN = "SELECT overdraft, concurrency, request_limits::text FROM plans_workspacelimits WHERE workspace_id = %s"
 
 UNLIMITED = PlanLimits("", "", MappingProxyType({}), (), 0, ())
 
@@ -50,13 +52,30 @@ def forget_limits(workspace_id: int) -> None:
 
 def _load(workspace_id: int) -> PlanLimits:
     """In one round trip past the ORM: every process asks this of each workspace that authorises, all 5 seconds."""
-    subscribed, working_add_ons = read((_SUBSCRIBED, (workspace_id,)), working(workspace_id, clock.now()))
+    subscribed, working_add_ons, own = read(
+        (_SUBSCRIBED, (workspace_id,)), working(workspace_id, clock.now()), (_OWN, (workspace_id,))
+    )
     limits = _versions.get(subscribed[0][0]) if subscribed else UNLIMITED
+    if own:
+        limits = _with_its_own(limits, *own[0])
     if not working_add_ons:
         return limits
     more = raised(working_add_ons)
     concurrency = None if limits.concurrency is None else limits.concurrency + more.concurrency
     return replace(limits, concurrency=concurrency, add_ons=more.features)
+
+
+def _with_its_own(
+    limits: PlanLimits, overdraft: int | None, concurrency: int | None, request_limits: str
+) -> PlanLimits:
+    """What staff agreed on with this customer, in place of the plan's."""
+    per_request = {meter: Decimal(most) for meter, most in json.loads(request_limits).items()}
+    return replace(
+        limits,
+        overdraft=limits.overdraft if overdraft is None else overdraft,
+        concurrency=limits.concurrency if concurrency is None else concurrency,
+        request_limits=MappingProxyType({**limits.request_limits, **per_request}),
+    )
 
 
 def _limits_of(version_id: int) -> PlanLimits:

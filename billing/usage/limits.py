@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from django.db import transaction
+
+from accounts.models import Workspace
 from billing.foundation.cache import TimedCache
 from billing.metering.events import plain
 from billing.packs.selectors import suspended
@@ -15,7 +18,13 @@ from billing.usage.errors import ConcurrencyExceeded, UsageRefused
 def check_limits(
     workspace_id: int, *, usage: Mapping[str, Decimal], variant: Mapping[str, str], prices: ModelPrices
 ) -> None:
-    """Raises UsageRefused: payment_disputed, request_over_limit or quality_not_in_plan."""
+    """Raises UsageRefused: workspace_suspended, payment_disputed, request_over_limit or quality_not_in_plan."""
+    if workspace_id in _suspended.get(1):
+        raise UsageRefused(
+            "workspace_suspended",
+            "This workspace is suspended, and new requests are declined. Nothing was held or charged. Ask the team that"
+            " runs the portal.",
+        )
     if suspended(workspace_id):
         raise UsageRefused(
             "payment_disputed",
@@ -57,3 +66,16 @@ def _qualities(_: str) -> frozenset[str]:
 
 
 _sold: TimedCache[str, frozenset[str]] = TimedCache(_qualities, seconds=30)
+
+
+def _by_staff(_: int) -> frozenset[int]:
+    return frozenset(Workspace.objects.filter(suspended_at__isnull=False).values_list("pk", flat=True))
+
+
+# At most 5 seconds old in other processes.
+_suspended: TimedCache[int, frozenset[int]] = TimedCache(_by_staff, seconds=5)
+
+
+def forget_suspended(_workspace: Workspace) -> None:
+    """Subscriber of `suspension_changed`: this process knows of it with the commit."""
+    transaction.on_commit(_suspended.clear)

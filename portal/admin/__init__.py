@@ -4,9 +4,33 @@ from django.apps import apps
 from django.contrib import admin
 
 from billing.foundation.audit.adminlog import AuditedAdmin
-from portal.admin import charges, holds, persons, prices, refunds, reversals, sitesettings, workspaces
+from portal.admin import (
+    charges,
+    deskacts,
+    extensions,
+    holds,
+    persons,
+    prices,
+    proposals,
+    refunds,
+    reversals,
+    sitesettings,
+    workspaces,
+)
 
-__all__ = ["charges", "holds", "persons", "prices", "refunds", "reversals", "sitesettings", "workspaces"]
+__all__ = [
+    "charges",
+    "deskacts",
+    "extensions",
+    "holds",
+    "persons",
+    "prices",
+    "proposals",
+    "refunds",
+    "reversals",
+    "sitesettings",
+    "workspaces",
+]
 
 # What dj-stripe registers would let staff change copies of what Stripe knows better.
 for model in apps.get_app_config("djstripe").get_models():

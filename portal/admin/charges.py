@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
 
-from accounts.models import User
+from accounts.models import User, Workspace
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.foundation.audit.services import record
@@ -18,7 +18,10 @@ from billing.ledger.selectors import balance
 from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.reverse import usage_reverse
 from billing.metering.selectors.receipts import receipt_of
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, must_may_post, refused
+from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
+from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
+
+ACTION = "charge.reverse"
 
 
 class ReverseCharge(MayPost):
@@ -46,7 +49,7 @@ class ReverseCharge(MayPost):
             intro="The credits go back to the lots that paid, what it used of the plan is included again, and what "
             "became debt is cancelled. The request stays recorded, with this correction beside it.",
             facts=_facts(event),
-            apply=lambda data: refused(partial(_give_back, event, data, request)),
+            apply=lambda data: _give_back(event, data, request),
             back=reverse("admin:metering_usageevent_change", args=[event.pk]),
             button="Take back",
         )
@@ -68,29 +71,52 @@ def _facts(event: UsageEvent) -> Facts:
 
 
 def _give_back(event: UsageEvent, data: dict[str, Any], request: HttpRequest) -> str:
-    actor = cast(User, request.user)
+    return post_or_propose(
+        ACTION,
+        workspace=event.workspace,
+        nano=event.amount,
+        values={"key": data["key"], "event": event.pk, "reason": data["reason"]},
+        summary=f"Take back the charge of {event.event_id} of {event.workspace} ({amount(event.amount)})",
+        reason=data["reason"],
+        by=cast(User, request.user),
+        request=request,
+    )
+
+
+def _reverse_charge(workspace: Workspace, values: Values, hand: Hand) -> str:
+    return refused(partial(_post, workspace, values, hand))
+
+
+def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
+    event = UsageEvent.objects.get(pk=values["event"], workspace=workspace)
     with transaction.atomic():
-        done = usage_reverse(workspace_id=event.workspace_id, pk=event.pk, reason=data["reason"], actor=actor.email)
+        before = balance(workspace.pk)
+        done = usage_reverse(workspace_id=workspace.pk, pk=event.pk, reason=values["reason"], actor=hand.words)
         if done.replay:
             return "That was done already; nothing was posted twice."
+        hand.check(done.amount)
         record(
             action="usage.reversed",
-            actor=actor,
-            workspace=event.workspace,
+            actor=hand.user,
+            workspace=workspace,
             target=f"request {event.event_id}",
+            before=as_it_was(before),
             after={
                 "amount": str(credits(done.amount)),
                 "returned": str(credits(done.returned)),
                 "cancelled": str(credits(done.cancelled)),
                 "balance": str(credits(done.balance.available)),
             },
-            reason=data["reason"],
-            request=request,
+            reason=values["reason"],
+            request=hand.request,
         )
     return (
         f"{amount(done.amount)} taken back: {amount(done.returned)} went back to lots, {amount(done.cancelled)} of debt"
-        f" were cancelled. {event.workspace} has {amount(done.balance.available)}."
+        f" were cancelled. {workspace} has {amount(done.balance.available)}."
     )
+
+
+ACTIONS[ACTION] = _reverse_charge
 
 
 def extend() -> None:

@@ -26,8 +26,10 @@ from billing.foundation.site.selectors import site
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits
 from billing.ledger.records import GrantResult
 from billing.ledger.services import credits_adjust, credits_grant
+from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
 
 GRANT, TAKE = "grant", "take"
+ACTION = "credits.move"
 
 
 class CreditsForm(ActionForm):
@@ -72,19 +74,47 @@ class CreditsForm(ActionForm):
 
 
 def credits_by_hand(*, workspace: Workspace, data: dict[str, Any], actor: User, request: HttpRequest | None) -> str:
-    """Do what the form says, once per form. Raises ValidationError, and then nothing was done."""
+    """Do what the form says, once per form, or propose it. Raises ValidationError, and then nothing was done."""
+    values = {name: data[name] for name in ("key", "what", "source", "label", "reason")}
+    values |= {"amount": str(data["amount"].normalize()), "expires_on": _text(data["expires_on"])}
+    verb, to = ("Give", "to") if data["what"] == GRANT else ("Take", "from")
+    try:
+        nano = exact_nano(data["amount"])
+    except AmountOutOfRange as error:
+        raise ValidationError(str(error)) from None
+    return post_or_propose(
+        ACTION,
+        workspace=workspace,
+        nano=nano,
+        values=values,
+        summary=f"{verb} {data['amount'].normalize():,f} {site().credit_name_plural} {to} {workspace}",
+        reason=data["reason"],
+        by=actor,
+        request=request,
+    )
+
+
+def _text(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
+def _credits_move(workspace: Workspace, values: Values, hand: Hand) -> str:
+    amount, given = Decimal(values["amount"]), values["what"] == GRANT
     try:
         with transaction.atomic():
-            result = _post(workspace, data, actor)
+            result = _post(workspace, values, amount, hand.words)
             if not result.replay:
+                hand.check(result.amount)
+                change = result.amount if given else -abs(result.amount)
                 record(
-                    action=f"credits.{'given' if data['what'] == GRANT else 'taken'}",
-                    actor=actor,
+                    action=f"credits.{'given' if given else 'taken'}",
+                    actor=hand.user,
                     workspace=workspace,
-                    target=f"{data['amount'].normalize():f} {site().credit_name_plural}",
-                    after={"balance": str(credits(result.balance)), "label": data["label"]},
-                    reason=data["reason"],
-                    request=request,
+                    target=f"{amount:f} {site().credit_name_plural}",
+                    before={"balance": str(credits(result.balance - change + result.repaid))},
+                    after={"balance": str(credits(result.balance)), "label": values["label"]},
+                    reason=values["reason"],
+                    request=hand.request,
                 )
     except InsufficientCredits as error:
         raise ValidationError(f"Nothing was taken: {error}.") from None
@@ -94,25 +124,28 @@ def credits_by_hand(*, workspace: Workspace, data: dict[str, Any], actor: User, 
         raise ValidationError("This form was sent before with other values. Open it again to post another.") from None
     if result.replay:
         return "That was done already; nothing was posted twice."
-    verb = "given to" if data["what"] == GRANT else "taken from"
-    return f"{data['amount'].normalize():f} {verb} {workspace}. Its balance is {credits(result.balance):f}."
+    verb = "given to" if given else "taken from"
+    return f"{amount:f} {verb} {workspace}. Its balance is {credits(result.balance):f}."
 
 
-def _post(workspace: Workspace, data: dict[str, Any], actor: User) -> GrantResult:
-    amount = exact_nano(data["amount"])
-    key = f"admin:{data['key']}"
-    if data["what"] == TAKE:
-        return credits_adjust(
-            workspace_id=workspace.pk, key=key, amount=-amount, reason=data["reason"], actor=actor.email
-        )
-    day = data["expires_on"]
+def _post(workspace: Workspace, values: Values, amount: Decimal, actor: str) -> GrantResult:
+    nano, key = exact_nano(amount), f"admin:{values['key']}"
+    if values["what"] == TAKE:
+        return credits_adjust(workspace_id=workspace.pk, key=key, amount=-nano, reason=values["reason"], actor=actor)
+    day = date.fromisoformat(values["expires_on"]) if values["expires_on"] else None
+    ends = datetime.combine(day + timedelta(days=1), time(), UTC) if day else None
+    if ends is not None and ends <= clock.now():
+        raise ValidationError("The day until which they can be used is over.")
     return credits_grant(
         workspace_id=workspace.pk,
         key=key,
-        amount=amount,
-        source=data["source"],
-        label=data["label"],
-        expires_at=datetime.combine(day + timedelta(days=1), time(), UTC) if day else None,
-        actor=actor.email,
-        reason=data["reason"],
+        amount=nano,
+        source=values["source"],
+        label=values["label"],
+        expires_at=ends,
+        actor=actor,
+        reason=values["reason"],
     )
+
+
+ACTIONS[ACTION] = _credits_move

@@ -32,6 +32,7 @@ from portal.admin import duework, priceapprovals, unrated
 from portal.admin.firststeps import first_steps
 from portal.admin.money.page import PERMISSION as MONEY
 from portal.admin.money.tiles import money_tiles
+from portal.admin.proposals import waiting
 from portal.admin.tiles import Tile
 
 WALLET = "ledger.view_wallet"
@@ -44,6 +45,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if alarm := standing_alarm():
         notices.insert(0, f"{alarm} docs/operations.md, “When the ledger does not add up”, says what to do.")
     notices += standing_alarms()
+    if count := waiting().count():
+        notices.append(
+            f"{count:,} proposal{pluralize(count)} to move credits wait{pluralize(count, 's,')} for a second person:"
+            " Money, Proposals."
+        )
     if transport() is Transport.NONE:
         notices.append(NO_EMAIL)
     user = cast(User, request.user)

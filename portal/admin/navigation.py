@@ -19,6 +19,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Workspaces", "apartment", "accounts.Workspace"),
             ("People", "group", "accounts.User"),
+            ("Staff notes", "sticky_note_2", "foundation.StaffNote"),
             ("Invitations", "mail", "accounts.Invitation"),
             ("API keys", "key", "accounts.ApiKey"),
             ("Projects", "folder", "accounts.Project"),
@@ -34,6 +35,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Holds", "lock", "ledger.Hold"),
             ("Operations", "receipt_long", "ledger.Operation"),
             ("Transfers", "swap_horiz", "ledger.Transfer"),
+            ("Proposals", "approval", "foundation.Proposal"),
             ("Trial balance", "balance", "trial-balance"),
         ),
     ),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
 
-from accounts.models import User
+from accounts.models import User, Workspace
 from billing.credits.format import dollars_text
 from billing.credits.units import credits, exact_nano
 from billing.foundation.adminforms import ActionForm
@@ -22,7 +22,10 @@ from billing.foundation.site.selectors import site
 from billing.ledger.correction_services import lot_refund
 from billing.ledger.models import Lot
 from billing.ledger.selectors import Refundable, balance, refundable
-from portal.admin.steps import Facts, MayPost, amount, must_may_post, refused, two_steps
+from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
+from portal.admin.steps import Facts, MayPost, amount, as_it_was, must_may_post, refused, two_steps
+
+ACTION = "lot.refund"
 
 
 class RefundForm(ActionForm):
@@ -43,7 +46,7 @@ class RefundForm(ActionForm):
 class RefundAction(MayPost):
     """Mixed in front of the lots' admin."""
 
-    actions_detail = ("refund",)
+    actions_detail: tuple[str, ...] = ("refund",)
 
     @action(description="Refund credits", url_path="refund", icon="undo", permissions=["posting"])
     def refund(self, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -60,7 +63,7 @@ class RefundAction(MayPost):
             title=f"Refund of {lot.label}",
             facts=_facts(lot, found),
             effect=lambda data: _effect(lot, found, exact_nano(data["amount"])),
-            apply=lambda data: refused(partial(_refund, lot, data, request)),
+            apply=lambda data: _refund(lot, data, request),
             back=reverse("admin:ledger_lot_change", args=[lot.pk]),
             button="Refund",
         )
@@ -104,36 +107,64 @@ def _worth(lot: Lot, nano: int) -> str:
 
 
 def _refund(lot: Lot, data: dict[str, Any], request: HttpRequest) -> str:
-    actor = cast(User, request.user)
+    return post_or_propose(
+        ACTION,
+        workspace=lot.workspace,
+        nano=exact_nano(data["amount"]),
+        values={
+            "key": data["key"],
+            "lot": lot.pk,
+            "amount": str(data["amount"].normalize()),
+            "reason": data["reason"],
+        },
+        summary=f"Refund {data['amount'].normalize():,f} {site().credit_name_plural} of {lot.label} of {lot.workspace}",
+        reason=data["reason"],
+        by=cast(User, request.user),
+        request=request,
+    )
+
+
+def _refund_lot(workspace: Workspace, values: Values, hand: Hand) -> str:
+    return refused(partial(_post, workspace, values, hand))
+
+
+def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
     with transaction.atomic():
+        before = balance(workspace.pk)
         done = lot_refund(
-            workspace_id=lot.workspace_id,
-            lot_id=lot.pk,
-            amount=exact_nano(data["amount"]),
-            key=f"admin:{data['key']}",
-            reason=data["reason"],
-            actor=actor.email,
+            workspace_id=workspace.pk,
+            lot_id=values["lot"],
+            amount=exact_nano(Decimal(values["amount"])),
+            key=f"admin:{values['key']}",
+            reason=values["reason"],
+            actor=hand.words,
         )
         if done.replay:
             return "That was done already; nothing was posted twice."
+        hand.check(done.amount)
+        label = Lot.objects.values_list("label", flat=True).get(pk=values["lot"])
         record(
             action="credits.refunded",
-            actor=actor,
-            workspace=lot.workspace,
-            target=f"{amount(done.amount)} {site().credit_name_plural} of lot {lot.pk}, {lot.label}",
+            actor=hand.user,
+            workspace=workspace,
+            target=f"{amount(done.amount)} {site().credit_name_plural} of lot {values['lot']}, {label}",
+            before=as_it_was(before),
             after={
                 "from_lot": str(credits(done.from_lot)),
                 "spent": str(credits(done.spent)),
                 "owed": str(credits(done.owed)),
                 "balance": str(credits(done.balance)),
             },
-            reason=data["reason"],
-            request=request,
+            reason=values["reason"],
+            request=hand.request,
         )
     return (
         f"{amount(done.amount)} refunded: {amount(done.from_lot)} were in the lot, {amount(done.spent)} were spent"
-        f" already. {lot.workspace} has {amount(done.balance)} and owes {amount(done.owed)}."
+        f" already. {workspace} has {amount(done.balance)} and owes {amount(done.owed)}."
     )
+
+
+ACTIONS[ACTION] = _refund_lot
 
 
 def extend() -> None:

@@ -10,15 +10,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
 
-from accounts.models import User
+from accounts.models import User, Workspace
 from billing.credits.units import credits
 from billing.foundation.adminforms import action_page
 from billing.foundation.audit.services import record
 from billing.ledger.correction_services import operation_reverse
 from billing.ledger.models import Lot, Operation, Transfer
 from billing.ledger.selectors import balance, refundable
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, must_may_post, refused
+from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
+from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
 
+ACTION = "operation.reverse"
 FAMILIES = ("grant", "adjust", "refund")
 
 
@@ -47,7 +49,7 @@ class ReverseAction(MayPost):
             title=f"Take back {operation.kind} of {operation.workspace}",
             intro="Nothing is erased: a new operation takes all of this one back and says that it does.",
             facts=_facts(operation),
-            apply=lambda data: refused(partial(_reverse, operation, data, request)),
+            apply=lambda data: _reverse(operation, data, request),
             back=reverse("admin:ledger_operation_change", args=[operation.pk]),
             button="Take back",
         )
@@ -85,34 +87,64 @@ def _facts(operation: Operation) -> Facts:
 
 
 def _reverse(operation: Operation, data: dict[str, Any], request: HttpRequest) -> str:
-    actor = cast(User, request.user)
+    nano = _moves(operation)
+    return post_or_propose(
+        ACTION,
+        workspace=operation.workspace,
+        nano=nano,
+        values={"key": data["key"], "operation": operation.pk, "reason": data["reason"]},
+        summary=f"Take back {operation.kind} of {operation.workspace} ({amount(nano)})",
+        reason=data["reason"],
+        by=cast(User, request.user),
+        request=request,
+    )
+
+
+def _moves(operation: Operation) -> int:
+    """Nano-credits that taking it back would move, at most."""
+    lot = Lot.objects.filter(operation_id=operation.pk).first()
+    found = refundable(operation.workspace_id, lot.pk) if lot else None
+    if found is not None:
+        return found.most
+    return sum(Transfer.objects.filter(operation_id=operation.pk).values_list("amount", flat=True))
+
+
+def _reverse_operation(workspace: Workspace, values: Values, hand: Hand) -> str:
+    return refused(partial(_post, workspace, values, hand))
+
+
+def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
+    operation = Operation.objects.get(pk=values["operation"], workspace=workspace)
     with transaction.atomic():
+        before = balance(workspace.pk)
         done = operation_reverse(
-            workspace_id=operation.workspace_id,
+            workspace_id=workspace.pk,
             operation_id=operation.pk,
-            key=f"admin:{data['key']}",
-            reason=data["reason"],
-            actor=actor.email,
+            key=f"admin:{values['key']}",
+            reason=values["reason"],
+            actor=hand.words,
         )
         if done.replay:
             return "That was done already; nothing was posted twice."
+        hand.check(done.amount)
         record(
             action="operation.reversed",
-            actor=actor,
-            workspace=operation.workspace,
+            actor=hand.user,
+            workspace=workspace,
             target=f"{operation.kind} {operation.namespace}:{operation.key}",
+            before=as_it_was(before),
             after={
                 "amount": str(credits(done.amount)),
                 "owed": str(credits(done.owed)),
                 "balance": str(credits(done.balance)),
             },
-            reason=data["reason"],
-            request=request,
+            reason=values["reason"],
+            request=hand.request,
         )
-    return (
-        f"{amount(done.amount)} taken back. {operation.workspace} has {amount(done.balance)}"
-        f" and owes {amount(done.owed)}."
-    )
+    return f"{amount(done.amount)} taken back. {workspace} has {amount(done.balance)} and owes {amount(done.owed)}."
+
+
+ACTIONS[ACTION] = _reverse_operation
 
 
 def extend() -> None:

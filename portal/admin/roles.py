@@ -12,12 +12,16 @@ from accounts.staff import StaffRole
 # Second factors, sessions, addresses and groups: with these one person could become another.
 CLOSED = frozenset({"account.emailaddress", "auth.group", "mfa.authenticator", "usersessions.usersession"})
 
+NOTES = ("foundation.add_staffnote",)  # of staff, beside a customer: everybody
 SUPPORT = (
+    "accounts.view_as_customer",  # read-only, with a trace
     "alerts.change_webhookdelivery",  # send them again
     "budgets.change_keypace",  # let a paused key go on
     "foundation.change_outboxmessage",  # send messages again
+    "foundation.change_staffnote",  # withdraw notes
 )
 FINANCE = (
+    "accounts.suspend_workspace",  # and resume it
     "invoices.add_document",  # custom invoices, credit notes, write-offs
     "invoices.change_billingprofile",
     "invoices.change_seller",
@@ -28,12 +32,13 @@ FINANCE = (
 )
 PRICING_APPS = ("plans", "pricing")
 PRICING = tuple(f"packs.{act}_{model}" for act in ("add", "change", "delete") for model in ("pack", "promotion"))
+LIMITS = ("plans.change_workspacelimits",)  # a form on the customer's page, no list
 NOT_PRICING = frozenset({"plans.change_subscription", "plans.add_subscription", "plans.delete_subscription"})
 
 
 def names_of(role: StaffRole) -> set[str]:
     """The permissions of a role, as "app.codename"."""
-    views, all_of_admin = _registered("view"), _registered("add", "change", "delete", "view")
+    views, all_of_admin = _registered("view") | set(NOTES), _registered("add", "change", "delete", "view")
     match role:
         case StaffRole.SUPPORT:
             return views | set(SUPPORT)
@@ -41,9 +46,9 @@ def names_of(role: StaffRole) -> set[str]:
             return views | set(SUPPORT) | set(FINANCE)
         case StaffRole.PRICING:
             theirs = {name for name in all_of_admin if name.partition(".")[0] in PRICING_APPS}
-            return views | (theirs - NOT_PRICING) | set(PRICING)
+            return views | (theirs - NOT_PRICING) | set(PRICING) | set(LIMITS)
         case StaffRole.ADMIN:
-            return all_of_admin | set(SUPPORT) | set(FINANCE) | set(PRICING)
+            return all_of_admin | set(SUPPORT) | set(FINANCE) | set(PRICING) | set(LIMITS)
 
 
 def _registered(*acts: str) -> set[str]:

@@ -64,6 +64,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "outbox_text_days",
             "stripe_event_days",
             "maintenance_hour",
+            "second_person_above",
         )
         widgets: ClassVar = {
             "accent_light": UnfoldAdminTextInputWidget(attrs={"placeholder": SHIPPED_LIGHT, "maxlength": 7}),
@@ -93,6 +94,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "event_detail_months": "Months until details of events are archived",
             "outbox_text_days": "Days until texts of sent e-mails are deleted",
             "stripe_event_days": "Days until webhooks of Stripe are deleted",
+            "second_person_above": "More credits need a second person",
             "maintenance_hour": "Hour of the monthly maintenance (UTC)",
         }
         help_texts: ClassVar = {
@@ -118,6 +120,8 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "event_detail_months": "To files in ARCHIVE_DIR, month by month. Empty: kept in the database for ever.",
             "outbox_text_days": "What was sent to whom and when stays. Empty: kept for ever.",
             "stripe_event_days": "Purchases, refunds and documents stay. Empty: kept for ever.",
+            "second_person_above": "What staff give, take, refund, take back or extend by hand: more than this waits"
+            " until somebody else approves it. Empty or 0: never.",
             "maintenance_hour": "0 to 23: when few requests come in.",
         }
 
@@ -209,6 +213,7 @@ class SiteSettingsAdmin(ModelAdmin):
                 )
             },
         ),
+        ("Staff", {"fields": ("second_person_above",)}),
         ("Velocity stop", {"fields": ("velocity_factor", "velocity_minimum")}),
         ("Keeping", {"fields": ("event_detail_months", "outbox_text_days", "stripe_event_days", "maintenance_hour")}),
     )

@@ -14,8 +14,9 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 from billing.credits.units import AmountOutOfRange, credits
 from billing.foundation.adminforms import ActionForm
 from billing.ledger.errors import IdempotencyConflict, LedgerError
+from billing.ledger.selectors import Balance
+from portal.admin.secondperson import MAY_POST
 
-MAY_POST = "ledger.add_operation"
 Facts = list[tuple[str, str]]
 
 
@@ -45,6 +46,11 @@ def must_may_post(request: HttpRequest) -> None:
 def amount(nano: int) -> str:
     """Credits in full."""
     return f"{credits(nano):,f}"
+
+
+def as_it_was(found: Balance) -> dict[str, str]:
+    """A balance for the audit log."""
+    return {"balance": str(credits(found.available)), "owed": str(credits(found.debt))}
 
 
 def refused(act: Callable[[], str]) -> str:

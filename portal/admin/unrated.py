@@ -16,7 +16,8 @@ from billing.foundation.audit import services as audit
 from billing.metering.unrated.charging import charge_waiting
 from billing.metering.unrated.waiting import MOST_GROUPS, chargeable, groups, how_many
 from billing.pricing.book import look_again
-from portal.admin.steps import MAY_POST, must_may_post
+from portal.admin.secondperson import MAY_POST
+from portal.admin.steps import must_may_post
 
 log = logging.getLogger(__name__)
 PERMISSION = "metering.view_usageevent"

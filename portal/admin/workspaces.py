@@ -1,5 +1,6 @@
 """The workspace page of the admin gets what only this row may know: the balance, and credits by hand."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin
@@ -8,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
 from accounts.models import User, Workspace
@@ -19,13 +20,31 @@ from billing.ledger.selectors import balance
 from billing.plans.models import Subscription
 from billing.pricing.admin_terms import agreed_with
 from portal.admin.credits import CreditsForm, credits_by_hand
+from portal.admin.deskacts import DeskActions, desk_url
+from portal.admin.finding import found_workspaces
+from portal.admin.limits import LimitsAction
 
 
-class CreditsActions:
+class CreditsActions(DeskActions, LimitsAction):
     """Mixed in front of the admin that accounts registered."""
 
-    actions_detail = ("credits", "lots", "operations", "custom_invoice")
+    actions_detail = (
+        *("desk", "credits", "lots", "operations", "custom_invoice"),
+        *("limits", "suspend", "resume", "view_as", "note"),
+    )
+    search_help_text = (
+        "Name, id, own id, a member’s e-mail, Stripe customer, the beginning of an API key or its SHA-256."
+    )
     list_select_related = ("wallet",)
+    list_per_page = 50
+    show_full_result_count = False
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Sequence[Any]:
+        """Of suspending and resuming, what can be done."""
+        found: Sequence[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        suspended = Workspace.objects.filter(pk=object_id, suspended_at__isnull=False).exists()
+        other = "accounts_workspace_suspend" if suspended else "accounts_workspace_resume"
+        return [one for one in found if one.action_name != other]
 
     def get_fields(self, request: HttpRequest, obj: Workspace | None = None) -> tuple[Any, ...]:
         fields = tuple(super().get_fields(request, obj))  # type: ignore[misc]
@@ -46,7 +65,22 @@ class CreditsActions:
         return format_html_join("", "<p>{}</p>", ((line,) for line in lines))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return ["name", "balance", "plan", *super().get_list_display(request)[1:]]  # type: ignore[misc]
+        return ["customer", "balance", "plan", *super().get_list_display(request)[1:], "suspended_at"]  # type: ignore[misc]
+
+    @display(description="Name", ordering="name")
+    def customer(self, workspace: Workspace) -> str:
+        return format_html('<a href="{}">{}</a>', desk_url(workspace), workspace.name)
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> None:
+        """The name leads to the customer's page, from which its form is one button away."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Workspace], term: str
+    ) -> tuple[QuerySet[Workspace], bool]:
+        """By name and ids; and by what leads to one customer: a member's address, Stripe's id, an API key."""
+        if not (term := term.replace("\x00", "").strip()):
+            return queryset, False
+        return queryset.filter(pk__in=found_workspaces(term)), False
 
     @display(description="Balance")
     def balance(self, workspace: Workspace) -> str:
@@ -86,7 +120,7 @@ class CreditsActions:
             apply=lambda data: credits_by_hand(
                 workspace=workspace, data=data, actor=cast(User, request.user), request=request
             ),
-            back=reverse("admin:accounts_workspace_change", args=[workspace.pk]),
+            back=desk_url(workspace),
             button="Post",
         )
 

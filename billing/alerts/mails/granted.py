@@ -20,6 +20,7 @@ from billing.foundation.mail.readers import readers_of
 from billing.foundation.mail.telling import News, tell_many
 from billing.foundation.site.selectors import site
 from billing.invoices.profiles import billing_addresses
+from billing.ledger.accounts import EXTEND
 from billing.ledger.models import Lot
 
 KIND = "credits.granted"
@@ -70,6 +71,7 @@ def _tell(wanting: dict[int, list[str]], *, since: datetime, of: Container[int] 
     first = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)  # days are counted whole
     lots = Lot.objects.filter(workspace__in=wanting, created_at__gte=first)
     given = lots.exclude(source=Lot.Source.BOUGHT).exclude(operation__namespace__in=("packs", "invoices"))
+    given = given.exclude(operation__kind=EXTEND)  # nothing came in
     given = given.filter(created_at__gt=F("workspace__created_at") + BEGINNING)
     day_of = TruncDate("created_at", tzinfo=UTC)
     nth = Window(RowNumber(), partition_by=[F("workspace_id"), day_of], order_by="pk")

@@ -32,12 +32,12 @@ SELECT asked.id, w.available, w.held, w.debt, w.overdraft_limit, w.low_bound, w.
     (
         SELECT coalesce(sum(l.amount), 0) FROM ledger_lot l
         WHERE l.workspace_id = asked.id AND l.source <> 'bought' AND l.effective_at >= asked.since
-            AND l.effective_at <= %s
+            AND l.effective_at <= %s AND NOT EXISTS (SELECT 1 FROM ledger_lotextension WHERE into_id = l.id)
     )::bigint,
     (
         SELECT coalesce(sum(l.amount), 0) FROM ledger_lot l
         WHERE l.workspace_id = asked.id AND l.source = 'plan' AND l.effective_at >= asked.since
-            AND l.effective_at <= %s
+            AND l.effective_at <= %s AND NOT EXISTS (SELECT 1 FROM ledger_lotextension WHERE into_id = l.id)
     )::bigint,
     ({_USED.format(since="since")} + {_ADDONS.format(since="since")})::bigint,
     ({_USED.format(since="month")} + {_ADDONS.format(since="month")})::bigint,

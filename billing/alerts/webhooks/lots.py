@@ -11,6 +11,7 @@ from billing.alerts.webhooks.amounts import amount
 from billing.alerts.webhooks.emitting import event_emit, moment
 from billing.alerts.webhooks.models import WebhookEndpoint, WebhookEvent, WebhookWatch
 from billing.credits import clock
+from billing.ledger.accounts import EXTEND
 from billing.ledger.models import Lot, Wallet
 
 # What came in longer ago is history: what is imported or made up for a demo, for example.
@@ -26,7 +27,7 @@ def credits_came(workspace_ids: Sequence[int]) -> None:
     """
     theirs = Q(workspace_id__in=workspace_ids) | Q(workspace=None)
     if WebhookEndpoint.objects.filter(theirs, off="", event_types__contains=["grant.created"]).exists():
-        came = Lot.objects.filter(workspace_id__in=workspace_ids)
+        came = _came_in().filter(workspace_id__in=workspace_ids)
         _tell_granted(_untold(came, "grant:", clock.now() - NEWS))
 
 
@@ -35,7 +36,7 @@ def lots_look(*, now: datetime, limit: int) -> int:
     watch, _made = WebhookWatch.objects.get_or_create(
         pk=1, defaults={"lot_id": Lot.objects.aggregate(last=Max("pk"))["last"] or 0}
     )
-    found = list(_untold(Lot.objects.filter(pk__gt=watch.lot_id), "grant:", now - NEWS)[:limit])
+    found = list(_untold(_came_in().filter(pk__gt=watch.lot_id), "grant:", now - NEWS)[:limit])
     _tell_granted(found)
     if len(found) < limit:
         settled = Lot.objects.filter(pk__gt=watch.lot_id, created_at__lt=now - SETTLED).aggregate(last=Max("pk"))[
@@ -44,6 +45,11 @@ def lots_look(*, now: datetime, limit: int) -> int:
         if settled is not None:
             WebhookWatch.objects.filter(pk=1, lot_id__lt=settled).update(lot_id=settled)
     return len(found)
+
+
+def _came_in() -> QuerySet[Lot]:
+    """Without those in which others go on: nothing came in by them."""
+    return Lot.objects.exclude(operation__kind=EXTEND)
 
 
 def _untold(lots: QuerySet[Lot], prefix: str, since: datetime) -> QuerySet[Lot]:

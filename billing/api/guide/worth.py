@@ -17,6 +17,7 @@ WHAT_TO_DO = {
     "invalid_api_key": "Check that the whole key is sent, and on the API-keys page that it still works.",
     "insufficient_credits": "`missing` says how many credits to add. Or ask for a shorter answer, or a smaller model.",
     "budget_exceeded": "Wait until the budget’s day or month is over, or have it raised on the budgets page.",
+    "workspace_suspended": "The operator suspended the workspace: ask the team that runs the portal.",
     "insufficient_scope": "Use a key with the scope that `detail` names; scopes of a key do not change.",
     "idempotency_conflict": "The id was used for something else. Give each request an id of its own.",
     "request_over_limit": "The plan allows smaller requests: split it.",

@@ -25,7 +25,10 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["action", "-id"], name="audit_by_action")]
+        indexes = [
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+            models.Index(fields=["workspace", "-id"], name="audit_of_workspace"),
+        ]
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:

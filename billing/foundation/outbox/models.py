@@ -37,6 +37,7 @@ class OutboxMessage(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
+            models.Index(fields=["workspace", "-id"], name="outbox_of_workspace"),
             models.Index(fields=["next_attempt_at"], condition=models.Q(status="queued"), name="outbox_due"),
             models.Index(
                 fields=["sent_at"], condition=models.Q(status="sent", emptied_at=None), name="outbox_text_kept"

@@ -71,6 +71,8 @@ class SiteSettings(models.Model):
     # Guards of a refresh: a change of more percent waits for approval; a reading that lacks more percent is refused.
     price_jump_percent = models.PositiveSmallIntegerField(default=25)
     price_vanish_percent = models.PositiveSmallIntegerField(default=10, validators=[MaxValueValidator(100)])
+    # Credits that staff may give, take, refund or extend alone; more needs a second person. Empty or 0: any.
+    second_person_above = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     maintenance_hour = models.PositiveSmallIntegerField(default=3)  # of the day (UTC), when few requests come in
 
     class Meta:
@@ -80,6 +82,9 @@ class SiteSettings(models.Model):
             models.CheckConstraint(condition=models.Q(usd_per_credit__gt=0), name="site_usd_per_credit_positive"),
             models.CheckConstraint(
                 condition=models.Q(velocity_minimum__gte=0), name="site_velocity_minimum_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(second_person_above__gte=0), name="site_second_person_above_not_negative"
             ),
             models.CheckConstraint(
                 condition=models.Q(price_vanish_percent__lte=100), name="site_price_vanish_percent_of_hundred"

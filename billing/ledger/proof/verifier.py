@@ -36,7 +36,8 @@ OWN = (*IN_LOTS, "debt")  # what a workspace has and owes; the other accounts ar
 FLOWS = {
     "grant": "issued>available issued>scheduled issued>debt available>issued scheduled>issued debt>issued",
     "adjust": "adjusted>available adjusted>debt available>adjusted debt>adjusted",
-    "lot": "scheduled>available available>expired",
+    "lot": "scheduled>available available>expired"
+    " available>issued issued>available available>adjusted adjusted>available",  # extended: out, and in again
     "usage": "available>spent debt>spent spent>available spent>debt",
     "addon": "available>spent",
     "debt": "available>debt debt>available",

@@ -45,7 +45,9 @@ def candidates(now: datetime) -> QuerySet[AutoTopUp]:
     )
     there = F("workspace__wallet__available") + F("workspace__wallet__held") - F("workspace__wallet__debt")
     rows = AutoTopUp.objects.filter(Q(not_before=None) | Q(not_before__lte=now), ~Exists(flying), enabled=True)
-    rows = rows.filter(paused_at=None).annotate(there=there).filter(there__lt=F("threshold"))
+    rows = (
+        rows.filter(paused_at=None, workspace__suspended_at=None).annotate(there=there).filter(there__lt=F("threshold"))
+    )
     return rows.select_related("workspace").order_by("pk")
 
 
@@ -78,6 +80,8 @@ def top_up_begin(workspace: Workspace) -> TopUp | None:
     with locked(workspace) as row:
         now = clock.now()
         if not row.enabled or row.paused_at is not None or (row.not_before is not None and row.not_before > now):
+            return None
+        if Workspace.objects.filter(pk=workspace.pk, suspended_at__isnull=False).exists():
             return None
         if on_its_way(workspace.pk) is not None or (there := level(workspace.pk, now)) >= row.threshold:
             return None

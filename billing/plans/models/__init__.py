@@ -1,5 +1,6 @@
 from billing.plans.models.addons import AddOn, AddOnChange, WorkspaceAddOn
 from billing.plans.models.catalogue import CreditTier, Plan, PlanVersion
+from billing.plans.models.limits import WorkspaceLimits
 from billing.plans.models.people import Provision, SignupGrant
 from billing.plans.models.resources import Resource, ResourceQuantity, ShutdownWarning
 from billing.plans.models.subscriptions import (
@@ -27,4 +28,5 @@ __all__ = [
     "SubscriptionChange",
     "SubscriptionNotice",
     "WorkspaceAddOn",
+    "WorkspaceLimits",
 ]

@@ -13,6 +13,7 @@ from billing.plans.errors import OtherPeriods
 from billing.plans.hooks import tell_changed
 from billing.plans.included import opened_terms
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription
+from billing.plans.own import overdraft_of
 from billing.plans.schedules import is_given, schedule_of
 from billing.plans.selectors import forget_limits
 from billing.plans.terms import give_plan_terms, take_plan_terms
@@ -58,8 +59,9 @@ def limits_give(subscription: Subscription, *, at: datetime, now: datetime) -> N
     workspace_id, version = subscription.workspace_id, subscription.version
     with transaction.atomic():
         with open_book(workspace_id, now=now) as book:
-            if book.overdraft_limit != version.overdraft:
-                book.set_overdraft_limit(version.overdraft)
+            limit = overdraft_of(workspace_id, version.overdraft)
+            if book.overdraft_limit != limit:
+                book.set_overdraft_limit(limit)
         # The wallet is locked until the transaction ends, and with it what is included.
         allowances_replace(workspace_id, _terms(subscription), at=at)
         give_plan_terms(workspace_id, version, now=now)
@@ -92,8 +94,9 @@ def limits_take(workspace_id: int, *, at: datetime, now: datetime) -> None:
     """Let nothing be included, nothing taken off, and no request go below zero, from `at` on."""
     with transaction.atomic():
         with open_book(workspace_id, now=now) as book:
-            if book.overdraft_limit:
-                book.set_overdraft_limit(0)
+            limit = overdraft_of(workspace_id, 0)
+            if book.overdraft_limit != limit:
+                book.set_overdraft_limit(limit)
         allowances_replace(workspace_id, (), at=at)
         take_plan_terms(workspace_id, now=now)
         transaction.on_commit(lambda: forget_limits(workspace_id))

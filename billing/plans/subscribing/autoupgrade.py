@@ -118,7 +118,8 @@ def hint() -> None:
 def auto_upgrade_due(now: datetime, limit: int) -> int:
     """Move up whoever is due; how many were."""
     done = 0
-    rows = AutoUpgrade.objects.filter(withdrawn_at=None).select_related("highest", "workspace").order_by("pk")
+    rows = AutoUpgrade.objects.filter(withdrawn_at=None, workspace__suspended_at=None)
+    rows = rows.select_related("highest", "workspace").order_by("pk")
     for agreed in rows.iterator():
         if done >= limit - 1:
             break
@@ -155,8 +156,8 @@ def auto_upgrade(agreed: AutoUpgrade, *, now: datetime) -> bool:
         if spent_this_month(agreed.workspace_id, now) + max(change.amount_due, 0) > agreed.most_cents:
             limit = money_text(agreed.most_cents, "usd")
             raise ChangeRefused(f"It would cost more than the {limit} a month that you agreed to.")
-        if not AutoUpgrade.objects.filter(pk=agreed.pk, withdrawn_at=None).exists():
-            return False  # withdrawn since the run began
+        if not AutoUpgrade.objects.filter(pk=agreed.pk, withdrawn_at=None, workspace__suspended_at=None).exists():
+            return False  # withdrawn, or suspended, since the run began
         change = change_confirm(change=change, back=_no_page, actor="automatic upgrade")
     except (NotNow, ChangeStale, ChangeBusy, ChangeGone):
         return False

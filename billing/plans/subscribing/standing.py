@@ -106,10 +106,11 @@ def _credits(workspace_id: int, span: Span | None, now: datetime) -> tuple[int, 
         return 0, 0
     lots = Lot.objects.filter(workspace_id=workspace_id, source=Lot.Source.PLAN)
     found = lots.filter(effective_at__gte=span.starts_at, effective_at__lte=now).values_list(
-        "amount", "remaining", "expires_at"
+        "amount", "remaining", "expires_at", "extends"
     )
-    given = sum(amount for amount, _, _ in found)
-    return given, sum(left for _, left, expires_at in found if expires_at is None or expires_at > now)
+    # What goes on in a lot of its own was given before.
+    given = sum(amount for amount, _, _, extends in found if extends is None)
+    return given, sum(left for _, left, expires_at, _ in found if expires_at is None or expires_at > now)
 
 
 def _expiring(workspace_id: int, now: datetime) -> Lot | None:

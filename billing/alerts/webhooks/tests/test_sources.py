@@ -17,6 +17,8 @@ from billing.alerts.webhooks.tests.conftest import NOW, Make
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger import hooks
+from billing.ledger.extension_services import lot_extend
+from billing.ledger.models import Lot
 from billing.ledger.services import credits_adjust, credits_grant
 from billing.plans.hooks import changes_together, tell_changed
 from billing.plans.models import ShutdownWarning, Subscription
@@ -139,6 +141,26 @@ def test_credits_of_which_nobody_heard_are_found(workspace: Workspace, monkeypat
     assert lots_look(now=NOW, limit=100) == 1
     assert len(events("grant.created")) == 1
     assert lots_look(now=NOW + timedelta(hours=2), limit=100) == 0
+
+
+def test_a_lot_that_is_extended_brings_nothing_in(
+    workspace: Workspace, endpoint: Make, django_capture_on_commit_callbacks: Any
+) -> None:
+    endpoint(event_types=["grant.created"])
+    with django_capture_on_commit_callbacks(execute=True):
+        grant(workspace, 10, expires_at=NOW + 90 * DAY)
+        lot_extend(
+            workspace_id=workspace.pk,
+            lot_id=Lot.objects.get().pk,
+            until=NOW + 120 * DAY,
+            key="x",
+            reason="they were away",
+            actor="staff",
+            now=NOW,
+        )
+    assert Lot.objects.count() == 2
+    assert lots_look(now=NOW, limit=100) == 0
+    assert len(events("grant.created")) == 1
 
 
 def test_what_will_expire_is_told_seven_days_before_and_once(workspace: Workspace) -> None:

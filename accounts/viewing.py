@@ -1,0 +1,81 @@
+"""Looking at a customer's pages as staff: read-only, for half an hour, in the staff member's own session.
+
+Nobody is signed in as somebody else: the session keeps the person it belongs to, and only the door of a workspace's
+pages (`access.workspace_page`) lets that person look through it. What belongs to people themselves (sign-in, sessions,
+second factors) has no such door.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import hooks
+from accounts.models import Membership, User, Workspace
+from accounts.roles import Role
+
+LASTS = timedelta(minutes=30)
+PERMISSION = "accounts.view_as_customer"
+_NAME = "viewing"
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """A look that is going on. `workspace` is the public id."""
+
+    workspace: str
+    until: datetime
+
+
+def begin(request: HttpRequest, workspace: Workspace, *, reason: str) -> Viewing:
+    """Let this session look at the workspace; an earlier look ends."""
+    end(request)
+    until = timezone.now() + LASTS
+    request.session[_NAME] = {"workspace": workspace.public_id, "until": until.isoformat()}
+    _tell("workspace.view_begun", request, workspace, reason, until=until.isoformat())
+    return Viewing(workspace.public_id, until)
+
+
+def of(request: HttpRequest, workspace_id: str) -> Viewing | None:
+    """The look that is going on at this workspace. One whose time is over, or whose person may no longer, ends here."""
+    kept = request.session.get(_NAME) if hasattr(request, "session") else None
+    if not kept:
+        return None
+    found = Viewing(kept["workspace"], datetime.fromisoformat(kept["until"]))
+    if found.until <= timezone.now():
+        end(request, because="its time was over")
+        return None
+    user = request.user
+    if not (user.is_active and user.is_staff and user.has_perm(PERMISSION)):
+        end(request, because="not allowed any more")
+        return None
+    return found if found.workspace == workspace_id else None
+
+
+def end(request: HttpRequest, *, because: str = "ended by who looked") -> Workspace | None:
+    """End the look of this session, if one is going on; the workspace it was at."""
+    kept = request.session.pop(_NAME, None)
+    workspace = Workspace.objects.filter(public_id=kept["workspace"]).first() if kept else None
+    if workspace is not None:
+        _tell("workspace.view_ended", request, workspace, because)
+    return workspace
+
+
+def membership_of(found: Viewing | None, user: User) -> Membership | None:
+    """What stands for a membership while that person looks: an owner's view, never saved."""
+    workspace = Workspace.objects.filter(public_id=found.workspace).first() if found else None
+    return Membership(workspace=workspace, user=user, role=Role.OWNER) if workspace else None
+
+
+def _tell(action: str, request: HttpRequest, workspace: Workspace, reason: str, **after: str) -> None:
+    user = request.user if isinstance(request.user, User) else None
+    hooks.emit(
+        action=action,
+        actor=user,
+        workspace=workspace,
+        target=workspace.public_id,
+        after=after or None,
+        request=request,
+        reason=reason,
+    )

@@ -1,0 +1,159 @@
+"""Staff look at a customer's pages: for reading, for half an hour, as themselves, with a trace."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from accounts import viewing
+from accounts.models import Membership, User, Workspace
+from accounts.staff import StaffRole
+from billing.credits.units import NANO
+from billing.foundation.audit.models import AuditEntry
+from billing.ledger.models import Operation
+from billing.ledger.services import credits_grant
+from portal.testing.fixtures import client_of, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    user = person("sam@example.com", "correct horse 9", "Sam Support")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.groups.add(Group.objects.get(name=StaffRole.SUPPORT.value))
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.fixture
+def client(sam: User) -> Client:
+    return client_of(sam)
+
+
+def look(client: Client, workspace: Workspace, **changes: Any) -> Any:
+    url = reverse("admin:accounts_workspace_view_as", args=[workspace.pk])
+    return client.post(url, {"key": "k", "reason": "ticket 7", "confirmed": "on", **changes}, follow=True)
+
+
+def entries(workspace: Workspace) -> list[tuple[str, str]]:
+    found = AuditEntry.objects.filter(workspace=workspace, action__startswith="workspace.view")
+    return [(entry.action, entry.reason) for entry in found.order_by("pk")]
+
+
+def test_the_pages_are_shown_with_a_banner_and_a_way_back(client: Client, sam: User, workspace: Workspace) -> None:
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    page = look(client, workspace)
+    html = page.content.decode()
+    assert page.request["PATH_INFO"] == workspace.get_absolute_url()
+    assert "as its owner sees it" in html
+    assert reverse("view-as-end") in html
+    assert int(client.session["_auth_user_id"]) == sam.pk  # nobody is signed in as somebody else
+    assert not Membership.objects.filter(user=sam).exists()
+
+    back = client.post(reverse("view-as-end"))
+    assert back["Location"] == reverse("workspace-desk", args=[workspace.pk])
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    assert entries(workspace) == [
+        ("workspace.view_begun", "ticket 7"),
+        ("workspace.view_ended", "ended by who looked"),
+    ]
+    assert {entry.actor for entry in AuditEntry.objects.filter(action__startswith="workspace.view")} == {sam}
+
+
+def test_looking_at_the_form_begins_nothing(client: Client, workspace: Workspace) -> None:
+    assert client.get(reverse("admin:accounts_workspace_view_as", args=[workspace.pk])).status_code == 200
+    assert look(client, workspace, confirmed="").status_code == 200
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    assert entries(workspace) == []
+
+
+def test_it_reaches_that_workspace_only(client: Client, workspace: Workspace) -> None:
+    other = Workspace.objects.create(name="Other")
+    look(client, workspace)
+    assert client.get(other.get_absolute_url()).status_code == 404
+    look(client, other)
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    assert entries(workspace)[-1] == ("workspace.view_ended", "ended by who looked")
+
+
+def test_it_ends_after_half_an_hour(client: Client, workspace: Workspace) -> None:
+    look(client, workspace)
+    session = client.session
+    session["viewing"] = {**session["viewing"], "until": (timezone.now() - timedelta(seconds=1)).isoformat()}
+    session.save()
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    assert "viewing" not in client.session
+    assert entries(workspace)[-1] == ("workspace.view_ended", "its time was over")
+    assert timedelta(minutes=30) == viewing.LASTS
+
+
+def test_it_ends_when_the_person_may_no_longer(client: Client, sam: User, workspace: Workspace) -> None:
+    look(client, workspace)
+    sam.groups.clear()
+    assert client.get(workspace.get_absolute_url()).status_code == 404
+    assert entries(workspace)[-1] == ("workspace.view_ended", "not allowed any more")
+
+
+def _routes(resolver: URLResolver, prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for each in resolver.url_patterns:
+        if isinstance(each, URLResolver):
+            if each.app_name != "admin":
+                found += _routes(each, f"{prefix}{each.namespace}:" if each.namespace else prefix)
+        elif isinstance(each, URLPattern) and each.name and list(each.pattern.converters) == ["workspace_id"]:
+            found.append(prefix + each.name)
+    return sorted(set(found))
+
+
+def test_every_page_of_the_workspace_is_for_reading_only(client: Client, sam: User, workspace: Workspace) -> None:
+    credits_grant(workspace_id=workspace.pk, key="k", amount=5 * NANO, label="Gift")
+    look(client, workspace)
+    routes = [name for name in _routes(get_resolver()) if not name.startswith("api")]
+    assert len(routes) > 20
+    before = Operation.objects.count(), AuditEntry.objects.count()
+    for name in routes:
+        url = reverse(name, args=[workspace.public_id])
+        page = client.get(url)
+        assert page.status_code in (200, 204, 286, 302, 304, 400, 404, 405, 422), (name, page.status_code)
+        posted = client.post(url, {"name": "Changed", "key": "x", "confirmed": "on"})
+        assert posted.status_code in (403, 404, 405), (name, posted.status_code)
+        if posted.status_code == 403:
+            assert "For reading only" in posted.content.decode(), name
+    assert (Operation.objects.count(), AuditEntry.objects.count()) == before
+    workspace.refresh_from_db()
+    assert workspace.name == "Northwind AI"
+    assert not Membership.objects.filter(user=sam).exists()
+
+
+def test_who_may_not_is_refused(workspace: Workspace) -> None:
+    user = person("paula@example.com", "correct horse 9", "Paula")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.groups.add(Group.objects.get(name=StaffRole.PRICING.value))
+    client = client_of(User.objects.get(pk=user.pk))
+    assert look(client, workspace).status_code == 403
+    assert "viewing" not in client.session
+
+
+def test_a_member_opens_it_as_always(alice: User, workspace: Workspace) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    client = client_of(User.objects.get(pk=alice.pk))
+    assert "You are a member of this workspace yourself" in look(client, workspace).content.decode()
+    assert "as its owner sees it" not in client.get(workspace.get_absolute_url()).content.decode()
+
+
+def test_a_forged_session_of_somebody_else_opens_nothing(charlie_client: Client, workspace: Workspace) -> None:
+    session = charlie_client.session
+    later = (timezone.now() + timedelta(minutes=5)).isoformat()
+    session["viewing"] = {"workspace": workspace.public_id, "until": later}
+    session.save()
+    assert charlie_client.get(workspace.get_absolute_url()).status_code == 404
+
+
+def test_ending_needs_a_post(client: Client, workspace: Workspace) -> None:
+    look(client, workspace)
+    assert client.get(reverse("view-as-end")).status_code == 405
+    assert client.get(workspace.get_absolute_url()).status_code == 200
