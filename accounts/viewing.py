@@ -63,9 +63,11 @@ def end(request: HttpRequest, *, because: str = "ended by who looked") -> Worksp
 
 
 def membership_of(found: Viewing | None, user: User) -> Membership | None:
-    """What stands for a membership while that person looks: an owner's view, never saved."""
+    """What stands for a membership while that person looks: an owner's view from the first day on, never saved."""
     workspace = Workspace.objects.filter(public_id=found.workspace).first() if found else None
-    return Membership(workspace=workspace, user=user, role=Role.OWNER) if workspace else None
+    if workspace is None:
+        return None
+    return Membership(workspace=workspace, user=user, role=Role.OWNER, created_at=workspace.created_at)
 
 
 def _tell(action: str, request: HttpRequest, workspace: Workspace, reason: str, **after: str) -> None:

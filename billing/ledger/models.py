@@ -203,7 +203,7 @@ class Lot(models.Model):
 
 class LotExtension(models.Model):
     """What was free of a lot goes on in another one of the same source and price that ends later (a trigger in
-    migrations/0018 holds it to that). What a hold pinned then stayed where it was.
+    migrations/0017 holds it to that). What a hold pinned then stayed where it was.
     """
 
     into = models.OneToOneField(Lot, models.PROTECT, primary_key=True, related_name="extends")

@@ -136,7 +136,8 @@ def _with_code(request: WorkspaceRequest, form: BuyForm, offers: list[Offer]) ->
 def bought(request: WorkspaceRequest, workspace_id: str, purchase_id: str) -> HttpResponse:
     """What became of a purchase: confirming until the credits are there, then the receipt. htmx asks for its middle."""
     purchase = _purchase(request, purchase_id)
-    if "back" in request.GET and purchase.in_flight and _first_return(purchase):
+    came_back = "back" in request.GET and request.viewing is None
+    if came_back and purchase.in_flight and _first_return(purchase):
         notice_write(purchase, "the customer came back")
     with timezone.override(zone(request.workspace.time_zone)):
         context = {

@@ -49,8 +49,8 @@ def limits_set(
             setattr(row, name, value)
         row.save()
         # After the workspace, the subscription: who changes its plan meanwhile asks for the workspace's own then.
-        current = Subscription.objects.select_for_update(of=("self",)).filter(workspace=workspace, ended_at=None)
-        subscription = current.select_related("version").first()
+        current = Subscription.objects.select_for_update(of=("self",), no_key=True).select_related("version")
+        subscription = current.filter(workspace=workspace, ended_at=None).first()
         limit = overdraft if overdraft is not None else subscription.version.overdraft if subscription else 0
         with open_book(workspace.pk) as book:
             if book.overdraft_limit != limit:

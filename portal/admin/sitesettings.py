@@ -236,6 +236,13 @@ class SiteSettingsAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: SiteSettings | None = None) -> bool:
         return False
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Whoever could raise the amount could do without the second person."""
+        form = super().get_form(request, obj, change, **kwargs)
+        if "second_person_above" in form.base_fields and not request.user.is_superuser:
+            form.base_fields["second_person_above"].disabled = True
+        return form
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         row, _ = SiteSettings.objects.get_or_create(pk=1)
         return redirect(reverse("admin:foundation_sitesettings_change", args=[row.pk]))

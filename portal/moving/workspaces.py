@@ -19,9 +19,11 @@ from accounts.services.workspaces import TIME_ZONES, workspace_create
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
 from billing.foundation.audit.services import record
+from billing.ledger.chain import unit_price
 from billing.ledger.errors import LedgerError
 from billing.ledger.models import Operation
 from billing.ledger.services import credits_grant
+from portal.admin.secondperson import second_person_above
 from portal.moving.kinds import Doer, Facts, Kind, Reading
 from portal.moving.table import Problem, Row, date_of, decimal_of
 
@@ -103,6 +105,7 @@ class Workspaces(Kind):
                 reading.problems.extend(problems)
             else:
                 reading.entries.append(_entry(row, there, given))
+        reading.problems.extend(_too_much(reading.entries))
         return reading
 
     def facts(self, entries: Sequence[Entry]) -> Facts:
@@ -137,7 +140,14 @@ class Workspaces(Kind):
 
     def do(self, entries: Sequence[Entry], doer: Doer) -> Facts:
         facts = self.facts(entries)
-        for done, entry in enumerate(entries):
+        known = dict(
+            Workspace.objects.filter(external_id__in=[entry.external_id for entry in entries]).values_list(
+                "external_id", "pk"
+            )
+        )
+        # New ones first, then those that others use meanwhile, in the order of their ids: each is locked to the end.
+        ordered = sorted(entries, key=lambda entry: known.get(entry.external_id, 0))
+        for done, entry in enumerate(ordered):
             doer.told(done)
             try:
                 workspace = self._workspace(entry, doer)
@@ -208,6 +218,17 @@ def _entry(row: Row, there: set[str | None], given: set[str]) -> Entry:
     )
 
 
+def _too_much(entries: Sequence[Entry]) -> Iterator[Problem]:
+    """What one person may not give by hand, a file does not give either."""
+    most, given = second_person_above(), sum(entry.amount for entry in entries if not entry.given)
+    if 0 < most < given:
+        text = (
+            f"It gives {credits(given):,f} in all; above {credits(most):,f} a second person is needed. Have a superuser"
+            " take that amount off in the site settings while you move in, or give larger balances by hand."
+        )
+        yield Problem(0, "credits", text)
+
+
 def _effect(entry: Entry) -> str:
     if entry.there:
         return "there already" + (", credits added" if entry.amount and not entry.given else "")
@@ -242,6 +263,8 @@ def _credit_problems(row: Row) -> Iterator[Problem]:
         try:
             number = decimal_of(row[column])
             nano = exact_nano(number)
+            if column == "unit_price_usd":
+                unit_price(number)
         except AmountOutOfRange:
             yield Problem(row.line, column, f"At most {decimals} decimals and 9,000,000,000 are taken.")
         except ValueError as error:

@@ -43,8 +43,8 @@ def person_data(user: User) -> dict[str, Table]:
         "budgets": [_budget(row) for row in _of_workspaces(Budget.objects.filter(member=user))],
         "agreements": list(_agreements(user)),
         "mail_choices": [_wish(row) for row in _of_workspaces(MailWish.objects.filter(address__in=addresses))],
-        "mails": [_mail(row) for row in mails_to(addresses)],
-        "audit": [_entry(row) for row in _of_workspaces(entries_of(user, addresses))],
+        "mails": [_mail(row, addresses) for row in mails_to(addresses)],
+        "audit": [_entry(row, user) for row in _of_workspaces(entries_of(user, addresses))],
     }
 
 
@@ -219,12 +219,12 @@ def _wish(row: MailWish) -> dict[str, Any]:
     }
 
 
-def _mail(row: OutboxMessage) -> dict[str, Any]:
+def _mail(row: OutboxMessage, addresses: list[str]) -> dict[str, Any]:
     kind = KINDS.get(row.kind)
     # Codes and links sign somebody in: whoever holds this file must not be able to.
     hidden = kind is None or kind.secret
     return {
-        "to": row.to,
+        "to": [address for address in row.to if address.lower() in addresses],
         "subject": row.subject,
         "about": kind.title if kind else row.kind,
         "state": row.status,
@@ -234,16 +234,18 @@ def _mail(row: OutboxMessage) -> dict[str, Any]:
     }
 
 
-def _entry(row: AuditEntry) -> dict[str, Any]:
+def _entry(row: AuditEntry, user: User) -> dict[str, Any]:
+    """Where and why somebody else did it is theirs, and so is who it was; what was done to this person is not."""
+    own = row.actor_id == user.pk
     return {
         "at": _at(row.at),
-        "who": row.actor_label,
+        "who": row.actor_label if own else "somebody else",
         "action": row.action,
         "target": row.target,
         **_workspace(row),
         "before": row.before,
         "after": row.after,
-        "reason": row.reason,
-        "ip": row.ip,
-        "browser": row.user_agent,
+        "reason": row.reason if own else "",
+        "ip": row.ip if own else None,
+        "browser": row.user_agent if own else "",
     }

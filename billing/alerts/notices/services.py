@@ -28,6 +28,8 @@ def notices_read(*, member: Membership, up_to: int) -> int:
 
 
 def _mark(member: Membership, notices: list[Notice]) -> None:
+    if member.pk is None:  # staff who look at a customer have read nothing of theirs
+        return
     rows = [NoticeRead(notice=notice, user_id=member.user_id) for notice in notices]
     NoticeRead.objects.bulk_create(rows, ignore_conflicts=True)
 

@@ -142,7 +142,7 @@ class PackAdmin(ModelAdmin):
     def sold(self, pack: Pack) -> tuple[str, str]:
         return shown_state(pack)
 
-    @action(description="As a customer sees it", url_path="preview", icon="visibility")
+    @action(description="As a customer sees it", url_path="preview", icon="visibility", permissions=["view"])
     def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         pack = self.get_object(request, object_id)
         if pack is None:

@@ -86,7 +86,7 @@ class AddOnAdmin(ModelAdmin):
     def offered(self, addon: AddOn) -> tuple[str, str]:
         return shown_state(addon)
 
-    @action(description="As a customer sees it", url_path="preview", icon="visibility")
+    @action(description="As a customer sees it", url_path="preview", icon="visibility", permissions=["view"])
     def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         addon = self.get_object(request, object_id)
         if addon is None:

@@ -144,7 +144,7 @@ def change(request: WorkspaceRequest, workspace_id: str, change_id: str) -> Http
             if found.status == Status.ASKED and found.session_url:
                 return HttpResponseRedirect(found.session_url)
             return redirect("plans:change", workspace_id, change_id)
-    elif "back" in request.GET and found.status == Status.ASKED and found.look_at is not None:
+    elif _came_back(request) and found.status == Status.ASKED and found.look_at is not None:
         SubscriptionChange.objects.filter(pk=found.pk, status=Status.ASKED).update(look_at=clock.now())
         hint()
     with timezone.override(zone(request.workspace.time_zone)):
@@ -161,6 +161,11 @@ def change(request: WorkspaceRequest, workspace_id: str, change_id: str) -> Http
                 response["HX-Trigger-After-Settle"] = "balance:refresh"
             return response
         return render(request, "plans/change.html", context, status=409 if problem else 200)
+
+
+def _came_back(request: WorkspaceRequest) -> bool:
+    """From Checkout; staff who look at the page did not."""
+    return "back" in request.GET and request.viewing is None
 
 
 def back_to(absolute: Callable[[str], str]) -> Callable[[SubscriptionChange], Back]:

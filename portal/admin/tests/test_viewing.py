@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import viewing
 from accounts.models import Membership, User, Workspace
 from accounts.staff import StaffRole
+from billing.alerts.notices.models import Notice, NoticeRead
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.ledger.models import Operation
@@ -62,6 +63,16 @@ def test_the_pages_are_shown_with_a_banner_and_a_way_back(client: Client, sam: U
         ("workspace.view_ended", "ended by who looked"),
     ]
     assert {entry.actor for entry in AuditEntry.objects.filter(action__startswith="workspace.view")} == {sam}
+
+
+def test_notices_are_seen_as_the_owner_sees_them_and_stay_unread(client: Client, workspace: Workspace) -> None:
+    notice = Notice.objects.create(
+        workspace=workspace, kind="credits.low", audience="billing", title="Low", text="Low", path="", key="n"
+    )
+    look(client, workspace)
+    page = client.get(reverse("notices:notice", args=[workspace.public_id, notice.pk]))
+    assert page.status_code in (200, 302)
+    assert not NoticeRead.objects.exists()
 
 
 def test_looking_at_the_form_begins_nothing(client: Client, workspace: Workspace) -> None:

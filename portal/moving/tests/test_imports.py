@@ -16,11 +16,13 @@ from accounts.models import Membership, User, Workspace
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.imports.models import ImportRun
+from billing.foundation.site.models import SiteSettings
 from billing.gateway.models import StripeCustomer
 from billing.ledger.models import Lot
 from billing.ledger.selectors import balance
 from billing.ledger.trial.balance import trial_balance
 from billing.ledger.verify import verify
+from portal.moving import workspaces
 from portal.moving.catalogue import KINDS
 from portal.moving.kinds import Doer
 from portal.moving.run import NotDone, import_do, import_try
@@ -75,6 +77,35 @@ def test_it_is_taken_in_whole_and_adds_up() -> None:
     assert AuditEntry.objects.filter(action="credits.opening_balance").count() == 2
     assert verify().ok
     assert trial_balance().ok
+
+
+def test_what_one_person_may_not_give_a_file_does_not_give() -> None:
+    SiteSettings.objects.update_or_create(pk=1, defaults={"second_person_above": Decimal("26500.4")})
+    (problem,) = import_try(WORKSPACES, GOOD).problems
+    assert (problem.line, problem.column) == (0, "credits")
+    assert "26,500.5 in all; above 26,500.4 a second person is needed" in problem.text
+    with pytest.raises(NotDone):
+        done("workspaces", GOOD)
+    SiteSettings.objects.update(second_person_above=Decimal("26500.5"))
+    assert import_try(WORKSPACES, GOOD).can_be_done
+
+
+def test_those_that_are_there_come_last_in_the_order_of_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = (Workspace.objects.create(name=name, external_id=f"c-{number}") for name, number in (("A", 3), ("B", 1)))
+    order: list[int] = []
+    grant = workspaces.credits_grant
+    monkeypatch.setattr(
+        workspaces, "credits_grant", lambda **what: (order.append(what["workspace_id"]), grant(**what))[1]
+    )
+    rows = "".join(f"c-{n},C{n},p{n}@example.org,5,bought,,\n" for n in (1, 2, 3))
+    done("workspaces", (HEAD + rows).encode())
+    new = Workspace.objects.get(external_id="c-2").pk
+    assert order == [new, one.pk, two.pk]
+
+
+def test_a_price_that_no_ledger_holds_is_said_before() -> None:
+    (problem,) = import_try(WORKSPACES, (HEAD + "c-1,C,p@example.org,5,bought,,5000000\n").encode()).problems
+    assert problem.column == "unit_price_usd"
 
 
 def test_the_same_file_does_nothing_a_second_time() -> None:

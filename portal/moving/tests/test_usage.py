@@ -93,6 +93,7 @@ def test_tried_then_taken_in_once(moved: Workspace) -> None:
         ("c-1,2026-01-30,,messages,2000000000000,1", "quantity", "At most 9 decimals and 1,000,000,000,000"),
         ("c-1,2026-01-30,,messages,1,1.5", "requests", "Whole numbers"),
         ("c-1,2026-01-30,,messages,0,", "quantity", "Nothing was used"),
+        ("c-1,2026-01-30," + "a" * 201 + ",messages,1,1", "model", "At most 200 characters"),
         (GOOD[0], "meter", "Line 2 has this meter of that day already"),
     ],
 )

@@ -63,7 +63,17 @@ def lived(workspace: Workspace, bob: User, alice: User) -> User:
     send(to=["bob@example.com", "alice@example.com"], subject="For both", text="Hello", kind="credits.granted")
     send(to=["bob@example.com"], subject="Code", text="482913", kind="account")
     record(action="alerts.changed", actor=bob, workspace=workspace, before={"low": 1}, after={"low": 2})
+    record(action="member.role_changed", actor=alice, workspace=workspace, target="bob@example.com", reason="too loud")
     return bob
+
+
+def test_what_is_others_is_not_in_it(lived: User) -> None:
+    data = person_data(lived)
+    (both,) = [row for row in data["mails"] if row["subject"] == "For both"]
+    assert both["to"] == ["bob@example.com"]
+    (done,) = [row for row in data["audit"] if row["action"] == "member.role_changed"]
+    assert (done["who"], done["reason"], done["ip"], done["browser"]) == ("somebody else", "", None, "")
+    assert "too loud" not in as_json(lived).decode()
 
 
 def test_the_file_has_everything_and_nothing_that_opens_a_door(lived: User) -> None:
