@@ -17,7 +17,7 @@ from billing.foundation.imports.models import ImportRun
 from portal.moving.catalogue import KINDS
 from portal.moving.kinds import Doer, Kind
 from portal.moving.run import NotDone, Trial, import_do, import_try
-from portal.moving.table import MOST_BYTES
+from portal.moving.table import MOST_BYTES, MOST_ROWS
 
 PERMISSION = "accounts.add_workspace"
 SALT = "purser.import"
@@ -141,6 +141,7 @@ def _page(
         "trial": trial,
         "confirm": confirm,
         "file_name": file_name,
+        "most_rows": MOST_ROWS,
     }
     return TemplateResponse(request, "admin/import.html", context, status=200)
 

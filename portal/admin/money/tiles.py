@@ -50,14 +50,14 @@ def money_tiles(now: datetime) -> list[Tile]:
             "Revenue today",
             dollars(day_worth.recognised),
             f"{dollars(month_worth.recognised)} this month",
-            f"{page}?by=workspace&order=revenue",
+            f"{page}?period=today&by=workspace&order=revenue",
             PERMISSION,
         ),
         Tile(
             "Upstream cost today",
             dollars(day_cost),
             f"{dollars(month_cost)} this month",
-            f"{page}?by=model&order=upstream",
+            f"{page}?period=today&by=model&order=upstream",
             PERMISSION,
         ),
         Tile(
@@ -65,7 +65,7 @@ def money_tiles(now: datetime) -> list[Tile]:
             dollars(day_worth.recognised - day_cost),
             f"{dollars(month_worth.recognised - month_cost)} this month,"
             f" {margin_percent(month_worth.recognised, month_cost)} of revenue",
-            f"{page}?by=model&order=margin",
+            f"{page}?period=today&by=model&order=margin",
             PERMISSION,
             alarm=month_worth.recognised < month_cost,
         ),

@@ -7,6 +7,8 @@ import pytest
 from django.db import transaction
 
 from billing.foundation.due.registry import run_due
+from billing.ledger.correction_services import lot_refund
+from billing.ledger.extension_services import lot_extend
 from billing.ledger.models import LotTake, Transfer
 from billing.ledger.services import credits_grant
 from billing.ledger.tests.helpers import DAY, NOON, assert_clean, grant, place, settle, spend
@@ -161,3 +163,21 @@ def test_the_price_is_that_of_each_part(ws: int) -> None:
         (Decimal("0.004"), 10),
         (Decimal("0.006"), 5),
     ]
+
+
+def test_a_lot_that_is_extended_is_sold_once_and_stays_what_is_owed(ws: int) -> None:
+    lot = paid(ws, 40, "0.004", expires=8)
+    spend(ws, 5, now=NOON)
+    gone_on = lot_extend(
+        workspace_id=ws, lot_id=lot, until=NOON + 30 * DAY, key="x", reason="away", actor="f", now=NOON + DAY
+    )
+    spend(ws, 2, now=NOON + 9 * DAY)  # after the end of the first one
+    lot_refund(workspace_id=ws, lot_id=gone_on.lot_id, amount=10, key="r", reason="r", actor="f", now=NOON + 10 * DAY)
+    days_catch_up()
+    flows = priced_flows([FIRST])
+    credits, worth = credits_of(flows), worth_of(flows)
+    assert (credits.sold, credits.spent, credits.refunded, credits.expired) == (40, 7, 10, 0)
+    price = Decimal("0.004")
+    assert (worth.sold, worth.recognised, worth.refunded) == (value(40, price), value(7, price), value(10, price))
+    assert worth.change == value(23, price) == sum(value(row.amount, row.unit_price_usd) for row in unspent())
+    assert_clean(ws)
