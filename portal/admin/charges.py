@@ -19,7 +19,7 @@ from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.reverse import usage_reverse
 from billing.metering.selectors.receipts import receipt_of
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
+from portal.admin.steps import CorrectionForm, Facts, MayPost, amount, as_it_was, must_may_post, refused
 
 ACTION = "charge.reverse"
 
@@ -44,7 +44,7 @@ class ReverseCharge(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Take back the charge of {event.event_id}",
             intro="The credits go back to the lots that paid, what it used of the plan is included again, and what "
             "became debt is cancelled. The request stays recorded, with this correction beside it.",

@@ -17,7 +17,7 @@ from billing.foundation.audit.services import record
 from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Hold
 from billing.ledger.selectors import HoldRow, hold
-from portal.admin.steps import MayPost, ReasonForm, amount, must_may_post, refused
+from portal.admin.steps import CorrectionForm, MayPost, amount, must_may_post, refused
 
 
 class ReleaseAction(MayPost):
@@ -42,7 +42,7 @@ class ReleaseAction(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Release {row.public_id} of {workspace}",
             intro="What it set aside can be spent on something else again. A request that is still running and reports "
             "what it used is charged from the balance then.",

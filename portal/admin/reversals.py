@@ -18,7 +18,7 @@ from billing.ledger.correction_services import operation_reverse
 from billing.ledger.models import Lot, Operation, Transfer
 from billing.ledger.selectors import balance, refundable
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
+from portal.admin.steps import CorrectionForm, Facts, MayPost, amount, as_it_was, must_may_post, refused
 
 ACTION = "operation.reverse"
 FAMILIES = ("grant", "adjust", "refund")
@@ -45,7 +45,7 @@ class ReverseAction(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Take back {operation.kind} of {operation.workspace}",
             intro="Nothing is erased: a new operation takes all of this one back and says that it does.",
             facts=_facts(operation),

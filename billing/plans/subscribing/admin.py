@@ -10,13 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.errors import Refused
 from accounts.models import User
 from billing.credits.format import credits_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, ReasonForm, action_page
 from billing.foundation.adminlists import FewFilter
 from billing.invoices.money import money_text
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription, SubscriptionChange
@@ -27,15 +27,6 @@ STATES = {"active": "success", "trialing": "info", "past_due": "danger", "unpaid
 CHANGES = {"done": "success", "asked": "warning", "failed": "danger", "shown": "info", "lapsed": "info"}
 # As the list has room for.
 KINDS = {"start": "Start", "upgrade": "Now", "downgrade": "Later", "keep": "Stay", "cancel": "Cancel"}
-
-
-class ReasonForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="It is kept in the audit log.",
-    )
-    confirmed = forms.BooleanField(label="I have checked what this does", widget=UnfoldBooleanWidget)
 
 
 class GiveForm(ReasonForm):

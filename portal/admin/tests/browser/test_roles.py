@@ -107,7 +107,7 @@ def test_administration_suspends_and_cannot_make_itself_more(signed_in: Signing,
     page = desk(signed_in(user), customer)
     page.get_by_role("link", name="Suspend", exact=True).click()
     page.get_by_label("Reason").fill("Chargebacks")
-    page.get_by_label("I have checked the workspace and what this does").check()
+    page.get_by_label("I have checked what this does").check()
     page.get_by_role("button", name="Suspend").click()
     expect(page.get_by_role("alert").first).to_contain_text("Chargebacks")
     picture(page, "role-admin")
@@ -156,7 +156,7 @@ def test_support_looks_as_the_customer_and_changes_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="View as customer").click()
     page.get_by_label("Reason").fill("Ticket 7")
-    page.get_by_label("I have checked the workspace and what this does").check()
+    page.get_by_label("I have checked what this does").check()
     page.get_by_role("button", name="Look").click()
     banner = page.get_by_role("status", name="Viewing as customer")
     expect(banner).to_contain_text("as its owner sees it")
