@@ -20,6 +20,7 @@ from accounts.models import User
 from billing.credits.units import credits
 from billing.foundation.adminforms import ReasonForm, SeenForm, action_page, reason_field
 from billing.foundation.adminlists import FewFilter
+from billing.foundation.desk.once import once
 from billing.foundation.offeradmin import as_customer
 from billing.foundation.seen import SeenChanged, facts_digest
 from billing.invoices.money import money_text
@@ -228,13 +229,17 @@ class PlanVersionAdmin(ModelAdmin):
         form = ScheduleForm(request.POST or None, digest=facts_digest(facts))
 
         def apply(data: dict[str, Any]) -> str:
-            try:
-                actor, at = cast(User, request.user), data["publish_at"]
+            actor, at = cast(User, request.user), data["publish_at"]
+
+            def act() -> str:
                 version_schedule(version=version, at=at, seen=data["seen"], actor=actor, request=request)
+                return f"{version} is published on {at:%-d %B %Y at %H:%M} UTC, as it is now."
+
+            try:
+                return once(act, action="plan_version.schedule", target=str(version.pk), by=actor, data=data)
             except SeenChanged:
                 form.look_again()
                 raise
-            return f"{version} is published on {at:%-d %B %Y at %H:%M} UTC, as it is now."
 
         intro = "From then on this is what customers see. Whoever has an older version keeps it."
         return action_page(
@@ -258,8 +263,12 @@ class PlanVersionAdmin(ModelAdmin):
 
         def apply(data: dict[str, Any]) -> str:
             actor, reason = cast(User, request.user), data["reason"]
-            done = version_unschedule(version=version, actor=actor, reason=reason, request=request)
-            return f"{version} stays a draft." if done else f"{version} was not to be published at a time any more."
+
+            def act() -> str:
+                done = version_unschedule(version=version, actor=actor, reason=reason, request=request)
+                return f"{version} stays a draft." if done else f"{version} was not to be published at a time any more."
+
+            return once(act, action="plan_version.unschedule", target=str(version.pk), by=actor, data=data)
 
         return action_page(
             self,

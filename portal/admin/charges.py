@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,6 +17,7 @@ from billing.ledger.selectors import balance
 from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.reverse import usage_reverse
 from billing.metering.selectors.receipts import receipt_of
+from portal.admin.extending import extend
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
 from portal.admin.steps import CorrectionForm, Facts, MayPost, amount, as_it_was, must_may_post, refused
 
@@ -119,10 +119,4 @@ def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
 ACTIONS[ACTION] = _reverse_charge
 
 
-def extend() -> None:
-    base = type(admin.site._registry[UsageEvent])
-    admin.site.unregister(UsageEvent)
-    admin.site.register(UsageEvent, type("UsageEventAdmin", (ReverseCharge, base), {"__module__": __name__}))
-
-
-extend()
+extend(UsageEvent, ReverseCharge)

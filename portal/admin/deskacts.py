@@ -118,7 +118,7 @@ class DeskActions:
                 viewing.begin(request, workspace, reason=data["reason"])
                 return f"You see {workspace} as its owner does, for 30 minutes."
 
-            return once(act, action="workspace.view", **_of_form(workspace, by, data))
+            return once(act, action="workspace.view", target=workspace.public_id, by=by, data=data)
 
         def back() -> str:
             """Its pages are open to who looks; a form that is sent again, or left, begins no look."""
@@ -164,11 +164,6 @@ def _state(workspace: Workspace) -> str:
     return f"suspended since {workspace.suspended_at:%Y-%m-%d %H:%M} UTC: {workspace.suspended_reason}"
 
 
-def _of_form(workspace: Workspace, by: User, data: dict[str, Any]) -> dict[str, Any]:
-    """Which form it was, for `once`."""
-    return {"target": workspace.public_id, "by": by, "key": data["key"], "values": {"reason": data["reason"]}}
-
-
 def suspension_set(
     *, workspace: Workspace, ending: bool, data: dict[str, Any], by: User, request: HttpRequest | None
 ) -> str:
@@ -184,7 +179,7 @@ def suspension_set(
 
     name = "workspace.resume" if ending else "workspace.suspend"
     try:
-        return once(act, action=name, **_of_form(workspace, by, data))
+        return once(act, action=name, target=workspace.public_id, by=by, data=data)
     except Refused as refused:
         raise ValidationError(refused.message) from refused
 

@@ -161,9 +161,8 @@ def _set(workspace: Workspace, form: LimitsForm, data: dict[str, Any], request: 
         )
         return f"The limits of {workspace} hold." if changed else "They were like this already; nothing was changed."
 
-    values = {name: value for name, value in data.items() if name not in ("key", "seen")}
     try:
-        return once(act, action="limits.set", target=workspace.public_id, by=by, key=data["key"], values=values)
+        return once(act, action="limits.set", target=workspace.public_id, by=by, data=data)
     except SeenChanged:
         form.look_again()
         raise

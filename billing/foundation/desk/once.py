@@ -11,17 +11,18 @@ from billing.foundation.desk.models import SentForm
 from billing.foundation.seen import facts_digest
 
 
-def once(act: Callable[[], str], *, action: str, target: str, by: User, key: str, values: Mapping[str, Any]) -> str:
-    """Do `act` in one transaction with the trace of the form whose key this is, and return what it says; when the form
-    was sent before, a sentence that says so. Of two at once the second waits for the first.
+def once(act: Callable[[], str], *, action: str, target: str, by: User, data: Mapping[str, Any]) -> str:
+    """Do `act` in one transaction with the trace of the form that gave `data` (an ActionForm), and return what it
+    says; when the form was sent before, a sentence that says so. Of two at once the second waits for the first.
 
     Raises ValidationError: that of `act`, and then nothing was done and the form can be sent again; or because the form
-    was sent before for something else (`target`, `values`).
+    was sent before for something else (another target, other values).
     """
-    digest = facts_digest(by.pk, sorted(values.items()))
+    said = sorted((name, value) for name, value in data.items() if name not in ("key", "seen"))
+    digest = facts_digest(by.pk, said)
     with transaction.atomic():
         sent, made = SentForm.objects.get_or_create(
-            key=key, defaults={"action": action, "target": target, "digest": digest}
+            key=data["key"], defaults={"action": action, "target": target, "digest": digest}
         )
         if made:
             return act()

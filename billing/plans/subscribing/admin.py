@@ -18,6 +18,7 @@ from billing.credits.format import credits_text
 from billing.foundation.admin import ReadOnlyAdmin
 from billing.foundation.adminforms import ActionForm, ReasonForm, action_page
 from billing.foundation.adminlists import FewFilter
+from billing.foundation.desk.once import once
 from billing.invoices.money import money_text
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription, SubscriptionChange
 from billing.plans.subscribing.choices import choice_of, next_choice
@@ -133,15 +134,20 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
         def apply(given: dict[str, Any]) -> str:
             version, _, tier = given["plan"].partition(":")
-            plan_give(
-                workspace=row.workspace,
-                version=PlanVersion.objects.select_related("plan").get(pk=version),
-                credit_tier=CreditTier.objects.get(pk=tier) if tier else None,
-                reason=given["reason"],
-                actor=cast(User, request.user),
-                request=request,
-            )
-            return "The workspace is on the plan, and has its first credits."
+            actor = cast(User, request.user)
+
+            def act() -> str:
+                plan_give(
+                    workspace=row.workspace,
+                    version=PlanVersion.objects.select_related("plan").get(pk=version),
+                    credit_tier=CreditTier.objects.get(pk=tier) if tier else None,
+                    reason=given["reason"],
+                    actor=actor,
+                    request=request,
+                )
+                return "The workspace is on the plan, and has its first credits."
+
+            return once(act, action="plan.give", target=row.workspace.public_id, by=actor, data=given)
 
         intro = "From now on, for nothing. Its periods count from today; the credits it has stay until their own dates."
         return self._page(request, row, GiveForm(request.POST or None), "Put on another plan", intro, apply)

@@ -124,13 +124,13 @@ def test_what_failed_can_be_sent_again(db: None) -> None:
         raise RuntimeError("gone wrong")
 
     with pytest.raises(RuntimeError):
-        once(failing, action="a", target="t", by=user, key="form-2", values={})
+        once(failing, action="a", target="t", by=user, data={"key": "form-2"})
     assert not SentForm.objects.exists()
-    assert once(lambda: "done", action="a", target="t", by=user, key="form-2", values={}) == "done"
+    assert once(lambda: "done", action="a", target="t", by=user, data={"key": "form-2"}) == "done"
 
 
 def test_the_database_keeps_a_form_as_it_was_sent(db: None) -> None:
-    once(lambda: "done", action="a", target="t", by=operator("rita"), key="form-1", values={})
+    once(lambda: "done", action="a", target="t", by=operator("rita"), data={"key": "form-1"})
     for wrong in (lambda: SentForm.objects.all().delete(), lambda: SentForm.objects.update(key="x")):
         with pytest.raises((IntegrityError, InternalError)), transaction.atomic():
             wrong()  # type: ignore[no-untyped-call]
@@ -166,7 +166,7 @@ def test_two_at_once_do_it_once(workspace: Workspace) -> None:
         return "done"
 
     def sent() -> str:
-        return once(act, action="a", target="t", by=user, key="form-1", values={"reason": "r"})
+        return once(act, action="a", target="t", by=user, data={"key": "form-1", "reason": "r"})
 
     said = at_once(*[sent] * 4)
     assert done == [1]

@@ -23,7 +23,7 @@ from billing.plans.models import WorkspaceLimits
 from billing.plans.selectors import limits_for
 from billing.pricing.testing import import_demo_prices
 from portal.admin.roles import roles_update
-from portal.admin.tests.browser.conftest import Signing, picture, staff
+from portal.admin.tests.browser.conftest import Signing, picture, refused, staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,20 +41,6 @@ def customer(transactional_db: None, alice: User) -> Workspace:
 def desk(page: Page, workspace: Workspace) -> Page:
     page.goto(f"/admin/workspaces/{workspace.pk}/")
     return page
-
-
-def refused(page: Page, path: str) -> None:
-    """The form is not shown, and what is sent all the same is refused: the token is right, the person may not."""
-    answer = page.goto(path)
-    assert answer is not None
-    assert answer.status == 403
-    token = next(cookie["value"] for cookie in page.context.cookies() if "csrf" in cookie["name"].lower())
-    sent = page.request.post(
-        path,
-        form={"csrfmiddlewaretoken": token, "key": "k", "reason": "r", "confirmed": "on", "amount": "5"},
-        headers={"Referer": page.url},
-    )
-    assert sent.status == 403
 
 
 def test_support_writes_a_note_and_cannot_give_credits(signed_in: Signing, customer: Workspace) -> None:
