@@ -1,5 +1,5 @@
 from billing.foundation.audit.models import AuditEntry
-from billing.foundation.desk.models import Proposal, StaffNote
+from billing.foundation.desk.models import Proposal, SentForm, StaffNote
 from billing.foundation.due.models import DueJob
 from billing.foundation.imports.models import ImportRun
 from billing.foundation.mail.models import MailWatch, MailWish, NewsTold, RoleMail
@@ -18,6 +18,7 @@ __all__ = [
     "OutboxMessage",
     "Proposal",
     "RoleMail",
+    "SentForm",
     "SiteLogo",
     "SiteSettings",
     "StaffNote",

@@ -7,48 +7,32 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
 from accounts.models import User
 from billing.credits.units import credits
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ReasonForm, SeenForm, action_page, reason_field
 from billing.foundation.adminlists import FewFilter
+from billing.foundation.desk.once import once
 from billing.foundation.offeradmin import as_customer
+from billing.foundation.seen import SeenChanged, facts_digest
 from billing.invoices.money import money_text
 from billing.plans.models import Interval, Plan, PlanVersion, Subscription
 from billing.plans.moving import move_preview, version_move
-from billing.plans.publishing import SeenChanged, draft_delete, draft_save, version_problems, version_publish
+from billing.plans.publishing import draft_delete, draft_save, version_problems, version_publish
 from billing.plans.scheduling import version_schedule, version_unschedule
 from billing.plans.selectors import version_to_follow
-from billing.plans.shown import facts_digest, version_facts
+from billing.plans.shown import version_facts
 from billing.plans.subscribing.cards import card_of
 from billing.plans.subscribing.choices import offer_of
 from billing.plans.versionforms import PlanVersionForm, written
-
-
-class SeenForm(ActionForm):
-    """`seen` is the digest of what stands above the form. Where that has changed, the form is shown again with what
-    is there now, and so is to be sent with the new one.
-    """
-
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
-
-    def __init__(self, data: Any, *, digest: str) -> None:
-        super().__init__(data, initial={"seen": digest})
-        self.digest = digest
-
-    def look_again(self) -> None:
-        data = QueryDict(mutable=True)
-        data.update(self.data)
-        data["seen"] = self.digest
-        self.data = data
 
 
 class ScheduleForm(SeenForm):
@@ -57,18 +41,8 @@ class ScheduleForm(SeenForm):
     )
 
 
-class ReasonForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
-    )
-
-
 class MoveForm(SeenForm):
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Kept in the audit log of each customer.",
-    )
+    reason = reason_field("Kept in the audit log of each customer.")
 
 
 class PlanVersionAdmin(ModelAdmin):
@@ -255,13 +229,17 @@ class PlanVersionAdmin(ModelAdmin):
         form = ScheduleForm(request.POST or None, digest=facts_digest(facts))
 
         def apply(data: dict[str, Any]) -> str:
-            try:
-                actor, at = cast(User, request.user), data["publish_at"]
+            actor, at = cast(User, request.user), data["publish_at"]
+
+            def act() -> str:
                 version_schedule(version=version, at=at, seen=data["seen"], actor=actor, request=request)
+                return f"{version} is published on {at:%-d %B %Y at %H:%M} UTC, as it is now."
+
+            try:
+                return once(act, action="plan_version.schedule", target=str(version.pk), by=actor, data=data)
             except SeenChanged:
                 form.look_again()
                 raise
-            return f"{version} is published on {at:%-d %B %Y at %H:%M} UTC, as it is now."
 
         intro = "From then on this is what customers see. Whoever has an older version keeps it."
         return action_page(
@@ -285,8 +263,12 @@ class PlanVersionAdmin(ModelAdmin):
 
         def apply(data: dict[str, Any]) -> str:
             actor, reason = cast(User, request.user), data["reason"]
-            done = version_unschedule(version=version, actor=actor, reason=reason, request=request)
-            return f"{version} stays a draft." if done else f"{version} was not to be published at a time any more."
+
+            def act() -> str:
+                done = version_unschedule(version=version, actor=actor, reason=reason, request=request)
+                return f"{version} stays a draft." if done else f"{version} was not to be published at a time any more."
+
+            return once(act, action="plan_version.unschedule", target=str(version.pk), by=actor, data=data)
 
         return action_page(
             self,

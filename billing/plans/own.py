@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from accounts.models import User, Workspace
 from billing.credits.units import credits
 from billing.foundation.audit.services import record
+from billing.foundation.seen import SeenChanged, facts_digest
 from billing.ledger.book import open_book
 from billing.plans.models import Subscription, WorkspaceLimits
 from billing.plans.selectors import forget_limits
@@ -21,6 +22,15 @@ def overdraft_of(workspace_id: int, of_plan: int) -> int:
     return of_plan if own is None else own
 
 
+def limits_of(workspace: Workspace) -> WorkspaceLimits:
+    """Its own; a row that is not saved yet where it has none."""
+    return WorkspaceLimits.objects.filter(pk=workspace.pk).first() or WorkspaceLimits(workspace=workspace)
+
+
+def limits_digest(row: WorkspaceLimits) -> str:
+    return facts_digest(row.overdraft, row.concurrency, sorted(row.request_limits.items()))
+
+
 def limits_set(
     *,
     workspace: Workspace,
@@ -29,10 +39,12 @@ def limits_set(
     request_limits: Mapping[str, Decimal],
     by: User,
     reason: str,
+    seen: str | None = None,
     request: HttpRequest | None = None,
 ) -> bool:
     """Let these hold from now on (in other processes within five seconds); None and an empty mapping: the plan's. False
-    when nothing changed. `overdraft` in nano-credits.
+    when nothing changed. `overdraft` in nano-credits. `seen`: the digest of those that somebody decided by
+    (`limits_digest`); raises SeenChanged when others hold meanwhile.
     """
     after: dict[str, Any] = {
         "overdraft": overdraft,
@@ -41,7 +53,9 @@ def limits_set(
     }
     with transaction.atomic():
         Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
-        row = WorkspaceLimits.objects.filter(pk=workspace.pk).first() or WorkspaceLimits(workspace=workspace)
+        row = limits_of(workspace)
+        if seen is not None and seen != limits_digest(row):
+            raise SeenChanged
         before = {name: getattr(row, name) for name in after}
         if before == after:
             return False

@@ -12,9 +12,10 @@ from django.http import HttpRequest
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.services import record, record_change
+from billing.foundation.seen import SeenChanged, facts_digest
 from billing.plans.ladder import ladder_problems, tiers_written
 from billing.plans.models import CreditTier, Plan, PlanVersion
-from billing.plans.shown import facts_digest, version_facts
+from billing.plans.shown import version_facts
 
 
 def check_quantities(quantities: Any) -> dict[str, str]:
@@ -65,13 +66,6 @@ class DraftGone(ValidationError):
 
     def __init__(self) -> None:
         super().__init__("Somebody has deleted this draft meanwhile. Nothing was saved or published.")
-
-
-class SeenChanged(ValidationError):
-    """What was shown before the decision is not what it would be about any more."""
-
-    def __init__(self) -> None:
-        super().__init__("It was changed meanwhile, and nothing was done. Look again: this is how it is now.")
 
 
 def _held(pk: int) -> PlanVersion:

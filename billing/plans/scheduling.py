@@ -10,16 +10,16 @@ from django.http import HttpRequest
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.services import record
+from billing.foundation.seen import SeenChanged, facts_digest
 from billing.plans.models import Plan, PlanVersion
 from billing.plans.publishing import (
-    SeenChanged,
     draft_hold,
     note_unscheduled,
     plan_save,
     version_problems,
     version_publish,
 )
-from billing.plans.shown import facts_digest, version_facts
+from billing.plans.shown import version_facts
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,7 @@
 """A version in words, as a customer reads it; staff see the same before they publish it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 from billing.credits.format import exact_text
@@ -96,11 +94,6 @@ def _steps(tiers: Mapping[str, Any]) -> str:
         for step in tiers["steps"]
     )
     return f"{_part(tiers)}: {', '.join(steps)}{whole}"
-
-
-def facts_digest(*facts: object) -> str:
-    """Of what somebody was shown, so that what they then do is known to rest on the same."""
-    return sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
 def _words(meter: str) -> str:

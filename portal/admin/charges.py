@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -18,8 +17,9 @@ from billing.ledger.selectors import balance
 from billing.metering.models import EventReversal, UsageEvent
 from billing.metering.reverse import usage_reverse
 from billing.metering.selectors.receipts import receipt_of
+from portal.admin.extending import extend
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
+from portal.admin.steps import CorrectionForm, Facts, MayPost, amount, as_it_was, must_may_post, refused
 
 ACTION = "charge.reverse"
 
@@ -44,7 +44,7 @@ class ReverseCharge(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Take back the charge of {event.event_id}",
             intro="The credits go back to the lots that paid, what it used of the plan is included again, and what "
             "became debt is cancelled. The request stays recorded, with this correction beside it.",
@@ -119,10 +119,4 @@ def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
 ACTIONS[ACTION] = _reverse_charge
 
 
-def extend() -> None:
-    base = type(admin.site._registry[UsageEvent])
-    admin.site.unregister(UsageEvent)
-    admin.site.register(UsageEvent, type("UsageEventAdmin", (ReverseCharge, base), {"__module__": __name__}))
-
-
-extend()
+extend(UsageEvent, ReverseCharge)

@@ -12,15 +12,13 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSingleDateWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
 )
 
 from accounts.models import User, Workspace
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
-from billing.foundation.adminforms import ActionForm
+from billing.foundation.adminforms import ActionForm, checked_field, reason_field
 from billing.foundation.audit.services import record
 from billing.foundation.site.selectors import site
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits
@@ -59,10 +57,8 @@ class CreditsForm(ActionForm):
         widget=UnfoldAdminSingleDateWidget,
         help_text="Given credits can be used until the end of this day (UTC). Empty: they never expire.",
     )
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
-    )
-    confirmed = forms.BooleanField(label="I have checked the workspace and the amount", widget=UnfoldBooleanWidget)
+    reason = reason_field()
+    confirmed = checked_field("I have checked the workspace and the amount")
 
     def clean_expires_on(self) -> Any:
         day = self.cleaned_data["expires_on"]

@@ -11,29 +11,31 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts import viewing
+from accounts.errors import Refused
 from accounts.models import Membership, User, Workspace
 from accounts.services.suspension import workspace_resume, workspace_suspend
 from billing.credits import clock
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, ReasonForm, action_page
 from billing.foundation.audit.services import record
 from billing.foundation.desk.models import StaffNote
+from billing.foundation.desk.once import once
 
 MAY_SUSPEND = "accounts.suspend_workspace"
 MAY_NOTE = "foundation.add_staffnote"
 MAY_WITHDRAW = "foundation.change_staffnote"
-
-
-class WhyForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="For staff; kept in the audit log.",
-    )
-    confirmed = forms.BooleanField(label="I have checked the workspace and what this does", widget=UnfoldBooleanWidget)
+SUSPENDED = (
+    "Estimates and authorisations are refused with workspace_suspended, its pages are for reading only and say whom to"
+    " ask, automatic top-ups and upgrades pause. What happened is still recorded, holds can still be settled, and its"
+    " plan goes on. The customer does not read the reason."
+)
+RESUMED = (
+    "New requests go through again at once (in other processes within five seconds), and its pages can be used as"
+    " before."
+)
 
 
 class NoteForm(ActionForm):
@@ -78,75 +80,61 @@ class DeskActions:
 
     @action(description="Suspend", url_path="suspend", icon="block", permissions=["suspending"])
     def suspend(self, request: HttpRequest, object_id: Any) -> HttpResponse:
-        _must(request, MAY_SUSPEND)
-        workspace, by = _found(object_id), cast(User, request.user)
-
-        def apply(data: Any) -> str:
-            if _found(workspace.pk).suspended_at is not None:
-                return f"{workspace} is suspended already; nothing was done twice."
-            workspace_suspend(workspace=workspace, reason=data["reason"], by=by, request=request)
-            return f"{workspace} is suspended."
-
-        return action_page(
-            self,
-            request,
-            form=WhyForm(request.POST or None),
-            title=f"Suspend {workspace}",
-            intro="Estimates and authorisations are refused with workspace_suspended, its pages are for reading only"
-            " and say whom to ask, automatic top-ups and upgrades pause. What happened is still recorded, holds can"
-            " still be settled, and its plan goes on.",
-            facts=[("Workspace", f"{workspace} ({workspace.public_id})"), ("State", _state(workspace))],
-            apply=apply,
-            back=desk_url(workspace),
-            button="Suspend",
-        )
+        return self._suspension(request, object_id, ending=False)
 
     @action(description="Resume", url_path="resume", icon="play_arrow", permissions=["suspending"])
     def resume(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        return self._suspension(request, object_id, ending=True)
+
+    def _suspension(self, request: HttpRequest, object_id: Any, *, ending: bool) -> HttpResponse:
         _must(request, MAY_SUSPEND)
         workspace, by = _found(object_id), cast(User, request.user)
 
-        def apply(data: Any) -> str:
-            if _found(workspace.pk).suspended_at is None:
-                return f"{workspace} is not suspended; nothing was done twice."
-            workspace_resume(workspace=workspace, reason=data["reason"], by=by, request=request)
-            return f"{workspace} goes on."
+        def apply(data: dict[str, Any]) -> str:
+            return suspension_set(workspace=workspace, ending=ending, data=data, by=by, request=request)
 
         return action_page(
             self,
             request,
-            form=WhyForm(request.POST or None),
-            title=f"Resume {workspace}",
-            intro="New requests go through again at once (in other processes within five seconds), and its pages can be"
-            " used as before.",
+            form=ReasonForm(request.POST or None),
+            title=f"{'Resume' if ending else 'Suspend'} {workspace}",
+            intro=RESUMED if ending else SUSPENDED,
             facts=[("Workspace", f"{workspace} ({workspace.public_id})"), ("State", _state(workspace))],
             apply=apply,
             back=desk_url(workspace),
-            button="Resume",
+            button="Resume" if ending else "Suspend",
         )
 
     @action(description="View as customer", url_path="view-as", icon="visibility", permissions=["viewing"])
     def view_as(self, request: HttpRequest, object_id: Any) -> HttpResponse:
         _must(request, viewing.PERMISSION)
-        workspace = _found(object_id)
+        workspace, by = _found(object_id), cast(User, request.user)
 
-        def apply(data: Any) -> str:
-            if Membership.objects.filter(workspace=workspace, user=cast(User, request.user)).exists():
+        def apply(data: dict[str, Any]) -> str:
+            if Membership.objects.filter(workspace=workspace, user=by).exists():
                 raise ValidationError("You are a member of this workspace yourself: open it as you always do.")
-            with transaction.atomic():
+
+            def act() -> str:
                 viewing.begin(request, workspace, reason=data["reason"])
-            return f"You see {workspace} as its owner does, for 30 minutes."
+                return f"You see {workspace} as its owner does, for 30 minutes."
+
+            return once(act, action="workspace.view", target=workspace.public_id, by=by, data=data)
+
+        def back() -> str:
+            """Its pages are open to who looks; a form that is sent again, or left, begins no look."""
+            looking = request.method == "POST" and viewing.of(request, workspace.public_id)
+            return workspace.get_absolute_url() if looking else desk_url(workspace)
 
         return action_page(
             self,
             request,
-            form=WhyForm(request.POST or None),
+            form=ReasonForm(request.POST or None),
             title=f"View {workspace} as the customer",
             intro="You see the pages of this workspace as its owner does, for 30 minutes and for reading only. You stay"
             " signed in as yourself. That you look, and why, is kept in the audit log.",
             facts=[("Workspace", f"{workspace} ({workspace.public_id})")],
             apply=apply,
-            back=workspace.get_absolute_url(),
+            back=back,
             button="Look",
         )
 
@@ -174,6 +162,26 @@ def _state(workspace: Workspace) -> str:
     if workspace.suspended_at is None:
         return "not suspended"
     return f"suspended since {workspace.suspended_at:%Y-%m-%d %H:%M} UTC: {workspace.suspended_reason}"
+
+
+def suspension_set(
+    *, workspace: Workspace, ending: bool, data: dict[str, Any], by: User, request: HttpRequest | None
+) -> str:
+    """Suspend it, or end that; once per form. Raises ValidationError."""
+
+    def act() -> str:
+        held = Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)  # one after the other
+        if (held.suspended_at is None) == ending:
+            return f"{held} is {'not suspended' if ending else 'suspended already'}; nothing was done twice."
+        change = workspace_resume if ending else workspace_suspend
+        change(workspace=held, reason=data["reason"], by=by, request=request)
+        return f"{held} {'goes on' if ending else 'is suspended'}."
+
+    name = "workspace.resume" if ending else "workspace.suspend"
+    try:
+        return once(act, action=name, target=workspace.public_id, by=by, data=data)
+    except Refused as refused:
+        raise ValidationError(refused.message) from refused
 
 
 def _standing(workspace: Workspace, pk: int) -> StaffNote | None:
@@ -255,7 +263,7 @@ class StaffNoteAdmin(ReadOnlyAdmin):
         return action_page(
             self,
             request,
-            form=WhyForm(request.POST or None),
+            form=ReasonForm(request.POST or None),
             title=f"Withdraw a note on {note.workspace}",
             intro="It is taken off the customer’s page. The list of notes keeps it, with who withdrew it and why.",
             facts=[("Note", note.text), ("Written by", f"{note.author_label}, {note.created_at:%Y-%m-%d %H:%M} UTC")],

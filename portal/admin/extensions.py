@@ -6,22 +6,22 @@ from functools import partial
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from accounts.models import User, Workspace
 from billing.credits import clock
-from billing.foundation.adminforms import ActionForm
+from billing.foundation.adminforms import ActionForm, reason_field
 from billing.foundation.audit.services import record
 from billing.foundation.site.selectors import site
 from billing.ledger.asof import open_lots
 from billing.ledger.extension_services import lot_extend
 from billing.ledger.models import Lot
+from portal.admin.extending import extend
 from portal.admin.refunds import RefundAction
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
 from portal.admin.steps import Facts, amount, must_may_post, refused, two_steps
@@ -36,11 +36,7 @@ class ExtendForm(ActionForm):
         widget=UnfoldAdminSingleDateWidget,
         help_text="They can be used until the end of this day (UTC).",
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="The customer reads it with the entry; it is kept in the audit log.",
-    )
+    reason = reason_field("The customer reads it with the entry; it is kept in the audit log.")
 
     def clean_until(self) -> date:
         day: date = self.cleaned_data["until"]
@@ -172,10 +168,4 @@ def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
 ACTIONS[ACTION] = _extend_lot
 
 
-def extend() -> None:
-    base = type(admin.site._registry[Lot])
-    admin.site.unregister(Lot)
-    admin.site.register(Lot, type("LotAdmin", (ExtendAction, base), {"__module__": __name__}))
-
-
-extend()
+extend(Lot, ExtendAction)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,7 +16,8 @@ from billing.foundation.audit.services import record
 from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Hold
 from billing.ledger.selectors import HoldRow, hold
-from portal.admin.steps import MayPost, ReasonForm, amount, must_may_post, refused
+from portal.admin.extending import extend
+from portal.admin.steps import CorrectionForm, MayPost, amount, must_may_post, refused
 
 
 class ReleaseAction(MayPost):
@@ -42,7 +42,7 @@ class ReleaseAction(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Release {row.public_id} of {workspace}",
             intro="What it set aside can be spent on something else again. A request that is still running and reports "
             "what it used is charged from the balance then.",
@@ -85,10 +85,4 @@ def _release(workspace: Workspace, row: HoldRow, data: dict[str, Any], request: 
     return f"{row.public_id} released: {amount(done.amount)} set aside before. {amount(done.available)} are available."
 
 
-def extend() -> None:
-    base = type(admin.site._registry[Hold])
-    admin.site.unregister(Hold)
-    admin.site.register(Hold, type("HoldAdmin", (ReleaseAction, base), {"__module__": __name__}))
-
-
-extend()
+extend(Hold, ReleaseAction)

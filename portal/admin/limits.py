@@ -12,15 +12,16 @@ from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextareaWidget,
-    UnfoldBooleanWidget,
 )
 
 from accounts.models import User, Workspace
 from billing.credits.units import credits, exact_nano
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import SeenForm, action_page, checked_field, reason_field
+from billing.foundation.desk.once import once
+from billing.foundation.seen import SeenChanged
 from billing.ledger.selectors import balance
 from billing.plans.models import WorkspaceLimits
-from billing.plans.own import limits_set
+from billing.plans.own import limits_digest, limits_of, limits_set
 from billing.plans.selectors import subscribed_version
 from billing.pricing.models import Meter
 from portal.admin.steps import Facts, amount
@@ -28,7 +29,7 @@ from portal.admin.steps import Facts, amount
 MAY_AGREE = "plans.change_workspacelimits"
 
 
-class LimitsForm(ActionForm):
+class LimitsForm(SeenForm):
     overdraft = forms.DecimalField(
         required=False,
         min_value=Decimal(0),
@@ -52,10 +53,8 @@ class LimitsForm(ActionForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "placeholder": "input_characters: 5000"}),
         help_text="One meter a line, such as input_characters: 5000. Meters that are not named: as its plan says.",
     )
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
-    )
-    confirmed = forms.BooleanField(label="I have checked the workspace and the limits", widget=UnfoldBooleanWidget)
+    reason = reason_field()
+    confirmed = checked_field("I have checked the workspace and the limits")
 
     def clean_request_limits(self) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
@@ -88,24 +87,23 @@ class LimitsAction:
         workspace = Workspace.objects.filter(pk=object_id).first()
         if workspace is None:
             raise Http404
+        row = limits_of(workspace)
+        form = LimitsForm(request.POST or None, digest=limits_digest(row), initial=_present(row))
         return action_page(
             self,
             request,
-            form=LimitsForm(request.POST or None, initial=_present(workspace)),
+            form=form,
             title=f"Limits of {workspace}",
             intro="They hold at once (in other processes within five seconds), whatever plan it is on, until they are"
             " emptied here. How many requests a minute its keys may make is on its form.",
-            facts=_facts(workspace),
-            apply=lambda data: _set(workspace, data, request),
+            facts=_facts(workspace, row),
+            apply=lambda data: _set(workspace, form, data, request),
             back=reverse("workspace-desk", args=[workspace.pk]),
             button="Let them hold",
         )
 
 
-def _present(workspace: Workspace) -> dict[str, Any]:
-    row = WorkspaceLimits.objects.filter(pk=workspace.pk).first()
-    if row is None:
-        return {}
+def _present(row: WorkspaceLimits) -> dict[str, Any]:
     return {
         "overdraft": None if row.overdraft is None else f"{credits(row.overdraft).normalize():f}",
         "concurrency": row.concurrency,
@@ -113,17 +111,32 @@ def _present(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _facts(workspace: Workspace) -> Facts:
+def _own(row: WorkspaceLimits) -> str:
+    """What was agreed on with it, in one line."""
+    parts = [
+        *([] if row.overdraft is None else [f"overdraft {amount(row.overdraft)}"]),
+        *([] if row.concurrency is None else [f"{row.concurrency:,} at the same time"]),
+        *_sizes(row.request_limits),
+    ]
+    return ", ".join(parts) or "none, all as its plan says"
+
+
+def _sizes(request_limits: dict[str, str]) -> list[str]:
+    return [f"{meter}: {most}" for meter, most in request_limits.items()]
+
+
+def _facts(workspace: Workspace, row: WorkspaceLimits) -> Facts:
     version = subscribed_version(workspace.pk)
     now = balance(workspace.pk)
     facts: Facts = [
         ("Workspace", f"{workspace} ({workspace.public_id})"),
         ("Overdraft now", amount(now.overdraft_limit)),
         ("Owed now", amount(now.debt)),
+        ("Limits of its own now", _own(row)),
     ]
     if version is None:
         return [*facts, ("Plan", "none")]
-    sizes = ", ".join(f"{meter}: {most}" for meter, most in version.request_limits.items())
+    sizes = ", ".join(_sizes(version.request_limits))
     return [
         *facts,
         ("Overdraft of its plan", amount(version.overdraft)),
@@ -132,14 +145,24 @@ def _facts(workspace: Workspace) -> Facts:
     ]
 
 
-def _set(workspace: Workspace, data: dict[str, Any], request: HttpRequest) -> str:
-    changed = limits_set(
-        workspace=workspace,
-        overdraft=None if data["overdraft"] is None else exact_nano(data["overdraft"]),
-        concurrency=data["concurrency"],
-        request_limits=data["request_limits"],
-        by=cast(User, request.user),
-        reason=data["reason"],
-        request=request,
-    )
-    return f"The limits of {workspace} hold." if changed else "They were like this already; nothing was changed."
+def _set(workspace: Workspace, form: LimitsForm, data: dict[str, Any], request: HttpRequest) -> str:
+    by = cast(User, request.user)
+
+    def act() -> str:
+        changed = limits_set(
+            workspace=workspace,
+            overdraft=None if data["overdraft"] is None else exact_nano(data["overdraft"]),
+            concurrency=data["concurrency"],
+            request_limits=data["request_limits"],
+            by=by,
+            reason=data["reason"],
+            seen=data["seen"],
+            request=request,
+        )
+        return f"The limits of {workspace} hold." if changed else "They were like this already; nothing was changed."
+
+    try:
+        return once(act, action="limits.set", target=workspace.public_id, by=by, data=data)
+    except SeenChanged:
+        form.look_again()
+        raise

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,14 +12,13 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
 )
 
 from accounts.errors import Refused
 from accounts.models import User
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, action_page, checked_field, reason_field
+from portal.admin.extending import extend
 from portal.persons.erase import hindrances, person_erase
 from portal.persons.views import file_of
 
@@ -30,11 +29,7 @@ class ExportForm(ActionForm):
     kind = forms.ChoiceField(
         label="As", choices=[("json", "JSON"), ("csv", "CSV files (ZIP)")], widget=UnfoldAdminSelectWidget
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="How you know that the person asks for it. Kept in the audit log.",
-    )
+    reason = reason_field("How you know that the person asks for it. Kept in the audit log.")
 
 
 class EraseForm(ActionForm):
@@ -43,12 +38,8 @@ class EraseForm(ActionForm):
         widget=UnfoldAdminTextInputWidget,
         help_text="Type it, so that nobody else is erased by mistake.",
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="How you know that the person asks for it. Kept in the audit log.",
-    )
-    confirmed = forms.BooleanField(label="I know that this cannot be undone", widget=UnfoldBooleanWidget)
+    reason = reason_field("How you know that the person asks for it. Kept in the audit log.")
+    confirmed = checked_field("I know that this cannot be undone")
 
 
 class DataOfPerson:
@@ -142,10 +133,4 @@ def _page(person: User) -> str:
     return reverse("admin:accounts_user_change", args=[person.pk])
 
 
-def extend() -> None:
-    base = type(admin.site._registry[User])
-    admin.site.unregister(User)
-    admin.site.register(User, type("UserAdmin", (DataOfPerson, base), {"__module__": __name__}))
-
-
-extend()
+extend(User, DataOfPerson)

@@ -6,7 +6,6 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -39,6 +38,7 @@ from billing.pricing.operator import (
     retiring,
 )
 from billing.pricing.variants import KNOWN, variant_text
+from portal.admin.extending import extend
 from portal.admin.steps import Facts, two_steps
 
 MAY_ENTER = "pricing.add_priceline"
@@ -313,11 +313,5 @@ def _instant(at: datetime | None) -> str:
     return f"{at:{INSTANT}} UTC" if at else ""
 
 
-def extend() -> None:
-    for model, mixin in ((PriceLine, PriceActions), (CatalogModel, ModelActions)):
-        base = type(admin.site._registry[model])
-        admin.site.unregister(model)
-        admin.site.register(model, type(f"{model.__name__}Admin", (mixin, base), {"__module__": __name__}))
-
-
-extend()
+extend(PriceLine, PriceActions)
+extend(CatalogModel, ModelActions)

@@ -3,30 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from accounts.models import User
 from billing.credits import clock
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ReasonForm, action_page
 from billing.foundation.desk.models import Proposal
 from billing.ledger.selectors import balance
 from portal.admin.secondperson import MAY_POST, approve, refuse
 from portal.admin.steps import Facts, amount
-
-
-class DecisionForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
-    )
-    confirmed = forms.BooleanField(label="I have checked what this does", widget=UnfoldBooleanWidget)
 
 
 def waiting() -> QuerySet[Proposal]:
@@ -107,7 +98,7 @@ class ProposalAdmin(ReadOnlyAdmin):
         return action_page(
             self,
             request,
-            form=DecisionForm(request.POST or None),
+            form=ReasonForm(request.POST or None),
             title=f"{'Approve' if approving else 'Refuse or withdraw'}: {proposal.summary}",
             intro="It is posted at once, as things stand now." if approving else "Nothing is posted.",
             facts=_facts(proposal),

@@ -5,23 +5,23 @@ from functools import partial
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.models import User, Workspace
 from billing.credits.format import dollars_text
 from billing.credits.units import credits, exact_nano
-from billing.foundation.adminforms import ActionForm
+from billing.foundation.adminforms import ActionForm, reason_field
 from billing.foundation.audit.services import record
 from billing.foundation.site.selectors import site
 from billing.ledger.correction_services import lot_refund
 from billing.ledger.models import Lot
 from billing.ledger.selectors import Refundable, balance, refundable
+from portal.admin.extending import extend
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
 from portal.admin.steps import Facts, MayPost, amount, as_it_was, must_may_post, refused, two_steps
 
@@ -36,11 +36,7 @@ class RefundForm(ActionForm):
         widget=UnfoldAdminDecimalFieldWidget,
         help_text="Credits. The money itself is paid back outside the portal.",
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="The customer reads it with the entry; it is kept in the audit log.",
-    )
+    reason = reason_field("The customer reads it with the entry; it is kept in the audit log.")
 
 
 class RefundAction(MayPost):
@@ -167,10 +163,4 @@ def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
 ACTIONS[ACTION] = _refund_lot
 
 
-def extend() -> None:
-    base = type(admin.site._registry[Lot])
-    admin.site.unregister(Lot)
-    admin.site.register(Lot, type("LotAdmin", (RefundAction, base), {"__module__": __name__}))
-
-
-extend()
+extend(Lot, RefundAction)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -17,8 +16,9 @@ from billing.foundation.audit.services import record
 from billing.ledger.correction_services import operation_reverse
 from billing.ledger.models import Lot, Operation, Transfer
 from billing.ledger.selectors import balance, refundable
+from portal.admin.extending import extend
 from portal.admin.secondperson import ACTIONS, Hand, Values, post_or_propose
-from portal.admin.steps import Facts, MayPost, ReasonForm, amount, as_it_was, must_may_post, refused
+from portal.admin.steps import CorrectionForm, Facts, MayPost, amount, as_it_was, must_may_post, refused
 
 ACTION = "operation.reverse"
 FAMILIES = ("grant", "adjust", "refund")
@@ -45,7 +45,7 @@ class ReverseAction(MayPost):
         return action_page(
             self,
             request,
-            form=ReasonForm(request.POST or None),
+            form=CorrectionForm(request.POST or None),
             title=f"Take back {operation.kind} of {operation.workspace}",
             intro="Nothing is erased: a new operation takes all of this one back and says that it does.",
             facts=_facts(operation),
@@ -147,10 +147,4 @@ def _post(workspace: Workspace, values: Values, hand: Hand) -> str:
 ACTIONS[ACTION] = _reverse_operation
 
 
-def extend() -> None:
-    base = type(admin.site._registry[Operation])
-    admin.site.unregister(Operation)
-    admin.site.register(Operation, type("OperationAdmin", (ReverseAction, base), {"__module__": __name__}))
-
-
-extend()
+extend(Operation, ReverseAction)

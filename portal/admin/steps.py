@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from billing.credits.units import AmountOutOfRange, credits
-from billing.foundation.adminforms import ActionForm
+from billing.foundation.adminforms import ActionForm, ReasonForm, reason_field
 from billing.ledger.errors import IdempotencyConflict, LedgerError
 from billing.ledger.selectors import Balance
 from portal.admin.secondperson import MAY_POST
@@ -20,15 +18,10 @@ from portal.admin.secondperson import MAY_POST
 Facts = list[tuple[str, str]]
 
 
-class ReasonForm(ActionForm):
+class CorrectionForm(ReasonForm):
     """A correction that is done whole."""
 
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="The customer reads it with the entry; it is kept in the audit log.",
-    )
-    confirmed = forms.BooleanField(label="I have checked what this does", widget=UnfoldBooleanWidget)
+    reason = reason_field("The customer reads it with the entry; it is kept in the audit log.")
 
 
 class MayPost:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,6 +20,7 @@ from billing.plans.models import Subscription
 from billing.pricing.admin_terms import agreed_with
 from portal.admin.credits import CreditsForm, credits_by_hand
 from portal.admin.deskacts import DeskActions, desk_url
+from portal.admin.extending import extend
 from portal.admin.finding import found_workspaces
 from portal.admin.limits import LimitsAction
 
@@ -150,10 +150,4 @@ def _of_workspace(model: str, workspace_id: Any) -> str:
     return f"{reverse(f'admin:{model}_changelist')}?workspace__id__exact={int(workspace_id)}"
 
 
-def _extend() -> None:
-    base = type(admin.site._registry[Workspace])
-    admin.site.unregister(Workspace)
-    admin.site.register(Workspace, type("WorkspaceAdmin", (CreditsActions, base), {"__module__": __name__}))
-
-
-_extend()
+extend(Workspace, CreditsActions)

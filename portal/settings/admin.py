@@ -9,6 +9,10 @@ def _icon(request: Any) -> str:
     return static("img/icon.svg")
 
 
+def _styles(request: Any) -> str:
+    return static("css/admin.css")
+
+
 # The accent of the customer pages, as a scale.
 _ACCENT = {
     "50": "oklch(.975 .012 270)",
@@ -31,6 +35,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": "/",
     "SITE_ICON": _icon,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
+    "STYLES": [_styles],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",

@@ -40,6 +40,26 @@ class StaffNote(models.Model):
         return f"note of {self.author_label}, {self.created_at:%Y-%m-%d %H:%M} UTC"
 
 
+class SentForm(models.Model):
+    """A form that did what it is for. Kept for good, as the audit log keeps what was done: a page may be sent again
+    after any time, and after somebody else undid it.
+    """
+
+    key = models.CharField(max_length=100, unique=True)
+    action = models.CharField(max_length=60)  # dotted: "workspace.suspend"
+    target = models.CharField(max_length=200)  # what it was done to
+    digest = models.CharField(max_length=64)  # of who sent it, and what it said: sha256, hex
+    at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(key="") & ~Q(action="") & ~Q(digest=""), name="sent_form_says_what")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"
+
+
 class Proposal(models.Model):
     """Credits that one person wants to move and another one has to approve. What is proposed never changes, what was
     decided stays (a trigger), and who approves is never who proposed.

@@ -11,20 +11,18 @@ from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminSingleDateWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
 )
 
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, exact_nano
-from billing.foundation.adminforms import ActionForm
+from billing.foundation.adminforms import ActionForm, checked_field, reason_field
 from billing.invoices.money import minor_units
 from billing.invoices.writing import Payment
 
 
 class Confirmed(ActionForm):
-    confirmed = forms.BooleanField(label="I have checked what this does", widget=UnfoldBooleanWidget)
+    confirmed = checked_field()
 
     field_order: Any = None
 
@@ -63,9 +61,7 @@ class CloseForm(Confirmed):
         choices=[("void", "Void: nothing is owed"), ("uncollectible", "Uncollectible: it will not be paid")],
         widget=UnfoldAdminSelectWidget,
     )
-    reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
-    )
+    reason = reason_field()
 
 
 class SendForm(ActionForm):
@@ -92,11 +88,7 @@ class CreditForm(Confirmed):
         widget=UnfoldAdminDecimalFieldWidget,
         help_text="Credits that are taken back with it. What is spent of them becomes debt.",
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Printed on the credit note; kept in the audit log.",
-    )
+    reason = reason_field("Printed on the credit note; kept in the audit log.")
     paid_back = forms.CharField(
         label="Paid back by",
         max_length=40,

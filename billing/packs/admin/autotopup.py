@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
@@ -10,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.models import User
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, action_page, reason_field
+from billing.foundation.desk.once import once
 from billing.invoices.money import money_text
 from billing.packs.autotopup.models import AutoTopUp, InvoiceDispute, TopUp, TopUpConsent
 from billing.packs.autotopup.settings import auto_top_up_resume
@@ -31,11 +30,7 @@ OUTCOMES = {
 
 
 class ResumeForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="Why it may go on. It is kept in the audit log.",
-    )
+    reason = reason_field("Why it may go on. It is kept in the audit log.")
 
 
 class FailingFilter(admin.SimpleListFilter):
@@ -90,9 +85,13 @@ class AutoTopUpAdmin(ReadOnlyAdmin):
 
         def apply(data: Any) -> str:
             by = cast(User, request.user)
-            if not auto_top_up_resume(workspace=row.workspace, by=by, reason=data["reason"], request=request):
-                raise ValidationError("They are not paused: nothing was changed.")
-            return f"Automatic top-ups of {row.workspace} go on."
+
+            def act() -> str:
+                if not auto_top_up_resume(workspace=row.workspace, by=by, reason=data["reason"], request=request):
+                    raise ValidationError("They are not paused: nothing was changed.")
+                return f"Automatic top-ups of {row.workspace} go on."
+
+            return once(act, action="auto_top_up.resume", target=row.workspace.public_id, by=by, data=data)
 
         return action_page(
             self,

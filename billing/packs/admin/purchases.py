@@ -13,13 +13,13 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from accounts.errors import Refused
 from accounts.models import User
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, action_page, reason_field
 from billing.foundation.adminlists import FewFilter
 from billing.gateway.errors import GatewayError
 from billing.invoices.money import major, minor_units, money_text
@@ -50,11 +50,7 @@ class RefundForm(ActionForm):
         widget=UnfoldAdminDecimalFieldWidget,
         help_text="Money, in the currency of the purchase.",
     )
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="The customer reads it on the credit note; it is kept in the audit log.",
-    )
+    reason = reason_field("The customer reads it on the credit note; it is kept in the audit log.")
 
 
 class MoneyBackInline(TabularInline):

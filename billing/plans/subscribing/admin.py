@@ -10,14 +10,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.errors import Refused
 from accounts.models import User
 from billing.credits.format import credits_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminforms import ActionForm, action_page
+from billing.foundation.adminforms import ActionForm, ReasonForm, action_page
 from billing.foundation.adminlists import FewFilter
+from billing.foundation.desk.once import once
 from billing.invoices.money import money_text
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription, SubscriptionChange
 from billing.plans.subscribing.choices import choice_of, next_choice
@@ -27,15 +28,6 @@ STATES = {"active": "success", "trialing": "info", "past_due": "danger", "unpaid
 CHANGES = {"done": "success", "asked": "warning", "failed": "danger", "shown": "info", "lapsed": "info"}
 # As the list has room for.
 KINDS = {"start": "Start", "upgrade": "Now", "downgrade": "Later", "keep": "Stay", "cancel": "Cancel"}
-
-
-class ReasonForm(ActionForm):
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text="It is kept in the audit log.",
-    )
-    confirmed = forms.BooleanField(label="I have checked what this does", widget=UnfoldBooleanWidget)
 
 
 class GiveForm(ReasonForm):
@@ -142,15 +134,20 @@ class SubscriptionAdmin(ReadOnlyAdmin):
 
         def apply(given: dict[str, Any]) -> str:
             version, _, tier = given["plan"].partition(":")
-            plan_give(
-                workspace=row.workspace,
-                version=PlanVersion.objects.select_related("plan").get(pk=version),
-                credit_tier=CreditTier.objects.get(pk=tier) if tier else None,
-                reason=given["reason"],
-                actor=cast(User, request.user),
-                request=request,
-            )
-            return "The workspace is on the plan, and has its first credits."
+            actor = cast(User, request.user)
+
+            def act() -> str:
+                plan_give(
+                    workspace=row.workspace,
+                    version=PlanVersion.objects.select_related("plan").get(pk=version),
+                    credit_tier=CreditTier.objects.get(pk=tier) if tier else None,
+                    reason=given["reason"],
+                    actor=actor,
+                    request=request,
+                )
+                return "The workspace is on the plan, and has its first credits."
+
+            return once(act, action="plan.give", target=row.workspace.public_id, by=actor, data=given)
 
         intro = "From now on, for nothing. Its periods count from today; the credits it has stay until their own dates."
         return self._page(request, row, GiveForm(request.POST or None), "Put on another plan", intro, apply)

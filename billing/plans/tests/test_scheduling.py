@@ -14,11 +14,12 @@ from billing.credits import clock
 from billing.foundation import hostclock
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.registry import run_due
+from billing.foundation.seen import SeenChanged, facts_digest
 from billing.plans.models import Plan, PlanVersion
-from billing.plans.publishing import SeenChanged, draft_save, version_publish
+from billing.plans.publishing import draft_save, version_publish
 from billing.plans.scheduling import version_schedule, version_unschedule
 from billing.plans.selectors import plans_on_offer
-from billing.plans.shown import facts_digest, version_facts
+from billing.plans.shown import version_facts
 from billing.plans.tests.test_catalogue import FIELDS, url
 from billing.plans.tests.test_drafts import seen_of
 
@@ -135,7 +136,7 @@ def test_staff_schedule_and_take_back(staff: Client, draft: PlanVersion) -> None
     back = reverse("admin:plans_planversion_unschedule", args=[draft.pk])
     assert "root@example.com" in staff.get(back).content.decode()
     assert state(draft) == (False, at)
-    assert staff.post(back, {"key": "b", "reason": "not yet"}).status_code == 302
+    assert staff.post(back, {"key": "b", "reason": "not yet", "confirmed": "on"}).status_code == 302
     assert state(draft) == (False, None)
     assert staff.get(back).status_code == 404
 

@@ -17,6 +17,7 @@ from accounts.services.suspension import workspace_resume, workspace_suspend
 from accounts.staff import StaffRole
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.foundation.adminforms import new_key
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import forget_site
@@ -134,7 +135,7 @@ def hired(role: StaffRole) -> Client:
 
 def send(client: Client, workspace: Workspace, what: str, **changes: Any) -> Any:
     url = reverse(f"admin:accounts_workspace_{what}", args=[workspace.pk])
-    return client.post(url, {"key": "k", "reason": "chargebacks", "confirmed": "on", **changes}, follow=True)
+    return client.post(url, {"key": new_key(), "reason": "chargebacks", "confirmed": "on", **changes}, follow=True)
 
 
 @pytest.mark.parametrize("role", StaffRole)

@@ -14,6 +14,7 @@ from accounts.models import Membership, User, Workspace
 from accounts.staff import StaffRole
 from billing.alerts.notices.models import Notice, NoticeRead
 from billing.credits.units import NANO
+from billing.foundation.adminforms import new_key
 from billing.foundation.audit.models import AuditEntry
 from billing.ledger.models import Operation
 from billing.ledger.services import credits_grant
@@ -37,7 +38,7 @@ def client(sam: User) -> Client:
 
 def look(client: Client, workspace: Workspace, **changes: Any) -> Any:
     url = reverse("admin:accounts_workspace_view_as", args=[workspace.pk])
-    return client.post(url, {"key": "k", "reason": "ticket 7", "confirmed": "on", **changes}, follow=True)
+    return client.post(url, {"key": new_key(), "reason": "ticket 7", "confirmed": "on", **changes}, follow=True)
 
 
 def entries(workspace: Workspace) -> list[tuple[str, str]]:

@@ -133,7 +133,10 @@ def test_staff_let_it_go_on_with_a_reason(top_ups: TopUps, bob: User) -> None:
     assert Wallet.objects.get(pk=top_ups.workspace.pk).topup_bound == row.threshold
     entry = AuditEntry.objects.get(action="auto_top_up.resumed")
     assert (entry.reason, entry.actor_id) == ("A launch, they called", bob.pk)
-    assert b"They are not paused" in staff.post(url, {"key": "k", "reason": "Again"}).content
+    assert b"They are not paused" in staff.post(url, {"key": "k2", "reason": "Again"}).content
+    AutoTopUp.objects.update(paused_at=clock.now())
+    staff.post(url, {"key": "k", "reason": "A launch, they called"})
+    assert top_ups.row.paused_at is not None, "the form was sent before that pause"
 
 
 def test_staff_without_the_right_cannot(top_ups: TopUps, bob: User) -> None:

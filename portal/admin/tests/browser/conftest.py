@@ -75,3 +75,17 @@ def picture(page: Page, name: str) -> None:
     if SHOTS:
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+
+
+def refused(page: Page, path: str) -> None:
+    """The form is not shown, and what is sent all the same is refused: the token is right, the person may not."""
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == 403
+    token = next(cookie["value"] for cookie in page.context.cookies() if "csrf" in cookie["name"].lower())
+    sent = page.request.post(
+        path,
+        form={"csrfmiddlewaretoken": token, "key": "k", "reason": "r", "confirmed": "on", "amount": "5"},
+        headers={"Referer": page.url},
+    )
+    assert sent.status == 403

@@ -23,7 +23,7 @@ from billing.plans.models import WorkspaceLimits
 from billing.plans.selectors import limits_for
 from billing.pricing.testing import import_demo_prices
 from portal.admin.roles import roles_update
-from portal.admin.tests.browser.conftest import Signing, picture, staff
+from portal.admin.tests.browser.conftest import Signing, picture, refused, staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,20 +41,6 @@ def customer(transactional_db: None, alice: User) -> Workspace:
 def desk(page: Page, workspace: Workspace) -> Page:
     page.goto(f"/admin/workspaces/{workspace.pk}/")
     return page
-
-
-def refused(page: Page, path: str) -> None:
-    """The form is not shown, and what is sent all the same is refused: the token is right, the person may not."""
-    answer = page.goto(path)
-    assert answer is not None
-    assert answer.status == 403
-    token = next(cookie["value"] for cookie in page.context.cookies() if "csrf" in cookie["name"].lower())
-    sent = page.request.post(
-        path,
-        form={"csrfmiddlewaretoken": token, "key": "k", "reason": "r", "confirmed": "on", "amount": "5"},
-        headers={"Referer": page.url},
-    )
-    assert sent.status == 403
 
 
 def test_support_writes_a_note_and_cannot_give_credits(signed_in: Signing, customer: Workspace) -> None:
@@ -107,7 +93,7 @@ def test_administration_suspends_and_cannot_make_itself_more(signed_in: Signing,
     page = desk(signed_in(user), customer)
     page.get_by_role("link", name="Suspend", exact=True).click()
     page.get_by_label("Reason").fill("Chargebacks")
-    page.get_by_label("I have checked the workspace and what this does").check()
+    page.get_by_label("I have checked what this does").check()
     page.get_by_role("button", name="Suspend").click()
     expect(page.get_by_role("alert").first).to_contain_text("Chargebacks")
     picture(page, "role-admin")
@@ -156,7 +142,7 @@ def test_support_looks_as_the_customer_and_changes_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="View as customer").click()
     page.get_by_label("Reason").fill("Ticket 7")
-    page.get_by_label("I have checked the workspace and what this does").check()
+    page.get_by_label("I have checked what this does").check()
     page.get_by_role("button", name="Look").click()
     banner = page.get_by_role("status", name="Viewing as customer")
     expect(banner).to_contain_text("as its owner sees it")
