@@ -137,10 +137,11 @@ def cash_in(since: date, until: date) -> list[Cash]:
         row[0]: row[1:] for row in paid.values_list("currency").annotate(Sum("amount_paid"), Count("pk")).order_by()
     }
     went = dict(notes.values_list("currency").annotate(Sum("total")).order_by())
-    return [
-        Cash(currency, *came.get(currency, (0, 0)), refunded=went.get(currency, 0))
-        for currency in sorted({*came, *went})
-    ]
+    found = []
+    for currency in sorted({*came, *went}):
+        amount, documents = came.get(currency, (0, 0))
+        found.append(Cash(currency, amount, documents, refunded=went.get(currency, 0)))
+    return found
 
 
 def midnight(day: date) -> datetime:
