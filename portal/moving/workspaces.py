@@ -87,7 +87,7 @@ class Workspaces(Kind):
         "cust-1001,Northwind AI,ann@northwind.example,Europe/Berlin,25000,bought,,0.004500,\n"
         "cust-1002,Contoso,bo@contoso.example,,1500.5,promotion,2027-12-31,,Welcome credits\n"
     )
-    most_on_page = 200
+    most_on_page = 500
     heads = ("External id", "Workspace", "Owner", "Credits", "Source", "Until", "USD per credit", "What happens")
 
     def read(self, rows: Sequence[Row]) -> Reading:
