@@ -6,13 +6,17 @@ from urllib.parse import quote, urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import hooks
 from accounts.cipher import cipher
 from accounts.mail import NoteMessage, account_note
+from accounts.services.people import session_close
 
 PURPOSE = "purser.mfa"
 
@@ -41,6 +45,15 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:home")
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    """Signing other devices out is told to the audit, each of them."""
+
+    @transaction.atomic
+    def end_sessions(self, sessions: list[UserSession]) -> None:
+        for session in sessions:
+            session_close(session=session, by=session.user, request=allauth_context.request)
 
 
 class MFAAdapter(DefaultMFAAdapter):

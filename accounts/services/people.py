@@ -1,10 +1,14 @@
 """People: made by the operator, or told about when they prove an address."""
 
+from collections.abc import Iterable
+
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from accounts import hooks
@@ -50,6 +54,25 @@ def person_found_or_created(*, email: str) -> tuple[User, bool]:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     return user, False
+
+
+def people_create(emails: Iterable[str]) -> dict[str, User]:
+    """Accounts for those of these addresses (lower case) that nobody has or has proven, by address: as
+    `person_found_or_created` makes them, all at once. None where somebody else makes one at the same moment.
+    """
+    wanted = set(emails)
+    known = User.objects.annotate(lower=Lower("email")).filter(lower__in=wanted)
+    proven = EmailAddress.objects.annotate(lower=Lower("email")).filter(lower__in=wanted)
+    new = sorted(wanted - {*known.values_list("lower", flat=True)} - {*proven.values_list("lower", flat=True)})
+    try:
+        with transaction.atomic():
+            people = User.objects.bulk_create(User(email=each, password=make_password(None)) for each in new)
+            EmailAddress.objects.bulk_create(
+                EmailAddress(user=each, email=each.email, primary=True, verified=False) for each in people
+            )
+    except IntegrityError:
+        return {}
+    return {each.email: each for each in people}
 
 
 def person_by_email(email: str) -> User | None:

@@ -54,3 +54,20 @@ def test_a_device_signed_out_is_told(alice_client: Client, alice: User) -> None:
     session = UserSession.objects.create(user=alice, session_key="k" * 32, ip="198.51.100.7", user_agent="Firefox")
     alice_client.post(reverse("accounts:session-end", args=[session.pk]))
     assert told("account.session_ended").before == {"device": "Firefox", "from": "198.51.100.7"}
+
+
+def test_all_other_devices_signed_out_are_told(alice_client: Client, alice: User) -> None:
+    alice_client.get(reverse("usersessions_list"))
+    for name, ip in (("Firefox", "198.51.100.7"), ("Safari", "198.51.100.8")):
+        key = f"{name:k<32}"
+        UserSession.objects.create(user=alice, session_key=key, ip=ip, user_agent=name)
+    assert alice_client.post(reverse("usersessions_list")).status_code == 302
+    entries = AuditEntry.objects.filter(action="account.session_ended").order_by("pk")
+    assert [(entry.actor, entry.target) for entry in entries] == [(alice, "alice@example.com")] * 2
+    assert {(entry.before["device"], entry.before["from"]) for entry in entries} == {
+        ("Firefox", "198.51.100.7"),
+        ("Safari", "198.51.100.8"),
+    }
+    assert {entry.ip for entry in entries} == {"127.0.0.1"}
+    assert not UserSession.objects.filter(user_agent__in=["Firefox", "Safari"]).exists()
+    assert alice_client.get(reverse("accounts:profile")).status_code == 200  # this one goes on

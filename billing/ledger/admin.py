@@ -15,7 +15,8 @@ from unfold.decorators import display
 from billing.credits import clock
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
-from billing.foundation.adminlists import FewValuesFilter
+from billing.foundation.adminlists import DaysFilter, FewValuesFilter
+from billing.ledger.adminfilters import IssuedFilter
 from billing.ledger.models import Hold, HoldExtension, Lot, LotTake, Operation, Transfer, Wallet
 from billing.ledger.records import WalletState, hold_id, parse_hold_id
 
@@ -175,7 +176,8 @@ class OperationAdmin(LedgerAdmin):
 @admin.register(Transfer)
 class TransferAdmin(LedgerAdmin):
     list_display = ("id", "workspace", "seq", "kind", "debit", "credit", "credits", "balance", "created_at")
-    list_filter = ("kind",)
+    list_filter = (IssuedFilter, "kind", ("created_at", DaysFilter))
+    list_filter_submit = True
     fields: Any = (
         ("workspace", "seq"),
         "operation",

@@ -10,6 +10,7 @@ __all__ = [
     "InsufficientCredits",
     "LedgerError",
     "NotExtendable",
+    "NotGranted",
     "NotReversible",
     "TooManyHolds",
     "UnknownHold",
@@ -18,6 +19,14 @@ __all__ = [
 
 class LedgerError(Exception):
     """Base of the ledger's refusals."""
+
+
+class NotGranted(LedgerError):
+    """One of several grants is refused, as its cause says; none of them is posted."""
+
+    def __init__(self, workspace_id: int, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.workspace_id = workspace_id
 
 
 class IdempotencyConflict(LedgerError):

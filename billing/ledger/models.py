@@ -140,6 +140,8 @@ class Transfer(models.Model):
             models.Index(
                 fields=["workspace", "-seq"], condition=~Q(kind__in=OF_REQUESTS), name="transfer_not_of_request"
             ),
+            # What came in or expired on some days, in all workspaces.
+            models.Index(fields=["created_at"], condition=~Q(kind__in=OF_REQUESTS), name="transfer_not_of_request_at"),
         ]
 
     def __str__(self) -> str:

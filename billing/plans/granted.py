@@ -9,6 +9,8 @@ from contextvars import ContextVar
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 50  # workspaces whose wallets a listener may lock together
+
 # Who wants to hear it, after the commit. Argument: the workspaces' ids, in order.
 credits_came_in: list[Callable[[Sequence[int]], None]] = []
 
@@ -38,8 +40,9 @@ def granted_together() -> Iterator[None]:
         yield
     finally:
         _together.reset(token)
-        if waiting:
-            _tell(sorted(waiting))
+        ids = sorted(waiting)
+        for first in range(0, len(ids), AT_ONCE):
+            _tell(ids[first : first + AT_ONCE])
 
 
 def _tell(workspace_ids: Sequence[int]) -> None:

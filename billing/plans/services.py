@@ -15,14 +15,21 @@ from billing.foundation import hostclock
 from billing.foundation.site.selectors import site
 from billing.plans.errors import UnknownPlan
 from billing.plans.models import Subscription
-from billing.plans.periods.due import PeriodFailed, catch_up, roll, roll_one
-from billing.plans.periods.life import subscription_end, subscription_paid, subscription_start, version_change
+from billing.plans.periods.due import AT_ONCE, PeriodFailed, catch_up, roll, roll_one
+from billing.plans.periods.life import (
+    subscription_end,
+    subscription_paid,
+    subscription_start,
+    subscriptions_start,
+    version_change,
+)
 from billing.plans.selectors import current_subscription, newest_version
 
 __all__ = [
     "PeriodFailed",
     "catch_up",
     "plan_start",
+    "plans_started_together",
     "roll",
     "roll_one",
     "start_default_plan",
@@ -36,6 +43,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _chosen: ContextVar[str | None] = ContextVar("chosen_plan", default=None)
+_later: ContextVar[list[Workspace] | None] = ContextVar("plans_started_together", default=None)
 
 
 def workspace_open(
@@ -81,13 +89,36 @@ def start_default_plan(workspace: Workspace) -> None:
 
     A default plan that does not exist must not keep customers out: the workspace is made without a plan.
     """
-    chosen = _chosen.get()
+    chosen, waiting = _chosen.get(), _later.get()
+    if chosen is None and waiting is not None:
+        waiting.append(workspace)
+        return
     try:
         plan_start(workspace=workspace, plan_key=chosen)
     except UnknownPlan:
         if chosen is not None:
             raise
         log.error("workspace %s has no plan: there is no published plan %r", workspace.pk, site().default_plan)
+
+
+@contextmanager
+def plans_started_together() -> Iterator[None]:
+    """Workspaces that are made in the block start on the default plan at its end, some dozens at a time. Within one
+    transaction, around all of it: nobody else sees them before. Raises PeriodFailed.
+    """
+    waiting: list[Workspace] = []
+    token = _later.set(waiting)
+    try:
+        yield
+    finally:
+        _later.reset(token)
+    if not waiting:
+        return
+    if (version := newest_version(site().default_plan)) is None:
+        log.error("%s workspaces have no plan: there is no published plan %r", len(waiting), site().default_plan)
+        return
+    for first in range(0, len(waiting), AT_ONCE):
+        subscriptions_start(workspaces=waiting[first : first + AT_ONCE], version=version, now=hostclock.present())
 
 
 def plan_start(*, workspace: Workspace, plan_key: str | None = None, now: datetime | None = None) -> Subscription:

@@ -48,7 +48,7 @@ class Kind(ABC):
     help: dict[str, str]  # of each column
     permissions: tuple[str, ...]
     sample: str
-    most_on_page: int  # rows while a browser waits, about half a minute; the command takes more
+    most_on_page: int  # rows while a browser waits, for some seconds; the command takes more
     heads: tuple[str, ...]  # of the table that is looked at before
 
     @abstractmethod

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from billing.foundation.audit.services import record
 from billing.foundation.imports.models import ImportRun
+from billing.plans.granted import granted_together
 from portal.moving.kinds import Doer, Facts, Kind
 from portal.moving.table import Problem, Unreadable, rows_of
 
@@ -72,7 +73,8 @@ def import_do(kind: Kind, data: bytes, *, file_name: str, doer: Doer) -> tuple[I
     """
     digest = digest_of(data)
     try:
-        with transaction.atomic():
+        # What hears of credits hears of all of them together, after the commit.
+        with granted_together(), transaction.atomic():
             trial = import_try(kind, data)
             if trial.done_before is not None:
                 return trial.done_before, False

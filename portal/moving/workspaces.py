@@ -14,15 +14,17 @@ from django.core.validators import validate_email
 
 from accounts.errors import Refused
 from accounts.models import User, Workspace
-from accounts.services.people import person_found_or_created
+from accounts.services.people import people_create, person_found_or_created
 from accounts.services.workspaces import TIME_ZONES, workspace_create
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
+from billing.foundation import hostclock
 from billing.foundation.audit.services import record
 from billing.ledger.chain import unit_price
-from billing.ledger.errors import LedgerError
+from billing.ledger.errors import NotGranted
 from billing.ledger.models import Operation
-from billing.ledger.services import credits_grant
+from billing.ledger.services import Grant, credits_grant_many
+from billing.plans.services import plans_started_together
 from portal.admin.secondperson import second_person_above
 from portal.moving.kinds import Doer, Facts, Kind, Reading
 from portal.moving.table import Problem, Row, date_of, decimal_of
@@ -31,6 +33,7 @@ NAMESPACE = "import"
 LABEL = "Opening balance"
 SOURCES = ("bought", "promotion")
 PRICE_DECIMALS = 9
+AT_ONCE = 50  # wallets in one round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Workspaces(Kind):
         "cust-1001,Northwind AI,ann@northwind.example,Europe/Berlin,25000,bought,,0.004500,\n"
         "cust-1002,Contoso,bo@contoso.example,,1500.5,promotion,2027-12-31,,Welcome credits\n"
     )
-    most_on_page = 200
+    most_on_page = 500
     heads = ("External id", "Workspace", "Owner", "Credits", "Source", "Until", "USD per credit", "What happens")
 
     def read(self, rows: Sequence[Row]) -> Reading:
@@ -140,64 +143,82 @@ class Workspaces(Kind):
 
     def do(self, entries: Sequence[Entry], doer: Doer) -> Facts:
         facts = self.facts(entries)
-        known = dict(
-            Workspace.objects.filter(external_id__in=[entry.external_id for entry in entries]).values_list(
-                "external_id", "pk"
-            )
-        )
+        there = Workspace.objects.filter(external_id__in=[entry.external_id for entry in entries if entry.there])
+        known = {workspace.external_id: workspace for workspace in there}
+        made = self._made([entry for entry in entries if not entry.there], doer)
+        grants = [(entry, made.get(entry.external_id)) for entry in entries if entry.amount and not entry.given]
         # New ones first, then those that others use meanwhile, in the order of their ids: each is locked to the end.
-        ordered = sorted(entries, key=lambda entry: known.get(entry.external_id, 0))
-        for done, entry in enumerate(ordered):
-            doer.told(done)
-            try:
-                workspace = self._workspace(entry, doer)
-                if entry.amount and not entry.given:
-                    _grant(workspace, entry, doer)
-            except (Refused, LedgerError, AmountOutOfRange, ValueError) as error:
-                raise ValidationError(f"Line {entry.line}: {error} Nothing was imported.") from None
+        new = [(entry, workspace) for entry, workspace in grants if workspace is not None]
+        old = [(entry, known[entry.external_id]) for entry, workspace in grants if workspace is None]
+        old.sort(key=lambda each: each[1].pk)
+        for each in (new, old):
+            for first in range(0, len(each), AT_ONCE):
+                _grant(each[first : first + AT_ONCE], doer)
         return facts
 
-    def _workspace(self, entry: Entry, doer: Doer) -> Workspace:
-        if entry.there:
-            return Workspace.objects.get(external_id=entry.external_id)
-        owner, _ = person_found_or_created(email=entry.email)
-        return workspace_create(
-            name=entry.name,
-            owner=owner,
-            external_id=entry.external_id,
-            time_zone=entry.time_zone,
+    def _made(self, entries: Sequence[Entry], doer: Doer) -> dict[str, Workspace]:
+        """By external id. Owners without an account get theirs together, and so do the workspaces their plans."""
+        people, made = people_create(entry.email for entry in entries), dict[str, Workspace]()
+        with plans_started_together():
+            for done, entry in enumerate(entries):
+                doer.told(done)
+                try:
+                    owner = people.get(entry.email) or person_found_or_created(email=entry.email)[0]
+                    made[entry.external_id] = workspace_create(
+                        name=entry.name,
+                        owner=owner,
+                        external_id=entry.external_id,
+                        time_zone=entry.time_zone,
+                        actor=doer.actor,
+                        request=doer.request,
+                    )
+                except Refused as error:
+                    raise _refused(entry, error) from None
+        return made
+
+
+def _grant(some: Sequence[tuple[Entry, Workspace]], doer: Doer) -> None:
+    entries = {workspace.pk: entry for entry, workspace in some}
+    grants = {
+        workspace_id: Grant(
+            namespace=NAMESPACE,
+            key=entry.key,
+            amount=entry.amount,
+            source=entry.source,
+            label=entry.label,
+            expires_at=_end(entry),
+            unit_price_usd=entry.unit_price,
+            actor=doer.label,
+            reason=LABEL,
+        )
+        for workspace_id, entry in entries.items()
+    }
+    try:
+        results = credits_grant_many(grants, now=hostclock.present())
+    except NotGranted as error:
+        raise _refused(entries[error.workspace_id], error) from None
+    for entry, workspace in some:
+        record(
+            action="credits.opening_balance",
             actor=doer.actor,
+            workspace=workspace,
+            target=f"lot {results[workspace.pk].lot_id}",
+            after={
+                "credits": str(credits(entry.amount)),
+                "source": entry.source,
+                "expires_at": _end(entry),
+                "unit_price_usd": entry.unit_price,
+            },
             request=doer.request,
         )
 
 
-def _grant(workspace: Workspace, entry: Entry, doer: Doer) -> None:
-    end = datetime.combine(entry.expires_on + timedelta(days=1), time(), UTC) if entry.expires_on else None
-    result = credits_grant(
-        workspace_id=workspace.pk,
-        namespace=NAMESPACE,
-        key=entry.key,
-        amount=entry.amount,
-        source=entry.source,
-        label=entry.label,
-        expires_at=end,
-        unit_price_usd=entry.unit_price,
-        actor=doer.label,
-        reason=LABEL,
-    )
-    record(
-        action="credits.opening_balance",
-        actor=doer.actor,
-        workspace=workspace,
-        target=f"lot {result.lot_id}",
-        after={
-            "credits": str(credits(entry.amount)),
-            "source": entry.source,
-            "expires_at": end,
-            "unit_price_usd": entry.unit_price,
-        },
-        request=doer.request,
-    )
+def _end(entry: Entry) -> datetime | None:
+    return datetime.combine(entry.expires_on + timedelta(days=1), time(), UTC) if entry.expires_on else None
+
+
+def _refused(entry: Entry, error: Exception) -> ValidationError:
+    return ValidationError(f"Line {entry.line}: {error} Nothing was imported.")
 
 
 def _entry(row: Row, there: set[str | None], given: set[str]) -> Entry:

@@ -57,6 +57,7 @@ MFA_TOTP_ISSUER = "Purser"
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS  # browsers allow it on localhost only
 
+USERSESSIONS_ADAPTER = "accounts.adapters.SessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = True
 
 # Number of reverse proxies in front: rate limits need the client's own address.

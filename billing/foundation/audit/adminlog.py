@@ -18,7 +18,11 @@ State = dict[str, Any]
 
 
 class AuditedAdmin:
-    """Writes an audit entry in the transaction of each save and deletion, unless what was called has written one."""
+    """Writes an audit entry in the transaction of each save and deletion, of what the save itself did not write down.
+
+    Only entries that were written while this row was saved count, and of a change the fields they name: whatever else
+    the request brought about says nothing of it.
+    """
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)  # type: ignore[misc]
@@ -26,16 +30,30 @@ class AuditedAdmin:
             found._audit_before = state_of(found)  # before the form is applied to it
         return found
 
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        before = len(entries_of(request))
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        if written := entries_of(request)[before:]:
+            obj._audit_left = set(form.changed_data).difference(*(entry.after or () for entry in written))  # type: ignore[attr-defined]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        before = len(entries_of(request))
+        super().save_related(request, form, formsets, change)  # type: ignore[misc]
+        form.instance._audit_below = len(entries_of(request)) > before
+
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        if not entries_of(request):
+        if not hasattr(obj, "_audit_left"):
             record(after=shown(state_of(obj)), **_words("added", obj, request))
         return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        if not entries_of(request):
-            before: State = getattr(obj, "_audit_before", {})
-            fresh = type(obj)._base_manager.filter(pk=obj.pk).first() or obj
-            _write_change(before, state_of(fresh), _of_others(message), _words("changed", obj, request))
+        before: State = getattr(obj, "_audit_before", {})
+        after = state_of(type(obj)._base_manager.filter(pk=obj.pk).first() or obj)
+        left = getattr(obj, "_audit_left", None)
+        if left is not None:  # the rest of what differs came with what was written down
+            after = {name: value for name, value in after.items() if name in left}
+        others = "" if getattr(obj, "_audit_below", False) else _of_others(message)
+        _write_change(before, after, others, _words("changed", obj, request))
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:

@@ -32,9 +32,7 @@ def record(
     """
     person = actor if isinstance(actor, User) else None
     label = person.email if person else str(actor or "system")
-    if request is not None:
-        request._audit_entries = entries_of(request) + 1  # type: ignore[attr-defined]
-    return AuditEntry.objects.create(
+    entry = AuditEntry.objects.create(
         action=action[:60],
         actor=person,
         actor_label=_clean(label)[:200],
@@ -47,11 +45,14 @@ def record(
         user_agent=_clean(_header(request, "User-Agent"))[:300],
         request_id=_request_id(request),
     )
+    if request is not None:
+        vars(request).setdefault("_audit_entries", []).append(entry)
+    return entry
 
 
-def entries_of(request: HttpRequest) -> int:
-    """How many entries were written for this request so far."""
-    return int(getattr(request, "_audit_entries", 0))
+def entries_of(request: HttpRequest) -> list[AuditEntry]:
+    """The entries that were written for this request so far."""
+    return list(getattr(request, "_audit_entries", ()))
 
 
 def record_change(

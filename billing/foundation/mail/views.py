@@ -13,7 +13,7 @@ from accounts.roles import Permission, Role
 from billing.foundation.mail.kinds import CATEGORIES, OPTIONAL
 from billing.foundation.mail.links import BadLink, Subscription, subscription_of
 from billing.foundation.mail.readers import member_gets, role_gets, wanted
-from billing.foundation.mail.wishes import role_mails_save, wish_set, wishes_save
+from billing.foundation.mail.wishes import role_mails_save, wish_by_link, wishes_save
 
 ALWAYS = [CATEGORIES[key] for key in ("billing", "service", "security", "account")]
 
@@ -83,7 +83,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if workspace is None:
         return render(request, "foundation/mail/bad_link.html", {"gone": True}, status=404)
     if request.method == "POST":
-        _choose(workspace, what, request.POST.get("do", "stop"))
+        _choose(workspace, what, request)
     every = [category.key for category in OPTIONAL]
     context = {
         "workspace": workspace,
@@ -96,7 +96,13 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "foundation/mail/unsubscribe.html", context)
 
 
-def _choose(workspace: Workspace, what: Subscription, do: str) -> None:
+def _choose(workspace: Workspace, what: Subscription, request: HttpRequest) -> None:
+    do = request.POST.get("do", "stop")
     every = [category.key for category in OPTIONAL]
-    categories = every if do in ("stop-all", "start-all") else [what.category]
-    wish_set(workspace=workspace, address=what.address, categories=categories, wanted=do in ("start", "start-all"))
+    wish_by_link(
+        workspace=workspace,
+        address=what.address,
+        categories=every if do in ("stop-all", "start-all") else [what.category],
+        wanted=do in ("start", "start-all"),
+        request=request,
+    )

@@ -30,6 +30,24 @@ def wish_set(*, workspace: Workspace, address: str, categories: list[str], wante
 
 
 @transaction.atomic
+def wish_by_link(
+    *, workspace: Workspace, address: str, categories: list[str], wanted: bool, request: HttpRequest | None = None
+) -> bool:
+    """What whoever has the link of a mail to `address` wants; nobody is signed in. Whether something changed."""
+    said = dict(MailWish.objects.filter(workspace=workspace, address=address).values_list("category", "wanted"))
+    wish_set(workspace=workspace, address=address, categories=categories, wanted=wanted)
+    return record_change(
+        action="mail.own_changed",
+        actor=User.objects.filter(email__iexact=address).first() or f"{address}, by the link in a mail",
+        workspace=workspace,
+        target=f"{address}, by the link in a mail",
+        before={key: said.get(key) for key in categories},
+        after=dict.fromkeys(categories, wanted),
+        request=request,
+    )
+
+
+@transaction.atomic
 def wishes_save(*, membership: Membership, wanted: Mapping[str, bool], request: HttpRequest | None = None) -> int:
     """What a member wants; only what differs from what comes now is written, so that the rest goes with the role. How
     many were changed.

@@ -61,10 +61,6 @@ class Migration(migrations.Migration):
             name='accent_light',
             field=models.CharField(blank=True, db_default='', default='', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-f]{6}\\Z', 'Write a colour as # and six digits, such as #0f766e.')]),
         ),
-        migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['action', '-id'], name='audit_by_action'),
-        ),
         migrations.AddConstraint(
             model_name='importrun',
             constraint=models.UniqueConstraint(fields=('kind', 'digest'), name='import_run_once_per_file'),

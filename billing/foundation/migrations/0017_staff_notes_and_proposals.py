@@ -182,13 +182,5 @@ class Migration(migrations.Migration):
             model_name='staffnote',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', ''), ('withdrawn_why', '')), models.Q(('withdrawn_at__isnull', False), models.Q(('withdrawn_by', ''), _negated=True), models.Q(('withdrawn_why', ''), _negated=True)), _connector='OR'), name='staff_note_withdrawn_by_somebody'),
         ),
-        migrations.AddIndex(
-            model_name="auditentry",
-            index=models.Index(fields=["workspace", "-id"], name="audit_of_workspace"),
-        ),
-        migrations.AddIndex(
-            model_name="outboxmessage",
-            index=models.Index(fields=["workspace", "-id"], name="outbox_of_workspace"),
-        ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

@@ -11,6 +11,7 @@ from unfold.decorators import display
 from billing.credits import clock
 from billing.credits.format import exact_text
 from billing.foundation.admin import ReadOnlyAdmin
+from billing.foundation.adminlists import DaysFilter
 from billing.invoices.admin.acts import DocumentActs
 from billing.invoices.models import Document, DocumentLine, NumberCounter
 from billing.invoices.money import money_text, plain, unit_text
@@ -83,7 +84,8 @@ class OverdueFilter(admin.SimpleListFilter):
 @admin.register(Document)
 class DocumentAdmin(DocumentActs):
     list_display = ("name", "workspace", "kind", "purpose", "state", "sum", "paid_sum", "issued_at", "due_at")
-    list_filter = ("kind", "status", "purpose", "origin", OverdueFilter, "year")
+    list_filter = ("kind", "status", "purpose", "origin", OverdueFilter, "year", ("paid_at", DaysFilter))
+    list_filter_submit = True
     list_select_related = ("workspace",)
     search_fields = ("number", "public_id", "workspace__name", "workspace__public_id", "purchase_order", "key")
     ordering = ("-id",)

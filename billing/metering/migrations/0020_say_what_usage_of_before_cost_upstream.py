@@ -1,31 +1,39 @@
 """Usage that was recorded before its upstream cost was kept gets it, from the catalogue line that each of its lines
 names. Events whose details are in an archive name none any more: they stay at zero.
+
+Some events at a time, each portion in a transaction of its own: what was stopped on the way goes on where it was.
 """
 
-from django.db import migrations
+from django.db import migrations, transaction
 
-# Rounded once per line, half-even: quotient and remainder are exact. Per hour it goes to the series that counted the
-# line; where that one was folded into "other", to the most similar one of the hour.
-FORWARD = """
-CREATE TEMPORARY TABLE upstream_of_before ON COMMIT DROP AS
-SELECT event.id, event.workspace_id, date_trunc('hour', event.booked_at, 'UTC') AS hour, event.provider, event.model,
-    line->>'meter' AS meter, event.project_id, event.task, event.agent, event.app, event.api_key_id,
-    whole + CASE WHEN 2 * (exact - whole * price.per) > price.per
-        OR (2 * (exact - whole * price.per) = price.per AND whole % 2 = 1) THEN 1 ELSE 0 END AS nano
-FROM metering_usageevent event
-CROSS JOIN LATERAL jsonb_array_elements(event.lines) line
-JOIN pricing_priceline price ON price.id = (line->>'price_id')::bigint
-    AND (price.model <> '' OR price.markup_percent IS NOT NULL)
-CROSS JOIN LATERAL (SELECT (line->>'quantity')::numeric * price.price * 1000000000 AS exact) charged
-CROSS JOIN LATERAL (SELECT div(exact, price.per) AS whole) divided;
+PORTION = 20_000
 
-ALTER TABLE metering_usageevent DISABLE TRIGGER usage_event_kept;
-UPDATE metering_usageevent event SET upstream = summed.nano
-FROM (SELECT id, sum(nano) AS nano FROM upstream_of_before GROUP BY id HAVING sum(nano) <> 0) summed
-WHERE event.id = summed.id;
-ALTER TABLE metering_usageevent ENABLE TRIGGER usage_event_kept;
+_END = "SELECT max(id) FROM (SELECT id FROM metering_usageevent WHERE id > %s ORDER BY id LIMIT %s) portion"
+_OPEN = "ALTER TABLE metering_usageevent DISABLE TRIGGER usage_event_kept"
+_CLOSE = "ALTER TABLE metering_usageevent ENABLE TRIGGER usage_event_kept"
 
-UPDATE metering_hourusage used SET upstream = placed.nano
+# Rounded once per line, half-even: quotient and remainder are exact. Per hour it is added to the series that counted
+# the line; where that one was folded into "other", to the most similar one of the hour. An event with a cost was in a
+# portion before this one, or was recorded with it.
+_FORWARD = """
+WITH upstream_of_before AS MATERIALIZED (
+    SELECT event.id, event.workspace_id, date_trunc('hour', event.booked_at, 'UTC') AS hour, event.provider,
+        event.model, line->>'meter' AS meter, event.project_id, event.task, event.agent, event.app, event.api_key_id,
+        whole + CASE WHEN 2 * (exact - whole * price.per) > price.per
+            OR (2 * (exact - whole * price.per) = price.per AND whole %% 2 = 1) THEN 1 ELSE 0 END AS nano
+    FROM metering_usageevent event
+    CROSS JOIN LATERAL jsonb_array_elements(event.lines) line
+    JOIN pricing_priceline price ON price.id = (line->>'price_id')::bigint
+        AND (price.model <> '' OR price.markup_percent IS NOT NULL)
+    CROSS JOIN LATERAL (SELECT (line->>'quantity')::numeric * price.price * 1000000000 AS exact) charged
+    CROSS JOIN LATERAL (SELECT div(exact, price.per) AS whole) divided
+    WHERE event.id > %s AND event.id <= %s AND event.upstream = 0
+), of_events AS (
+    UPDATE metering_usageevent event SET upstream = summed.nano
+    FROM (SELECT id, sum(nano) AS nano FROM upstream_of_before GROUP BY id HAVING sum(nano) <> 0) summed
+    WHERE event.id = summed.id
+)
+UPDATE metering_hourusage used SET upstream = used.upstream + placed.nano
 FROM (
     SELECT found.id, sum(line.nano) AS nano
     FROM (
@@ -43,13 +51,28 @@ FROM (
     ) found
     GROUP BY found.id
 ) placed
-WHERE used.id = placed.id;
+WHERE used.id = placed.id
 """
 
 
+def forward(_apps, schema_editor):
+    connection, after = schema_editor.connection, 0
+    while True:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute(_END, [after, PORTION])
+            (until,) = cursor.fetchone()
+            if until is None:
+                return
+            cursor.execute(_OPEN)
+            cursor.execute(_FORWARD, [after, until])
+            cursor.execute(_CLOSE)
+        after = until
+
+
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [
         ("metering", "0019_keep_what_usage_costs_upstream"),
         ("pricing", "0011_terms_are_whole"),
     ]
-    operations = [migrations.RunSQL(FORWARD, migrations.RunSQL.noop)]
+    operations = [migrations.RunPython(forward, migrations.RunPython.noop)]

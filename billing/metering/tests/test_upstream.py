@@ -142,8 +142,13 @@ def test_an_event_whose_cost_was_changed_is_found(record: Record, workspace: Wor
     assert {problem.code for problem in verify_usage(workspace.pk)} == {"hour_upstream"}
 
 
-def test_usage_of_before_gets_its_cost(record: Record, batch: Record, workspace: Workspace) -> None:
-    """The migration finds again what is recorded today, to the nano-dollar and in the same series."""
+@pytest.mark.parametrize("portion", [2, 20_000])
+def test_usage_of_before_gets_its_cost(
+    record: Record, batch: Record, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, portion: int
+) -> None:
+    """The migration finds again what is recorded today, to the nano-dollar and in the same series; in portions, and
+    when it was stopped and goes on.
+    """
     fund(workspace)
     record(event())
     record(event("platform", model="", usage={"messages": 3}))
@@ -160,7 +165,10 @@ def test_usage_of_before_gets_its_cost(record: Record, batch: Record, workspace:
     module = import_module("billing.metering.migrations.0020_say_what_usage_of_before_cost_upstream")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(module.FORWARD)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "PORTION", portion)
+        for _ in range(2):
+            module.forward(None, connection.schema_editor())
     after = (
         dict(UsageEvent.objects.values_list("pk", "upstream")),
         dict(HourUsage.objects.values_list("pk", "upstream")),

@@ -8,11 +8,11 @@ from django.db import transaction
 
 from accounts.models import Workspace
 from billing.foundation.site.selectors import site
-from billing.plans.hooks import tell_changed
+from billing.plans.hooks import changes_together, tell_changed
 from billing.plans.included import forget_included
 from billing.plans.models import CreditTier, PlanVersion, Subscription
-from billing.plans.periods.due import catch_up
-from billing.plans.periods.versions import limits_give, limits_take, version_give
+from billing.plans.periods.due import catch_up, catch_up_all
+from billing.plans.periods.versions import limits_begin, limits_give, limits_take, version_give
 from billing.plans.selectors import current_subscription, newest_version
 
 
@@ -62,6 +62,21 @@ def subscription_start(
         subscription.refresh_from_db()
         tell_changed(subscription.pk)
     return subscription
+
+
+def subscriptions_start(*, workspaces: Sequence[Workspace], version: PlanVersion, now: datetime) -> None:
+    """The first subscriptions of workspaces that were made in this transaction, a few dozen at a time; their first
+    periods are opened together. Raises PeriodFailed.
+    """
+    with transaction.atomic(), changes_together():
+        made = Subscription.objects.bulk_create(
+            Subscription(workspace=each, version=version, anchor=now, started_at=now, period=-1, next_period_at=now)
+            for each in workspaces
+        )
+        limits_begin([each.pk for each in workspaces], version, now=now)
+        catch_up_all([subscription.pk for subscription in made], now=now)
+        for subscription in made:
+            tell_changed(subscription.pk)
 
 
 def _started(stripe_id: str, anchor: datetime) -> Subscription | None:

@@ -1,12 +1,15 @@
 """Giving a subscription another version: limits, price terms and what is included follow at once; credits do not."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
 from billing.credits import clock
 from billing.foundation.audit.services import record
 from billing.ledger.book import open_book
+from billing.ledger.many import open_books
 from billing.metering.allowancerows import allowances_replace
 from billing.metering.hooks import Terms
 from billing.plans.errors import OtherPeriods
@@ -67,6 +70,20 @@ def limits_give(subscription: Subscription, *, at: datetime, now: datetime) -> N
         give_plan_terms(workspace_id, version, now=now)
         agreement_end(subscription)
         transaction.on_commit(lambda: forget_limits(workspace_id))
+
+
+def limits_begin(workspace_ids: Sequence[int], version: PlanVersion, *, now: datetime) -> None:
+    """The same for the first subscriptions of workspaces that were made in this transaction: nothing was before,
+    and what is included comes with their first periods.
+    """
+    with open_books(workspace_ids, now=now) as books:
+        for book in books:
+            if book.overdraft_limit != version.overdraft:
+                book.set_overdraft_limit(version.overdraft)
+    for workspace_id in workspace_ids:
+        if version.discounts or version.tiers:
+            give_plan_terms(workspace_id, version, now=now)
+        transaction.on_commit(partial(forget_limits, workspace_id))
 
 
 def agreement_end(subscription: Subscription) -> None:

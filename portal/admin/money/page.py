@@ -106,19 +106,31 @@ def _of_provider(request: HttpRequest) -> str:
 
 def _figures(found: Report) -> list[Figure]:
     margin = found.revenue - found.upstream
-    cash = [money_text(each.amount, each.currency) for each in found.cash] or ["$0.00"]
-    documents = sum(each.documents for each in found.cash)
-    paid = f"{reverse('admin:invoices_document_changelist')}?status__exact=paid"
+    days = f"paid_at_from={found.period.since}&paid_at_to={found.period.last}"
+    paid = f"{reverse('admin:invoices_document_changelist')}?{days}"
     return [
         Figure("Revenue", dollars(found.revenue), "recognised: used credits at the price paid for them"),
         Figure("Upstream cost", dollars(found.upstream), "of everything used, included usage as well"),
         Figure(
             "Margin", dollars(margin), f"{margin_percent(found.revenue, found.upstream)} of revenue", alarm=margin < 0
         ),
-        Figure("Cash in", " + ".join(cash), f"{documents:,} paid invoice{'' if documents == 1 else 's'}", paid),
+        Figure("Cash in", _cash(found, "net"), _cash_parts(found), paid),
         Figure("Deferred revenue", dollars(found.deferred), "unspent credits that were paid for, at the end"),
         Figure("Breakage", dollars(found.worth.expired), "expired credits that were paid for"),
     ]
+
+
+def _cash(found: Report, part: str) -> str:
+    return ", ".join(money_text(getattr(each, part), each.currency) for each in found.cash) or "$0.00"
+
+
+def _cash_parts(found: Report) -> str:
+    """What it is the difference of."""
+    documents = sum(each.documents for each in found.cash)
+    invoices = f"{documents:,} paid invoice{'' if documents == 1 else 's'}"
+    if not any(each.refunded for each in found.cash):
+        return f"{invoices}, nothing refunded"
+    return f"{_cash(found, 'paid')} on {invoices}, less {_cash(found, 'refunded')} refunded"
 
 
 def _credits(found: Report) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Q, Sum
 
 from billing.invoices.models import Document
 from billing.ledger.trial.flows import snapshot
@@ -19,11 +19,16 @@ from portal.admin.money.shares import Key, by_model
 
 @dataclass(frozen=True, slots=True)
 class Cash:
-    """What customers paid on documents, in minor units of a currency."""
+    """What customers paid on documents and what went back to them, in minor units of a currency."""
 
     currency: str
-    amount: int
-    documents: int
+    paid: int = 0
+    documents: int = 0
+    refunded: int = 0
+
+    @property
+    def net(self) -> int:
+        return self.paid - self.refunded
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,28 @@ def report(period: Period) -> Report:
 
 
 def cash_in(since: date, until: date) -> list[Cash]:
-    """By currency, of invoices that were paid from `since` to before `until`."""
+    """By currency: invoices that were paid from `since` to before `until`, and what was refunded in these days.
+
+    Money went back where a credit note names how. Of Stripe's that is not known: they count when they were issued on
+    an invoice that was paid already, whether the money went to the card or to the customer's balance at Stripe.
+    """
     paid = Document.objects.filter(paid_at__gte=midnight(since), paid_at__lt=midnight(until))
-    rows = paid.values_list("currency").annotate(Sum("amount_paid"), Count("pk")).order_by("currency")
-    return [Cash(*row) for row in rows]
+    notes = Document.objects.filter(
+        ~Q(origin=Document.Origin.STRIPE) & ~Q(payment_method="")
+        | Q(origin=Document.Origin.STRIPE, invoice__paid_at__lte=F("issued_at")),
+        kind=Document.Kind.CREDIT_NOTE,
+        issued_at__gte=midnight(since),
+        issued_at__lt=midnight(until),
+    )
+    came = {
+        row[0]: row[1:] for row in paid.values_list("currency").annotate(Sum("amount_paid"), Count("pk")).order_by()
+    }
+    went = dict(notes.values_list("currency").annotate(Sum("total")).order_by())
+    found = []
+    for currency in sorted({*came, *went}):
+        amount, documents = came.get(currency, (0, 0))
+        found.append(Cash(currency, amount, documents, refunded=went.get(currency, 0)))
+    return found
 
 
 def midnight(day: date) -> datetime:

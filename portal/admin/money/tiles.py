@@ -1,6 +1,6 @@
 """Money on the admin's first page: today, and this month so far (UTC)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.urls import reverse
 
@@ -30,20 +30,26 @@ def money_tiles(now: datetime) -> list[Tile]:
     month_cost, day_cost = (nano * PER_NANO for nano in costs)
     page = reverse("money")
     return [
-        Tile("Sold today", amount(day.sold), f"{amount(month.sold)} this month", _lots("source__exact=bought"), _LOT),
+        Tile(
+            "Sold today",
+            amount(day.sold),
+            f"{amount(month.sold)} this month",
+            _transfers("issued=sold", today),
+            PERMISSION,
+        ),
         Tile(
             "Granted today",
             amount(_granted(day)),
             f"{amount(month.granted_plan)} by plans and {amount(month.granted_promotion)} as promotion this month",
-            reverse("admin:ledger_operation_changelist") + "?family=correctable",
-            "ledger.view_operation",
+            _transfers("issued=granted", today),
+            PERMISSION,
         ),
         Tile("Spent today", amount(day.spent), f"{amount(month.spent)} this month", page + "?period=today", PERMISSION),
         Tile(
             "Expired today",
             amount(day.expired),
             f"{amount(month.expired)} this month",
-            f"{reverse(TRANSFERS)}?kind__exact=lot.expire",
+            _transfers("kind__exact=lot.expire", today),
             PERMISSION,
         ),
         Tile(
@@ -89,3 +95,8 @@ def _granted(of: Credits) -> int:
 
 def _lots(query: str) -> str:
     return f"{reverse(LOTS)}?{query}"
+
+
+def _transfers(query: str, day: date) -> str:
+    """Those of one day (UTC), as the figure counts them."""
+    return f"{reverse(TRANSFERS)}?{query}&created_at_from={day}&created_at_to={day}"

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -11,6 +12,8 @@ from accounts.models import User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.ledger.book import open_book
+from billing.ledger.correction_services import operation_reverse
+from billing.ledger.models import Lot
 from billing.ledger.records import OperationDraft
 from billing.ledger.services import credits_grant
 from billing.packs.autotopup.models import AutoTopUp
@@ -101,3 +104,42 @@ def test_who_may_open_one_list_sees_its_number_alone(bob: User, workspace: Works
     bob.user_permissions.add(Permission.objects.get(content_type__app_label="ledger", codename="view_wallet"))
     client = client_of(User.objects.get(pk=bob.pk))
     assert set(tiles_of(client)) == {"Outstanding", "Debt"}
+
+
+def total_of(client: Client, tile: Tile, account: str) -> int:
+    """What the list behind a number adds up to, in nano-credits: all that went out of an account, or into it."""
+    rows = client.get(tile.href).context["cl"].queryset.values_list("debit", "credit", "amount")
+    return abs(sum((debit == account) * nano - (credit == account) * nano for debit, credit, nano in rows))
+
+
+def test_lists_of_today_add_up_to_their_numbers(staff: Client, workspace: Workspace) -> None:
+    """Bought, given by a plan and as promotion, taken back in part, used and expired: yesterday and today."""
+    today = clock.now().replace(hour=12, minute=0)
+    for day, times in ((today - timedelta(days=1), 5), (today, 1)):
+        with clock.at(day):
+            name, life = f"{day:%d}", {"expires_at": day + timedelta(hours=1)}
+            for number, source in enumerate(("bought", "plan", "promotion")):
+                grant: dict[str, Any] = {"source": source, "label": source, "amount": times * (number + 10) * NANO}
+                credits_grant(workspace_id=workspace.pk, key=f"{name}{source}", **grant)
+                credits_grant(workspace_id=workspace.pk, key=f"{name}{source}-short", **grant, **life)
+            mistake = credits_grant(workspace_id=workspace.pk, key=f"{name}-no", amount=3 * NANO, label="A mistake")
+            operation_id = Lot.objects.get(pk=mistake.lot_id).operation_id
+            operation_reverse(
+                workspace_id=workspace.pk,
+                operation_id=operation_id,
+                key=f"{name}-undo",
+                reason="A mistake",
+                actor="staff",
+            )
+        with clock.at(day + timedelta(hours=2)), open_book(workspace.pk):
+            pass  # posts what ended
+    with clock.at(today + timedelta(hours=3)):
+        tiles = tiles_of(staff)
+        assert {name: tiles[f"{name} today"].value for name in ("Sold", "Granted", "Expired")} == {
+            "Sold": "20",
+            "Granted": "46",
+            "Expired": "33",
+        }
+        assert total_of(staff, tiles["Sold today"], "issued") == 20 * NANO
+        assert total_of(staff, tiles["Granted today"], "issued") == 46 * NANO
+        assert total_of(staff, tiles["Expired today"], "expired") == 33 * NANO

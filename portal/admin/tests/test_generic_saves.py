@@ -1,16 +1,21 @@
 """Whatever the admin saves or deletes by itself is in the audit log: who, what, before, after."""
 
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin import ModelAdmin
 from django.contrib.auth.models import Group
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User, Workspace
 from billing.foundation.audit.adminlog import WITHHELD, AuditedAdmin
 from billing.foundation.audit.models import AuditEntry
+from billing.foundation.audit.services import record
 from billing.pricing.models import Meter
 from portal.testing.fixtures import client_of
 
@@ -30,9 +35,9 @@ def entries(action: str) -> list[AuditEntry]:
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_every_registered_model_is_written_down(model: type) -> None:
-    """Django calls these three for each save and deletion; nothing may come in front of ours, or save past them."""
+    """Django calls these for each save and deletion; nothing may come in front of ours, or save past them."""
     registered = admin.site._registry[model]
-    for name in ("get_object", "log_addition", "log_change", "log_deletions"):
+    for name in ("get_object", "save_model", "save_related", "log_addition", "log_change", "log_deletions"):
         assert getattr(type(registered), name) is getattr(AuditedAdmin, name), name
     assert not registered.list_editable  # the list's form saves without asking for the row before
 
@@ -109,3 +114,39 @@ def test_what_a_service_has_written_down_is_not_told_twice(staff: Client, worksp
     page = reverse("admin:foundation_sitesettings_change", args=[1])
     staff.get(page, follow=True)
     assert len(entries("admin.changed")) == 0
+
+
+def test_what_else_a_request_writes_down_hides_no_save(
+    staff: Client, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an entry of before, nor one of the save itself that leaves a field out."""
+    page, kept = reverse("admin:accounts_user_change", args=[bob.pk]), ModelAdmin.save_model
+    has_permission = admin.site.has_permission
+
+    def seen(request: HttpRequest) -> bool:
+        if request.method == "POST":
+            record(action="page.seen", actor="somebody", request=request)
+        return has_permission(request)
+
+    def told(self: Any, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        kept(self, request, obj, form, change)
+        record(action="person.renamed", actor="somebody", after={"name": obj.name}, request=request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(admin.site, "has_permission", seen)
+        staff.post(page, {"name": "Robert", "is_active": "on"})
+    assert entries("page.seen")
+    (entry,) = entries("admin.changed")
+    assert entry.after == {"name": "Robert"}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            next(base for base in type(admin.site._registry[User]).__mro__[2:] if "save_model" in vars(base)),
+            "save_model",
+            told,
+        )
+        staff.post(page, {"name": "Rob", "is_active": "on", "is_staff": "on"})
+    assert entries("person.renamed")[-1].after == {"name": "Rob"}
+    assert (entries("admin.changed")[-1].before, entries("admin.changed")[-1].after) == (
+        {"is_staff": False},
+        {"is_staff": True},
+    )

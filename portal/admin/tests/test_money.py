@@ -36,8 +36,9 @@ from billing.ledger.verify import verify
 from billing.ledger.worth.figures import PARTS, usd
 from billing.ledger.worth.sums import days_catch_up
 from portal.admin.money.exports import EXPORTS, roll_forward
+from portal.admin.money.page import Figure
 from portal.admin.money.periods import NoSuchPeriod, Period, months_of, period_of
-from portal.admin.money.report import report
+from portal.admin.money.report import Cash, cash_in, report
 from portal.admin.money.shares import by_model, shared
 from portal.admin.money.words import dollars, margin_percent
 from portal.admin.tests import recalculated
@@ -357,6 +358,64 @@ def test_invoices_and_tax_are_one_sum(staff: Client, documents: tuple[Document, 
     assert (tax["country"], tax["rate_percent"], tax["currency"]) == ("DE", "19", "USD")
     for name in ("net", "tax", "gross"):
         assert Decimal(tax[name]) == sum(Decimal(row[name]) for row in invoices)
+
+
+def test_cash_in_is_net_of_refunds_which_are_told_apart(
+    staff: Client, workspace: Workspace, documents: tuple[Document, Document]
+) -> None:
+    """Only a credit note by which money went back is a refund; one that is taken off what is owed moved no money."""
+
+    def figure(**asked: str) -> Figure:
+        (found,) = (each for each in staff.get(URL, asked).context["figures"] if each.title == "Cash in")
+        return found
+
+    assert (figure().value, figure().remark) == ("$119.00", "1 paid invoice, nothing refunded")
+    back = Payment(clock.now(), "card", "re_1")
+    credit_note_issue(key="r", invoice=documents[0], amount=2_000, reason="Refund", paid_back=back)
+    assert (figure().value, figure().remark) == ("$99.00", "$119.00 on 1 paid invoice, less $20.00 refunded")
+    (cash,) = cash_in(clock.now().date(), clock.now().date() + timedelta(days=1))
+    assert (cash.net, cash.paid, cash.refunded) == (9_900, 11_900, 2_000)
+    rows = staff.get(figure().href).context["cl"].queryset
+    assert sum(row.amount_paid for row in rows) == cash.paid  # the list behind it is of the same days
+    tomorrow = clock.now() + timedelta(days=1)
+    with clock.at(tomorrow):
+        back = Payment(tomorrow, "card", "re_2")
+        credit_note_issue(key="s", invoice=documents[0], amount=900, reason="Refund", paid_back=back)
+        found = figure(period="today")
+        assert (found.value, found.remark) == ("−$9.00", "$0.00 on 0 paid invoices, less $9.00 refunded")
+        assert not staff.get(found.href).context["cl"].queryset.exists()
+
+
+def test_credit_notes_of_stripe_are_refunds_once_the_invoice_was_paid(workspace: Workspace) -> None:
+    now = clock.now()
+    stripe = {"workspace": workspace, "purpose": "subscription", "origin": "stripe", "currency": "eur"}
+    for number, paid_at in (("A", now - timedelta(minutes=2)), ("B", None)):
+        invoice = Document.objects.create(
+            **stripe,
+            key=f"in{number}",
+            stripe_id=f"in_{number}",
+            request_hash=bytes(32),
+            kind="invoice",
+            number=f"{number}-1",
+            status="paid" if paid_at else "open",
+            total=5_000,
+            amount_paid=5_000 if paid_at else 0,
+            issued_at=now - timedelta(minutes=3),
+            paid_at=paid_at,
+        )
+        Document.objects.create(
+            **stripe,
+            key=f"cn{number}",
+            stripe_id=f"cn_{number}",
+            request_hash=bytes(32),
+            kind="credit_note",
+            invoice=invoice,
+            number=f"{number}-1-CN",
+            status="issued",
+            total=700,
+            issued_at=now,
+        )
+    assert cash_in(now.date() - timedelta(days=1), now.date() + timedelta(days=1)) == [Cash("eur", 5_000, 1, 700)]
 
 
 # Pure

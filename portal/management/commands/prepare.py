@@ -1,17 +1,20 @@
 """Makes an installation ready to start: run by `make run`, and by hand in deployments that run the parts themselves."""
 
 import io
+import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from billing.gateway.checks import check_payments
 from billing.gateway.endpoint import connect, is_connected
 from billing.gateway.errors import Unavailable
+from billing.ledger.worth.sums import days_catch_up
 from billing.pricing.models import CatalogModel, PriceLine
 from portal.demo.seed import demo_seed
 from portal.demo.story import Scale
@@ -20,16 +23,19 @@ from portal.settings.env import env
 from portal.static_files import collect_if_changed
 
 LOCK = 0x507572736572  # any number, the same in every process of an installation
+PAUSE = 0.5  # seconds
 
 
 class Command(BaseCommand):
-    help = "Migrate, collect static files, import the bundled prices and, in a demo, seed it. Safe to repeat."
+    help = "Migrate, collect static files, import the bundled prices, seed a demo, sum up the ledger. Safe to repeat."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Several machines may start at once on one database.
+        # Several machines may start at once on one database. Who waits does so between statements: an index that is
+        # made while requests go on waits for every statement that runs.
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            while not _locked(cursor):
+                time.sleep(PAUSE)
             try:
                 self._prepare()
             finally:
@@ -48,6 +54,15 @@ class Command(BaseCommand):
             with step("demo") as outcome:
                 scale = Scale(days=env.int("PURSER_DEMO_DAYS", Scale.days))
                 outcome(f"workspace {demo_seed(scale=scale, say=say_in_between).workspace}")
+        # An upgrade may begin them: the first who looks at the money would read the whole history.
+        with step("sums") as outcome:
+            days_catch_up()
+            outcome("up to date")
+
+
+def _locked(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+    return bool(cursor.fetchone()[0])
 
 
 def _migrate() -> int:

@@ -175,6 +175,23 @@ def test_mail_programs_get_their_button(workspace: Workspace, client: Client) ->
     assert MailWish.objects.count() == len(OPTIONAL)
 
 
+def test_what_a_link_changes_is_told_to_the_audit(workspace: Workspace, alice: User, client: Client) -> None:
+    """As that of the person it was sent to, who did not sign in; once, however often it is opened."""
+    path = unsubscribe_url(workspace, "Alice@example.com", "usage").partition("localhost:8000")[2]
+    client.get(path)
+    assert not AuditEntry.objects.exists()
+    for _ in range(2):
+        client.post(path)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor, entry.workspace) == ("mail.own_changed", alice, workspace)
+    assert entry.target == "alice@example.com, by the link in a mail"
+    assert (entry.before, entry.after, entry.ip) == ({"usage": None}, {"usage": False}, "127.0.0.1")
+    client.post(unsubscribe_url(workspace, BILLING, "usage").partition("localhost:8000")[2], {"do": "stop-all"})
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.actor, entry.actor_label) == (None, f"{BILLING}, by the link in a mail")
+    assert set(entry.after) == {category.key for category in OPTIONAL}
+
+
 def test_links_that_are_not_ours_do_nothing(workspace: Workspace, client: Client) -> None:
     path = unsubscribe_url(workspace, BILLING, "usage").partition("localhost:8000")[2]
     assert client.post(path[:-1] + ("a" if path[-1] != "a" else "b")).status_code == 404
