@@ -12,7 +12,7 @@ INDEXES = {
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("foundation", "0017_staff_notes_and_proposals")]
+    dependencies = [("foundation", "0018_forms_sent_once")]
     # One that was stopped on the way leaves half an index behind: away with it first.
     operations = [
         operation
