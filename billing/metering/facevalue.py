@@ -25,4 +25,7 @@ def charging_site() -> SiteSettings:
         _known.remember({_ENTRIES: True})
         return site()
     rows = SiteSettings.objects.raw("SELECT * FROM foundation_sitesettings WHERE id = 1 FOR SHARE")
-    return next(iter(rows), None) or site()
+    if (found := next(iter(rows), None)) is None:  # nobody has saved them yet: there has to be something to lock
+        SiteSettings.objects.get_or_create(pk=1)
+        (found,) = SiteSettings.objects.raw(rows.raw_query)
+    return found
