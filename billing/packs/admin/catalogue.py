@@ -22,6 +22,7 @@ from billing.invoices.money import major, minor_units, money_text
 from billing.packs.hooks import plans
 from billing.packs.models import Pack, PaymentPolicy, Promotion
 from billing.packs.policies import pack_save, policy_update, promotion_save
+from billing.packs.promotionlook import promotion_facts, promotion_look
 from billing.packs.promotions import LEAST, terms, tidy
 from billing.packs.selectors import Offer
 
@@ -232,6 +233,16 @@ class PromotionAdmin(ModelAdmin):
     list_filter = ("active",)
     search_fields = ("code", "description")
     filter_horizontal = ("packs",)
+    actions_detail = ("preview",)
+
+    @action(description="As a customer sees it", url_path="preview", icon="visibility", permissions=["view"])
+    def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        promotion = self.get_object(request, object_id)
+        if promotion is None:
+            raise Http404
+        back = reverse("admin:packs_promotion_change", args=[promotion.pk])
+        context = {"promotion": promotion, "look": promotion_look(promotion), "facts": promotion_facts(promotion)}
+        return as_customer(request, "packs/preview_promotion.html", context, title=promotion.code, back=back)
 
     def has_delete_permission(self, request: HttpRequest, obj: Promotion | None = None) -> bool:
         return False
