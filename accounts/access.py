@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -29,6 +29,8 @@ DOING = {
 }
 
 P = ParamSpec("P")
+# Of a request to a page of a suspended workspace, with what its URL names: whether it may change what it asks for.
+Lets = Callable[..., bool]
 
 
 class WorkspaceRequest(HttpRequest):
@@ -42,13 +44,15 @@ class WorkspaceRequest(HttpRequest):
 
 
 def workspace_page(
-    permission: Permission,
+    permission: Permission, *, while_suspended: bool | Lets = False
 ) -> Callable[[Callable[Concatenate[WorkspaceRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Guard a view whose URL has `<str:workspace_id>` (the workspace's public id), which the view receives as well.
 
     Anonymous: to the login page and back (an htmx request: the whole page goes). Not a member, or no such
     workspace: 404, so that ids tell nothing. A member whose role lacks `permission`: a 403 page. While the workspace is
-    suspended, and for staff who look at it (`viewing`), everything but reading is refused with a 403 page.
+    suspended, everything but reading is refused with a 403 page, unless the view says `while_suspended`: for what only
+    lowers what the workspace is exposed to, or belongs to the person alone; where that holds for some requests, a
+    function of the request tells which. Staff who look at it (`viewing`) change nothing, whatever a view says.
     """
 
     def decorate(
@@ -73,7 +77,7 @@ def workspace_page(
             request.workspace, request.membership = membership.workspace, membership
             if request.viewing is None:
                 _note_seen(request)
-            if request.method not in SAFE and (why := _read_only(request)):
+            if request.method not in SAFE and (why := _read_only(request, while_suspended, kwargs)):
                 return render(request, "accounts/read_only.html", {"why": why}, status=403)
             if not roles.may(membership.role, permission):
                 return forbidden(request, permission)
@@ -84,11 +88,14 @@ def workspace_page(
     return decorate
 
 
-def _read_only(request: WorkspaceRequest) -> str:
-    """Why nothing can be changed here at present; empty where it can."""
+def _read_only(request: WorkspaceRequest, while_suspended: bool | Lets, named: Mapping[str, Any]) -> str:
+    """Why this cannot be changed at present; empty where it can."""
     if request.viewing is not None:
         return "viewing"
-    return "suspended" if request.workspace.suspended_at is not None else ""
+    if request.workspace.suspended_at is None:
+        return ""
+    lets = while_suspended(request, **named) if callable(while_suspended) else while_suspended
+    return "" if lets else "suspended"
 
 
 def may(request: HttpRequest, permission: Permission) -> bool:

@@ -18,5 +18,9 @@ class NoSuchMember(Refused):
     """Nobody like that is a member of the workspace."""
 
 
+class Suspended(Refused):
+    """The operator has suspended the workspace."""
+
+
 class LastOwner(Refused):
     """A workspace would be left without an owner."""

@@ -29,7 +29,7 @@ class Viewing:
 
 
 def begin(request: HttpRequest, workspace: Workspace, *, reason: str) -> Viewing:
-    """Let this session look at the workspace; an earlier look ends."""
+    """Let this session look at the workspace, until the time that the audit log then says; an earlier look ends."""
     end(request)
     until = timezone.now() + LASTS
     request.session[_NAME] = {"workspace": workspace.public_id, "until": until.isoformat()}
@@ -38,28 +38,30 @@ def begin(request: HttpRequest, workspace: Workspace, *, reason: str) -> Viewing
 
 
 def of(request: HttpRequest, workspace_id: str) -> Viewing | None:
-    """The look that is going on at this workspace. One whose time is over, or whose person may no longer, ends here."""
-    kept = request.session.get(_NAME) if hasattr(request, "session") else None
-    if not kept:
-        return None
-    found = Viewing(kept["workspace"], datetime.fromisoformat(kept["until"]))
-    if found.until <= timezone.now():
-        end(request, because="its time was over")
-        return None
+    """The look that is going on at this workspace. Pages are asked for it, so nothing is written: one whose time is
+    over, or whose person may no longer, is none, and its end needs no entry, as that of its beginning says until when.
+    """
+    found = _kept(request)
     user = request.user
-    if not (user.is_active and user.is_staff and user.has_perm(PERMISSION)):
-        end(request, because="not allowed any more")
+    if found is None or found.workspace != workspace_id or found.until <= timezone.now():
         return None
-    return found if found.workspace == workspace_id else None
+    return found if user.is_active and user.is_staff and user.has_perm(PERMISSION) else None
 
 
-def end(request: HttpRequest, *, because: str = "ended by who looked") -> Workspace | None:
-    """End the look of this session, if one is going on; the workspace it was at."""
-    kept = request.session.pop(_NAME, None)
-    workspace = Workspace.objects.filter(public_id=kept["workspace"]).first() if kept else None
-    if workspace is not None:
-        _tell("workspace.view_ended", request, workspace, because)
+def end(request: HttpRequest) -> Workspace | None:
+    """Forget the look of this session, and note its end if its time was not over; the workspace it was at."""
+    found = _kept(request)
+    workspace = Workspace.objects.filter(public_id=found.workspace).first() if found else None
+    if found is not None:
+        del request.session[_NAME]
+    if found is not None and workspace is not None and found.until > timezone.now():
+        _tell("workspace.view_ended", request, workspace, "ended by who looked")
     return workspace
+
+
+def _kept(request: HttpRequest) -> Viewing | None:
+    kept = request.session.get(_NAME) if hasattr(request, "session") else None
+    return Viewing(kept["workspace"], datetime.fromisoformat(kept["until"])) if kept else None
 
 
 def membership_of(found: Viewing | None, user: User) -> Membership | None:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import hooks
-from accounts.errors import NotAllowed, Refused
+from accounts.errors import NotAllowed, Refused, Suspended
 from accounts.mail import Note, NoteMessage
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.roles import Permission, Role, may
@@ -107,7 +107,9 @@ def invitation_revoke(*, invitation: Invitation, by: User | None, request: HttpR
 
 
 def invitation_accept(*, invitation: Invitation, user: User, request: HttpRequest | None = None) -> Membership:
-    """Make the invited person a member. Only someone who has proven the invited address may; twice is once."""
+    """Make the invited person a member. Only someone who has proven the invited address may; twice is once. Raises
+    Suspended while the workspace is: the invitation can be accepted when it goes on.
+    """
     with locked_team(invitation.workspace, by=None):
         current = Invitation.objects.select_related("workspace").get(pk=invitation.pk)
         if not may_accept(current, user):
@@ -116,6 +118,10 @@ def invitation_accept(*, invitation: Invitation, user: User, request: HttpReques
         if current.accepted_at and membership:
             return membership
         _open(current)
+        if current.workspace.suspended_at is not None:
+            raise Suspended(
+                f"{current.workspace} is suspended at present, and nobody can join it. Nothing was changed."
+            )
         if current.expires_at <= timezone.now():
             raise Refused("This invitation has run out. Ask for a new one.")
         current.accepted_at = timezone.now()

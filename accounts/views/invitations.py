@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.errors import Refused
+from accounts.errors import Refused, Suspended
 from accounts.models import Invitation
 from accounts.selectors.workspaces import invitations_for
 from accounts.services.invitations import invitation_accept, invitation_by_token, may_accept
@@ -25,6 +25,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     found = invitation_by_token(token)
     if found is None or found.revoked_at or found.expires_at <= timezone.now():
         return render(request, "accounts/invitation_gone.html", status=404 if found is None else 410)
+    if found.workspace.suspended_at is not None and not found.accepted_at:
+        return _suspended(request, found)
     if not request.user.is_authenticated:
         if request.method == "POST" and not found.accepted_at:
             return _sign_in_first(request, found)
@@ -48,11 +50,17 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 def _accept(request: HttpRequest, found: Invitation) -> HttpResponse:
     try:
         membership = invitation_accept(invitation=found, user=signed_in(request), request=request)
+    except Suspended:
+        return _suspended(request, found)
     except Refused as refused:
         context = {"invitation": found, "fits": False, "refused": refused.message}
         return render(request, "accounts/invitation.html", context, status=403)
     messages.success(request, f"You joined {membership.workspace}.")
     return redirect(membership.workspace)
+
+
+def _suspended(request: HttpRequest, found: Invitation) -> HttpResponse:
+    return render(request, "accounts/invitation_suspended.html", {"invitation": found}, status=403)
 
 
 def _sign_in_first(request: HttpRequest, found: Invitation) -> HttpResponse:

@@ -88,7 +88,7 @@ def sent_before(request: WorkspaceRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@workspace_page(Permission.MANAGE_KEYS)
+@workspace_page(Permission.MANAGE_KEYS, while_suspended=True)
 def revoke(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse:
     key = get_object_or_404(keys_of(request.workspace), pk=pk)
     if request.method == "POST":

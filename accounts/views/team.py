@@ -51,7 +51,7 @@ def resend(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpRespons
 
 
 @require_POST
-@workspace_page(Permission.MANAGE_TEAM)
+@workspace_page(Permission.MANAGE_TEAM, while_suspended=True)
 def revoke(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse:
     invitation = get_object_or_404(request.workspace.invitations, pk=pk)
     try:
@@ -78,7 +78,7 @@ def role(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@workspace_page(Permission.MANAGE_TEAM)
+@workspace_page(Permission.MANAGE_TEAM, while_suspended=True)
 def remove(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpResponse:
     membership = get_object_or_404(members_of(request.workspace), pk=pk)
     if membership.user_id == request.user.pk:
@@ -89,7 +89,7 @@ def remove(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpRespons
 
 
 @require_http_methods(["GET", "POST"])
-@workspace_page(Permission.VIEW)
+@workspace_page(Permission.VIEW, while_suspended=True)
 def leave(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     if request.method == "POST":
         return _remove(request, request.membership, f"You left {request.workspace}.")

@@ -15,6 +15,7 @@ from billing.api.calls import call_of
 from billing.api.limits import count
 from billing.api.problems import Problem, invalid
 from billing.foundation.cache import TimedCache
+from billing.usage.limits import is_suspended
 
 WORKSPACE_HEADER = "Purser-Workspace"
 _WORKSPACE_META = "HTTP_PURSER_WORKSPACE"  # as WSGI has it; `request.headers` would read all of them
@@ -38,6 +39,7 @@ class BearerKey:
         body_optional: bool = False,
         names_workspace: bool = True,
         for_operator: bool = False,
+        while_suspended: bool = False,
     ) -> None:
         self.scope = scope
         self.query = query
@@ -45,6 +47,7 @@ class BearerKey:
         self.body_optional = body_optional
         self.names_workspace = names_workspace  # False: a service key may leave the header out (batches)
         self.for_operator = for_operator  # about all workspaces, or the one in its path: the header is not read
+        self.while_suspended = while_suspended  # of those that write billing: the operation itself tells what may be
 
     def __call__(self, request: HttpRequest) -> ApiKey:
         call_of(request).metered = True
@@ -60,6 +63,8 @@ class BearerKey:
         require_scope(key, self.scope)
         if not self.for_operator:
             call.known_workspace = workspace_of(request, key, required=self.names_workspace)
+        if self.scope == Scope.BILLING_WRITE and not self.while_suspended:
+            refuse_suspended(key)
         refuse_unknown(request, self.query)
         if self.body_limits:
             # Given to Django as read: its own reader has one limit for all bodies.
@@ -96,6 +101,16 @@ def require_scope(key: ApiKey, scope: Scope) -> None:
         raise Problem("insufficient_scope", f"This key needs the scope {scope}.")
     if scope == Scope.USAGE_WRITE and key.workspace is not None and not key.workspace.usage_write_allowed:
         raise Problem("insufficient_scope", "The operator does not let this workspace's own keys record usage.")
+
+
+def refuse_suspended(key: ApiKey) -> None:
+    """Raises Problem 403 for a key of a workspace that the operator has suspended; service keys are the operator's."""
+    if key.workspace_id is not None and is_suspended(key.workspace_id):
+        raise Problem(
+            "workspace_suspended",
+            "This workspace is suspended: its keys buy nothing and change no billing until it goes on, except to cancel"
+            " and to switch off. Nothing was charged or changed. Ask the team that runs the portal.",
+        )
 
 
 def workspace_of(request: HttpRequest, key: ApiKey, *, required: bool = True) -> Workspace | None:

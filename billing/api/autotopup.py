@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from accounts.models import ApiKey, Workspace
 from billing.api import documents
+from billing.api.access import refuse_suspended
 from billing.api.present import amount, optional_amount
 from billing.api.problems import Problem, invalid
 from billing.api.refusals import problems
@@ -62,8 +63,10 @@ def settings(workspace: Workspace) -> dict[str, Any]:
 def change(
     *, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: str, request: HttpRequest
 ) -> tuple[dict[str, Any], bool]:
-    """The settings, and whether this is a repeat. Raises Problem 400, 409 or 422."""
+    """The settings, and whether this is a repeat. Raises Problem 400, 403, 409 or 422."""
     body = documents.read(raw, AutoTopUpBody)
+    if body.model_dump(exclude_unset=True) != {"enabled": False}:
+        refuse_suspended(key)
 
     def act() -> dict[str, Any]:
         with problems():

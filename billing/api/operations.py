@@ -41,6 +41,7 @@ def declared(
     body_optional: bool = False,
     replays: bool = True,
     for_operator: bool = False,
+    while_suspended: bool = False,
     files: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Keyword arguments of `router.get` and `router.post`. `x-purser` is read and removed by openapi.py.
@@ -49,7 +50,8 @@ def declared(
     of what makes something is answered as the first time. `for_operator`: for service keys, and the
     workspace, if any, is in the path. `content_type`: of a success; of JSON Lines the model is one line. `bodies`: in
     place of `body` and `body_limit`, bodies of several content types. `headers`: that it reads, described. `files`:
-    further content types of a success that are no text.
+    further content types of a success that are no text. `while_suspended`: what writes billing is refused to the keys
+    of a suspended workspace before anything is read, unless the operation tells itself what may be done then.
     """
     bodies = bodies or ({JSON: Body(body, body_limit)} if body is not None else {})
     statuses = sorted({*EVERY_KEY, *problems, *((413, 415) if bodies else ())})
@@ -61,6 +63,7 @@ def declared(
             body_optional=body_optional,
             names_workspace=names_workspace,
             for_operator=for_operator,
+            while_suspended=while_suspended,
         ),
         "response": {**success, **dict.fromkeys(statuses, ProblemDocument)},
         "openapi_extra": {

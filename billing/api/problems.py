@@ -31,7 +31,9 @@ CODES: dict[str, Code] = {
         "A payment of the workspace is disputed; new requests are declined until it is decided.",
     ),
     "workspace_suspended": Code(
-        403, "Workspace suspended", "The operator has suspended the workspace; new requests are declined meanwhile."
+        403,
+        "Workspace suspended",
+        "The operator has suspended the workspace; new requests, and what its keys would buy, are declined meanwhile.",
     ),
     "insufficient_scope": Code(403, "Insufficient scope", "The key is valid but may not do this."),
     "not_found": Code(404, "Not found", "There is nothing here for this key's workspace."),

@@ -7,6 +7,7 @@ from typing import Any
 from billing.api.present import amount, budget, concurrency
 from billing.api.problems import Problem
 from billing.credits.units import AmountOutOfRange
+from billing.foundation.site.naming import named
 from billing.ledger.errors import HoldResolved, HoldTooLong, IdempotencyConflict, TooManyHolds, UnknownHold
 from billing.metering.errors import EventConflict, EventRejected
 from billing.usage.errors import BudgetExceeded, ConcurrencyExceeded, KeyPaused, OutOfCredits, UsageRefused
@@ -35,7 +36,7 @@ def problems() -> Iterator[None]:
     except HoldTooLong as error:
         raise refused(EventRejected("invalid_request", str(error), "/expires_in")) from error
     except AmountOutOfRange as error:
-        raise Problem("amount_out_of_range", str(error)) from error
+        raise Problem("amount_out_of_range", named(str(error))) from error
 
 
 def refused(error: EventRejected | UsageRefused) -> Problem:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from accounts.errors import Refused
 from accounts.models import ApiKey, Workspace
 from billing.api import documents
+from billing.api.access import refuse_suspended
 from billing.api.present import amount
 from billing.api.problems import Problem, invalid
 from billing.api.schemas.subscription import SubscriptionBody
@@ -46,8 +47,10 @@ def subscription(workspace: Workspace) -> dict[str, Any]:
 def subscription_change(
     *, workspace: Workspace, key: ApiKey, raw: object, only_show: bool, idempotency_key: str, request: HttpRequest
 ) -> tuple[dict[str, Any], bool]:
-    """The change, and whether it was asked for before. Raises Problem 400, 404, 409 or 503."""
+    """The change, and whether it was asked for before. Raises Problem 400, 403, 404, 409 or 503."""
     body = documents.read(raw, SubscriptionBody)
+    if not _cancels(workspace, body):
+        refuse_suspended(key)
     label = f"{key.kind} key {key.prefix}…"
     try:
         change, replay = _shown(workspace, key, body, idempotency_key, label)
@@ -62,6 +65,13 @@ def subscription_change(
     except Refused as error:
         raise Problem("change_refused", error.message) from error
     return _change(change), replay
+
+
+def _cancels(workspace: Workspace, body: SubscriptionBody) -> bool:
+    if body.confirm is None:
+        return body.action == "cancel"
+    known = SubscriptionChange.objects.filter(workspace=workspace, public_id=body.confirm)
+    return known.filter(kind=SubscriptionChange.Kind.CANCEL).exists()
 
 
 def _shown(

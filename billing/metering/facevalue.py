@@ -10,6 +10,7 @@ from billing.ledger.selectors import has_entries
 from billing.metering.known import Known
 
 _ENTRIES = "entries"
+_LOCKED = "SELECT * FROM foundation_sitesettings WHERE id = 1 FOR SHARE"
 _known: Known[str, bool] = Known(1)
 
 
@@ -24,5 +25,7 @@ def charging_site() -> SiteSettings:
         forget_site()  # what this process keeps may be from before the first entry
         _known.remember({_ENTRIES: True})
         return site()
-    rows = SiteSettings.objects.raw("SELECT * FROM foundation_sitesettings WHERE id = 1 FOR SHARE")
-    return next(iter(rows), None) or site()
+    if (found := next(iter(SiteSettings.objects.raw(_LOCKED)), None)) is None:
+        SiteSettings.objects.get_or_create(pk=1)  # nobody has saved them yet: there has to be something to lock
+        (found,) = SiteSettings.objects.raw(_LOCKED)
+    return found

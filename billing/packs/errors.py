@@ -1,6 +1,7 @@
 """What the services refuse. The text is for people; nothing was charged when one of these is raised."""
 
 from accounts.errors import Refused
+from billing.foundation.site.naming import named
 
 
 class NoSuchPack(Refused):
@@ -27,8 +28,10 @@ class PaymentsOff(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "Payments are not set up here at present. Nothing was charged. Ask the team that runs this portal for"
-            " credits, or try again later."
+            named(
+                "Payments are not set up here at present. Nothing was charged. Ask the team that runs this portal for"
+                " credits, or try again later."
+            )
         )
 
 

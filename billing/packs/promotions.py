@@ -12,6 +12,7 @@ from billing.packs.models import Pack, Promotion, Purchase, Redemption
 from billing.packs.shares import percent_of
 
 LEAST = 50  # minor units: Stripe charges no less
+UNKNOWN = "There is no such code."
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ def promotion_find(*, code: str, pack: Pack, workspace: Workspace, now: datetime
     """The promotion of `code`, if it counts for this pack and workspace now. Raises CodeRefused."""
     found = Promotion.objects.filter(code=tidy(code)).first()
     if found is None or not found.active:
-        raise CodeRefused("There is no such code.")
+        raise CodeRefused(UNKNOWN)
     must_count(found, pack, workspace, now or clock.now())
     return found
 
 
-def must_count(promotion: Promotion, pack: Pack, workspace: Workspace, now: datetime) -> tuple[int, int]:
-    """The lowest free numbers: among all, and of this workspace. Raises CodeRefused."""
+def must_count(promotion: Promotion, pack: Pack, workspace: Workspace | None, now: datetime) -> tuple[int, int]:
+    """The lowest free numbers: among all, and of this workspace (None: one that never used it). Raises CodeRefused."""
     if promotion.starts_at and promotion.starts_at > now:
         raise CodeRefused(f"This code can be used from {promotion.starts_at:%-d %B %Y} on.")
     if promotion.ends_at and promotion.ends_at <= now:
@@ -60,7 +61,7 @@ def must_count(promotion: Promotion, pack: Pack, workspace: Workspace, now: date
     return number, nth
 
 
-def _numbers(promotion: Promotion, workspace: Workspace) -> tuple[int, int]:
+def _numbers(promotion: Promotion, workspace: Workspace | None) -> tuple[int, int]:
     """The lowest free ones, of this workspace and among all."""
     used = Redemption.objects.filter(promotion=promotion, given_back_at=None)
     nth = _free(used.filter(workspace=workspace).values_list("nth", flat=True))

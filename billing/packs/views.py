@@ -181,7 +181,7 @@ def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
 
 
 @require_POST
-@manages_billing
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=True)
 def leave(request: WorkspaceRequest, workspace_id: str, purchase_id: str) -> HttpResponse:
     """Give up a purchase that is not paid."""
     purchase = _purchase(request, purchase_id)
@@ -251,7 +251,7 @@ def method_default(request: WorkspaceRequest, workspace_id: str, method_id: str)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@manages_billing
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=True)
 def method_remove(request: WorkspaceRequest, workspace_id: str, method_id: str) -> HttpResponseBase:
     """A page that asks, then its POST."""
 

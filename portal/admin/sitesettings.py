@@ -4,15 +4,13 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from accounts.models import User
+from billing.foundation.onerow import OneRowAdmin
 from billing.foundation.site.colours import DARK, LIGHT
 from billing.foundation.site.logos import MOST_BYTES, MOST_HEIGHT, MOST_WIDTH, checked, logo_save
 from billing.foundation.site.look import SHIPPED_DARK, SHIPPED_LIGHT, accents, check_accents, picture
@@ -165,7 +163,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(SiteSettings)
-class SiteSettingsAdmin(ModelAdmin):
+class SiteSettingsAdmin(OneRowAdmin):
     form = SiteSettingsForm
     fieldsets = (
         (
@@ -230,22 +228,12 @@ class SiteSettingsAdmin(ModelAdmin):
         ]
         return render_to_string("admin/look_preview.html", {"looks": looks, "logo": picture(row), "row": row})
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: SiteSettings | None = None) -> bool:
-        return False
-
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Whoever could raise the amount could do without the second person."""
         form = super().get_form(request, obj, change, **kwargs)
         if "second_person_above" in form.base_fields and not request.user.is_superuser:
             form.base_fields["second_person_above"].disabled = True
         return form
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        row, _ = SiteSettings.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:foundation_sitesettings_change", args=[row.pk]))
 
     def save_model(self, request: HttpRequest, obj: SiteSettings, form: Any, change: bool) -> None:
         data = form.cleaned_data

@@ -11,6 +11,7 @@ from accounts.models import Workspace
 from billing.alerts.mails.words import amount, day
 from billing.foundation.mail.models import NewsTold
 from billing.foundation.mail.telling import News, tell_many
+from billing.foundation.site.naming import named
 from billing.invoices.profiles import billing_addresses
 from billing.ledger.models import Lot, Wallet
 
@@ -59,8 +60,8 @@ def _news(workspace: Workspace, row: dict[str, object], now: datetime) -> News:
         subject=f"{many} of {workspace.name} expire {when}",
         text=(
             f"{many} of {workspace.name} expire on {day(workspace, first)}, if they are not used before."
-            "\n\nThey are used first, before credits that last longer. There is nothing you have to do."
+            + named("\n\nThey are used first, before credits that last longer. There is nothing you have to do.")
         ),
         link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
-        button="See your credits",
+        button=named("See your credits"),
     )

@@ -18,6 +18,7 @@ from billing.foundation.mail.kinds import kind_of
 from billing.foundation.mail.models import MailWatch
 from billing.foundation.mail.readers import readers_of
 from billing.foundation.mail.telling import News, tell_many
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.invoices.profiles import billing_addresses
 from billing.ledger.accounts import EXTEND
@@ -84,7 +85,7 @@ def _news(lot: Lot) -> News:
     workspace: Workspace = lot.workspace
     many = amount(lot.amount)
     until = day(workspace, lot.expires_at) if lot.expires_at else "no expiry"
-    facts = [f"Credits: {many}", f"For: {lot.label}", f"Good until: {until}"]
+    facts = [f"{named('Credits')}: {many}", f"For: {lot.label}", f"Good until: {until}"]
     if lot.effective_at > lot.created_at:
         facts.insert(2, f"Good from: {day(workspace, lot.effective_at)}")
     return News(
@@ -94,7 +95,7 @@ def _news(lot: Lot) -> News:
         subject=f"{many} for {workspace.name}",
         text=f"{many} came in for {workspace.name}.\n\n" + "\n".join(facts),
         link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
-        button="See your credits",
+        button=named("See your credits"),
     )
 
 
@@ -109,7 +110,7 @@ def _more(lot: Lot) -> News:
         subject=f"More {units} for {workspace.name}",
         text=(
             f"Further {units} came in for {workspace.name} today. So that you do not get a mail for each, this is the"
-            " last one of today (UTC). All that came in is on the page of your credits."
+            f" last one of today (UTC). All that came in is on the page of your {units}."
         ),
         link=settings.SITE_URL + reverse("overview:credits", args=[workspace.public_id]),
         button=f"See your {units}",

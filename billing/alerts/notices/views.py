@@ -41,7 +41,7 @@ def notice(request: WorkspaceRequest, workspace_id: str, pk: int) -> HttpRespons
 
 
 @require_POST
-@may_look
+@workspace_page(Permission.VIEW, while_suspended=True)
 def read(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     up_to = _number(request.POST.get("up_to", ""))
     if up_to is not None and notices_read(member=request.membership, up_to=up_to):

@@ -21,6 +21,7 @@ from billing.credits import clock
 from billing.credits.format import credits_text
 from billing.foundation.mail.telling import News
 from billing.foundation.mail.telling import tell as tell_people
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.invoices.profiles import recipients
 from billing.metering.lasting import lasts_text
@@ -174,7 +175,7 @@ def _send(
         subject=subject,
         text=_text(workspace, rows, waited, summary=summary, now=now),
         link=address if summary else buy,
-        button="Alerts & limits" if summary else "Add credits",
+        button="Alerts & limits" if summary else named("Add credits"),
         also=() if summary else (("What you are told, and when", address),),
     )
     tell_people(news, to=recipients(workspace))
@@ -196,7 +197,7 @@ def _text(
         parts.append(f"The balance is {credits_text(there)} {site().credit_name_plural}: {lasts_text(lasting)} left.")
     if any(row.alert == "stopped" for row in rows):
         parts.append(
-            "Nothing was lost: what was running is recorded, and the next credits let requests through at once."
+            named("Nothing was lost: what was running is recorded, and the next credits let requests through at once.")
         )
     return "\n\n".join(parts)
 

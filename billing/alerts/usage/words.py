@@ -3,6 +3,7 @@
 from billing.alerts.usage.engine import MONEY, Target
 from billing.alerts.usage.facts import Stands
 from billing.credits.format import credits_text
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.invoices.money import money_text
 from billing.packs.autotopup.sizing import nano_per_cent
@@ -27,11 +28,11 @@ def target_line(target: Target) -> str:
     if target.alert == MONEY:
         return f"Usage of this month is worth {dollars(target.used)}, above your {dollars(target.amount)}."
     if target.alert == "100":
-        return f"All credits of this period are used: {units(target.used)} were spent."
-    return f"{target.alert} % of this period’s credits are used: {units(target.used)} were spent."
+        return named("All credits of this period are used: ") + f"{units(target.used)} were spent."
+    return named(f"{target.alert} % of this period’s credits are used: ") + f"{units(target.used)} were spent."
 
 
 def state_line(state: str, stands: Stands) -> str:
     if state == "stopped":
-        return "No credits are left: new requests are refused until credits are added."
+        return named("No credits are left: new requests are refused until credits are added.")
     return f"The balance is low: {units(stands.there)} are left, below {units(stands.low_bound)}."

@@ -111,7 +111,7 @@ def rotate(request: WorkspaceRequest, workspace_id: str, public_id: str) -> Http
 
 
 @require_http_methods(["GET", "POST"])
-@workspace_page(MANAGES)
+@workspace_page(MANAGES, while_suspended=True)
 def delete(request: WorkspaceRequest, workspace_id: str, public_id: str) -> HttpResponse:
     found = _endpoint(request, public_id)
     if request.method == "GET":
@@ -134,8 +134,12 @@ def test(request: WorkspaceRequest, workspace_id: str, public_id: str) -> HttpRe
     return redirect("webhooks:delivery", workspace_id, public_id, delivery.pk)
 
 
+def _switches_off(request: WorkspaceRequest, **_named: object) -> bool:
+    return request.POST.get("on") != "1"
+
+
 @require_POST
-@workspace_page(MANAGES)
+@workspace_page(MANAGES, while_suspended=_switches_off)
 def switch(request: WorkspaceRequest, workspace_id: str, public_id: str) -> HttpResponse:
     on = request.POST.get("on") == "1"
     try:

@@ -58,7 +58,14 @@ def put(request: HttpRequest) -> HttpResponse:
 
 @router.delete(
     "/addons",
-    **declared(Scope.BILLING_WRITE, {200: AddOnChanged}, problems=(402, 409), query=AddOnRemoveQuery, idempotent=True),
+    **declared(
+        Scope.BILLING_WRITE,
+        {200: AddOnChanged},
+        problems=(402, 409),
+        query=AddOnRemoveQuery,
+        idempotent=True,
+        while_suspended=True,
+    ),
     operation_id="addons_remove",
     summary="Remove an add-on at the end of what is paid",
 )

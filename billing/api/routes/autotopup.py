@@ -33,13 +33,15 @@ def settings(request: HttpRequest) -> HttpResponse:
         body=AutoTopUpBody,
         body_limit=bodies.SINGLE_LIMIT,
         idempotent=True,
+        while_suspended=True,
     ),
     operation_id="auto_top_up_change",
     summary="Change automatic top-ups, or switch them on or off",
 )
 def change(request: HttpRequest) -> HttpResponse:
     """What is left out stays. On, it can only be as a person agreed to, or less: else `consent_required`, and nothing
-    is changed. The same body again changes nothing; with an Idempotency-Key it is answered as the first time.
+    is changed. The keys of a suspended workspace can only switch it off: `{"enabled": false}`. The same body again
+    changes nothing; with an Idempotency-Key it is answered as the first time.
     """
     call, key = caller(request)
     changed, replay = autotopup.change(

@@ -40,6 +40,7 @@ def subscription(request: HttpRequest) -> HttpResponse:
         body_limit=bodies.SINGLE_LIMIT,
         query=SubscriptionQuery,
         idempotent=True,
+        while_suspended=True,
     ),
     operation_id="subscription_change",
     summary="Change the plan, or show what that would do",
@@ -47,7 +48,8 @@ def subscription(request: HttpRequest) -> HttpResponse:
 def change(request: HttpRequest) -> HttpResponse:
     """With `preview=1` nothing happens: `confirm` with the answer's id does exactly what it says, or is refused when
     that has changed since. Beginning a plan that is paid answers with the page to pay on; the plan begins once Stripe
-    confirms the payment. Changes of a running plan charge the saved card. With an Idempotency-Key a repeat is the same
+    confirms the payment. Changes of a running plan charge the saved card. The keys of a suspended workspace can only
+    cancel. With an Idempotency-Key a repeat is the same
     change.
     """
     call, key = caller(request)

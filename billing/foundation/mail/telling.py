@@ -16,6 +16,7 @@ from billing.foundation.mail.readers import readers_of
 from billing.foundation.outbox.attachments import Attachment
 from billing.foundation.outbox.models import OutboxMessage
 from billing.foundation.outbox.services import message_of, send, send_many
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 
 
@@ -87,7 +88,9 @@ def tell_many(told: Sequence[tuple[News, list[str]]]) -> int:
 
 
 def letter_of(news: News, category: Category, *, unsubscribe: str = "") -> Letter:
-    reason = category.reason.format(workspace=news.workspace.name, product=site().product_name, title=category.title)
+    reason = category.reason.format(
+        workspace=news.workspace.name, product=site().product_name, title=named(category.title)
+    )
     return Letter(
         subject=news.subject,
         text=news.text,

@@ -19,7 +19,7 @@ ALWAYS = [CATEGORIES[key] for key in ("billing", "service", "security", "account
 
 
 @require_http_methods(["GET", "POST"])
-@workspace_page(Permission.VIEW)
+@workspace_page(Permission.VIEW, while_suspended=True)
 def preferences(request: WorkspaceRequest, workspace_id: str) -> HttpResponseBase:
     """What this member gets of this workspace; owners see what roles get, too."""
     gets = member_gets(request.membership)

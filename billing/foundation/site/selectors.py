@@ -14,7 +14,7 @@ def site() -> SiteSettings:
 def _load(pk: int) -> SiteSettings:
     # With the size of the logo, without its bytes.
     rows = SiteSettings.objects.select_related("logo").defer("logo__data")
-    return rows.filter(pk=pk).first() or SiteSettings.objects.get_or_create(pk=pk)[0]
+    return rows.filter(pk=pk).first() or SiteSettings(pk=pk)  # as nobody has saved it yet; reading makes no row
 
 
 _cache: TimedCache[int, SiteSettings] = TimedCache(_load, seconds=KEEP_SECONDS)

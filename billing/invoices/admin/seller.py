@@ -6,14 +6,12 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from unfold.admin import ModelAdmin
+from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from accounts.models import User
 from billing.foundation.admin import ReadOnlyAdmin
+from billing.foundation.onerow import OneRowAdmin
 from billing.invoices.models import BillingProfile, Seller
 from billing.invoices.seller import seller_update
 
@@ -79,7 +77,7 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Seller)
-class SellerAdmin(ModelAdmin):
+class SellerAdmin(OneRowAdmin):
     form = SellerForm
     fieldsets = (
         ("Who you are", {"fields": ("legal_name", "address", "country", "tax_id", ("email", "website"))}),
@@ -88,16 +86,6 @@ class SellerAdmin(ModelAdmin):
         ("Tax", {"fields": (("tax_name", "tax_percent"), "reverse_charge_note")}),
         ("Custom invoices", {"fields": ("bank_details", "net_days")}),
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Seller | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        row, _ = Seller.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:invoices_seller_change", args=[row.pk]))
 
     def save_model(self, request: HttpRequest, obj: Seller, form: Any, change: bool) -> None:
         changes = {name: form.cleaned_data[name] for name in form.changed_data}

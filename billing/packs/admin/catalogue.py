@@ -7,7 +7,6 @@ from typing import Any, ClassVar, cast
 from django import forms
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -18,10 +17,12 @@ from accounts.models import User
 from billing.credits.format import exact_text
 from billing.credits.units import AmountOutOfRange, credits, exact_nano
 from billing.foundation.offeradmin import OFFER_LABELS, as_customer, in_order, shown_state
+from billing.foundation.onerow import OneRowAdmin
 from billing.invoices.money import major, minor_units, money_text
 from billing.packs.hooks import plans
 from billing.packs.models import Pack, PaymentPolicy, Promotion
 from billing.packs.policies import pack_save, policy_update, promotion_save
+from billing.packs.promotionlook import promotion_facts, promotion_look
 from billing.packs.promotions import LEAST, terms, tidy
 from billing.packs.selectors import Offer
 
@@ -232,6 +233,16 @@ class PromotionAdmin(ModelAdmin):
     list_filter = ("active",)
     search_fields = ("code", "description")
     filter_horizontal = ("packs",)
+    actions_detail = ("preview",)
+
+    @action(description="As a customer sees it", url_path="preview", icon="visibility", permissions=["view"])
+    def preview(self, request: HttpRequest, object_id: Any) -> HttpResponse:
+        promotion = self.get_object(request, object_id)
+        if promotion is None:
+            raise Http404
+        back = reverse("admin:packs_promotion_change", args=[promotion.pk])
+        context = {"promotion": promotion, "look": promotion_look(promotion), "facts": promotion_facts(promotion)}
+        return as_customer(request, "packs/preview_promotion.html", context, title=promotion.code, back=back)
 
     def has_delete_permission(self, request: HttpRequest, obj: Promotion | None = None) -> bool:
         return False
@@ -253,18 +264,8 @@ class PromotionAdmin(ModelAdmin):
 
 
 @admin.register(PaymentPolicy)
-class PaymentPolicyAdmin(ModelAdmin):
+class PaymentPolicyAdmin(OneRowAdmin):
     fields = ("on_dispute", "top_ups_per_hour")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PaymentPolicy | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        row, _ = PaymentPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:packs_paymentpolicy_change", args=[row.pk]))
 
     def save_model(self, request: HttpRequest, obj: PaymentPolicy, form: Any, change: bool) -> None:
         policy_update(

@@ -35,12 +35,17 @@ from billing.packs.models import Purchase
 from billing.packs.selectors import purchase_named
 
 SHOWN = 25
+OFF = frozenset({"off", "withdraw", "leave"})  # the buttons after which nothing is charged automatically
 manages_billing = workspace_page(Permission.MANAGE_BILLING)
+
+
+def _switches_off(request: WorkspaceRequest, **_named: object) -> bool:
+    return not OFF.isdisjoint(request.POST)
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@manages_billing
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=_switches_off)
 def auto_top_up(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     """A POST of the form shows what would be agreed to; that page's POST agrees. Less than was agreed to is saved at
     once.

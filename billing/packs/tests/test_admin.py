@@ -98,7 +98,7 @@ def test_the_policy(staff: Client) -> None:
     page = staff.get(url("paymentpolicy_changelist"), follow=True)
     assert "Take them out, and decline new requests" in text(page)
     staff.post(url("paymentpolicy_change", 1), {"on_dispute": "suspend", "top_ups_per_hour": "0"})
-    assert PaymentPolicy.objects.get().on_dispute == "hold"
+    assert not PaymentPolicy.objects.exists()  # refused, and looking made none
     staff.post(url("paymentpolicy_change", 1), {"on_dispute": "suspend", "top_ups_per_hour": "2"})
     policy = PaymentPolicy.objects.get()
     assert (policy.on_dispute, policy.top_ups_per_hour) == ("suspend", 2)

@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from billing.foundation.mail.telling import News, tell
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.invoices.profiles import recipients
 from billing.plans.addons.words import in_credits, to_add
@@ -18,7 +19,7 @@ from billing.plans.models import WorkspaceAddOn
 def tell_not_covered(held: WorkspaceAddOn, news: Shortfall) -> None:
     """The 48-hour warning."""
     amounts = {"needed": in_credits(news.needed), "missing": to_add(news.missing)}
-    _send(held, "short", f"Not enough credits for {held.name}", amounts)
+    _send(held, "short", f"{named('Not enough credits')} for {held.name}", amounts)
 
 
 def tell_suspended(held: WorkspaceAddOn) -> None:
@@ -46,6 +47,6 @@ def _send(
         text=render_to_string(f"plans/email/addon_{what}.txt", context),
         link=link,
         button="See your add-ons",
-        also=() if what == "resumed" else (("Add credits", buy),),
+        also=() if what == "resumed" else ((named("Add credits"), buy),),
     )
     tell(news, to=recipients(workspace))

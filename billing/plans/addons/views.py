@@ -41,9 +41,13 @@ def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         return render(request, "plans/addons.html", context)
 
 
+def _removes(request: WorkspaceRequest, **_named: object) -> bool:
+    return request.POST.get("quantity", "").strip() == "0"
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@workspace_page(Permission.MANAGE_BILLING)
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=_removes)
 def change(request: WorkspaceRequest, workspace_id: str, addon_key: str) -> HttpResponse:
     """A GET with `quantity` shows what that would do; the POST does exactly this, once."""
     offer = offer_named(request.workspace, addon_key)

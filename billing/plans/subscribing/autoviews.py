@@ -19,9 +19,13 @@ from billing.plans.subscribing import autoupgrade
 from billing.plans.subscribing.forms import AgreeForm
 
 
+def _takes_back(request: WorkspaceRequest, **_named: object) -> bool:
+    return "off" in request.POST
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@workspace_page(Permission.MANAGE_BILLING)
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=_takes_back)
 def auto_upgrade(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     """Agreeing to automatic upgrades, and taking it back."""
     if request.method == "POST" and "off" in request.POST:

@@ -33,6 +33,7 @@ SHOWN = 50
 Kind = SubscriptionChange.Kind
 Status = SubscriptionChange.Status
 manages_billing = workspace_page(Permission.MANAGE_BILLING)
+lowers = workspace_page(Permission.MANAGE_BILLING, while_suspended=True)  # also while the workspace is suspended
 
 
 @never_cache
@@ -101,7 +102,7 @@ def _preview(request: WorkspaceRequest, form: ChooseForm) -> HttpResponse | None
 
 
 @require_POST
-@manages_billing
+@lowers
 def cancel(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     """Leads to what cancelling would do."""
     return _without_choice(request, Kind.CANCEL)
@@ -127,9 +128,13 @@ def _without_choice(request: WorkspaceRequest, kind: str) -> HttpResponse:
     return redirect("plans:change", request.workspace.public_id, shown.public_id)
 
 
+def _cancels(request: WorkspaceRequest, change_id: str, **_named: object) -> bool:
+    return _change(request, change_id).kind == Kind.CANCEL
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@manages_billing
+@workspace_page(Permission.MANAGE_BILLING, while_suspended=_cancels)
 def change(request: WorkspaceRequest, workspace_id: str, change_id: str) -> HttpResponse:
     """What a change would do, until it is confirmed by the POST; then what became of it. htmx asks for its middle."""
     found = _change(request, change_id)
@@ -189,7 +194,7 @@ def _change(request: WorkspaceRequest, change_id: str) -> SubscriptionChange:
 
 
 @require_POST
-@manages_billing
+@lowers
 def leave(request: WorkspaceRequest, workspace_id: str, change_id: str) -> HttpResponse:
     """Give up what was begun and not paid."""
     try:

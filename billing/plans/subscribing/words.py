@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing.credits.format import credits_text
+from billing.foundation.site.naming import named
 from billing.foundation.site.selectors import site
 from billing.invoices.money import money_text, plain
 from billing.metering.selectors.days import zone
@@ -89,7 +90,7 @@ class _Says:
             said.append(f"{money(choice.price_cents)} is charged now, and then every {EVERY[choice.interval]}.")
         if plan.credits:
             said.append(f"{amount(plan.credits)} are added at once, and again every month.")
-        said.append("The credits you have stay until their own dates.")
+        said.append(named("The credits you have stay until their own dates."))
         said.extend(self._allowances(choice, "from now on"))
         return said
 
@@ -104,8 +105,8 @@ class _Says:
         if plan.credits:
             said.append(f"{amount(plan.credits)} are added now, usable until {self.day(plan.credits_until)}.")
         else:
-            said.append("No credits are added for the rest of this period.")
-        said.append("The credits you have stay until their own dates.")
+            said.append(named("No credits are added for the rest of this period."))
+        said.append(named("The credits you have stay until their own dates."))
         said.append(f"The next invoice is {money(plan.next_amount)}, on {self.day(plan.next_at)}.")
         said.extend(self._allowances(choice, "for the rest of the period, in place of what is left now"))
         return said
@@ -127,7 +128,7 @@ class _Says:
             said.append(f"To have more at once, change to it by the {EVERY[before.interval]} first.")
         if choice.monthly_credits:
             said.append(f"From then on {amount(choice.monthly_credits)} are added every month.")
-        said.append("The credits you have by then stay until their own dates.")
+        said.append(named("The credits you have by then stay until their own dates."))
         said.extend(self._allowances(choice, "from then on"))
         return said
 
@@ -145,7 +146,7 @@ class _Says:
             f"Nothing is charged any more. Your plan runs until {self.day(plan.effective_at)}.",
             f"After that you are on the {after.name}." if after else "After that you are on no plan.",
             *(self._allowances(after, "from then on") if after else ()),
-            "Credits that were added stay until their own dates, also after that day.",
+            named("Credits that were added stay until their own dates, also after that day."),
             "Until then you can take the cancellation back.",
         ]
 
@@ -184,6 +185,8 @@ class _Says:
         included = choice.version.allowances
         if not included:
             gone = self.row is not None and self.row.version.allowances
-            return [f"Nothing is included {when.partition(',')[0]}: every request takes credits."] if gone else []
+            return (
+                [named(f"Nothing is included {when.partition(',')[0]}: every request takes credits.")] if gone else []
+            )
         each = ", ".join(f"{plain(Decimal(most))} {meter.replace('_', ' ')}" for meter, most in included.items())
         return [f"Included {when}: {each}."]

@@ -10,6 +10,7 @@ from accounts.errors import Refused
 from accounts.models import ApiKey, Membership, Project, User, Workspace
 from billing.credits.units import AmountOutOfRange, credits, in_range
 from billing.foundation.audit.services import record
+from billing.foundation.site.naming import named
 from billing.ledger.book import open_book
 from billing.usage.budgets.models import Budget, BudgetHold, BudgetPeriod, KeyPace
 from billing.usage.budgets.pace import monday_of
@@ -151,7 +152,7 @@ def _check_amount(amount: int) -> None:
         if in_range(amount) <= 0:
             raise Refused("A budget must be more than nothing.", field="credits")
     except AmountOutOfRange:
-        raise Refused("So many credits do not fit the ledger.", field="credits") from None
+        raise Refused(named("So many credits do not fit the ledger."), field="credits") from None
 
 
 def _check_subject(workspace: Workspace, project: Project | None, api_key: ApiKey | None, member: User | None) -> None:

@@ -11,7 +11,8 @@ from billing.foundation.mail.kinds import KINDS, kind_of
 from billing.foundation.mail.tests.reading import Mail, words
 from billing.foundation.mail.tests.samples import WORST
 from billing.foundation.outbox.delivery import mime_bytes
-from billing.foundation.site.selectors import site
+from billing.foundation.site.models import SiteSettings
+from billing.foundation.site.selectors import forget_site, site
 
 pytestmark = pytest.mark.django_db
 UNSENT = {"balance.low"}  # `usage.low` says it today; older messages are of this kind
@@ -53,3 +54,23 @@ def test_a_line_break_in_a_name_is_no_header(workspace: Workspace, alice: User) 
         assert "\r" not in mail.subject
         if not mail.attachments:
             assert b"\nBcc:" not in mime_bytes(mail).partition(b"\r\n\r\n")[0]
+
+
+# Where the word is not the portal's unit: documents of tax law, and cards.
+OF_MONEY = re.compile(r"\bcredit (?:notes?|cards?)\b", re.IGNORECASE)
+
+
+def test_the_unit_is_called_what_the_operator_calls_it(workspace: Workspace, alice: User) -> None:
+    names = {"credit_name": "voice token", "credit_name_plural": "voice tokens"}
+    SiteSettings.objects.update_or_create(pk=1, defaults=names)
+    forget_site()
+    mails = written(workspace, alice)
+    wrong = []
+    for mail in mails:
+        for part in (mail.subject, mail.text, Mail(mail.html).text):
+            for line in OF_MONEY.sub("", part).splitlines():
+                if re.search("credit", re.sub(r"https?://\S+", "", line), re.IGNORECASE):
+                    wrong.append(f"{mail.kind}: {line.strip()}")
+    assert wrong == []
+    assert any("voice token" in mail.subject for mail in mails)
+    assert sum("voice token" in mail.text for mail in mails) > 15

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 from accounts.models import User, Workspace
 from billing.alerts.mails import expiring, granted
@@ -11,7 +13,10 @@ from billing.alerts.pricechanges import telling as prices
 from billing.alerts.pricechanges.changes import ModelChange, PriceChange
 from billing.alerts.pricechanges.impact import Impact
 from billing.alerts.usage import telling as usage
+from billing.alerts.usage.engine import Target
+from billing.alerts.usage.facts import Stands
 from billing.alerts.usage.models import UsageAlert
+from billing.alerts.usage.words import state_line, target_line
 from billing.credits.units import NANO
 from billing.foundation.mail.telling import tell_many
 from billing.ledger.models import Lot
@@ -41,12 +46,13 @@ def _lots(workspace: Workspace) -> None:
 
 
 def _usage(workspace: Workspace) -> None:
+    low = cast(Stands, SimpleNamespace(there=180 * NANO, low_bound=200 * NANO))
     said = {
-        "75": "75 % of this period’s credits are used: 7,500 credits were spent.",
-        "100": "All credits of this period are used: 10,000 credits were spent.",
-        "money": "Usage of this month is worth $52.10, above your $50.00.",
-        "low": "The balance is low: 180 credits are left, below 200 credits.",
-        "stopped": "No credits are left: new requests are refused until credits are added.",
+        "75": target_line(Target("75", 7_500 * NANO, 7_500 * NANO)),
+        "100": target_line(Target("100", 10_000 * NANO, 10_000 * NANO)),
+        "money": target_line(Target("money", 10_000 * NANO, 10_420 * NANO)),
+        "low": state_line("low", low),
+        "stopped": state_line("stopped", low),
     }
     rows = []
     for pk, (alert, line) in enumerate(said.items(), 1):

@@ -11,6 +11,7 @@ from billing.invoices.models import Document
 from billing.packs import emails as packs
 from billing.packs.autotopup import notices as topups
 from billing.packs.autotopup.models import AutoTopUp, TopUp
+from billing.packs.autotopup.words import units
 from billing.packs.models import MoneyBack, Purchase
 
 SELLER = {"email": "billing@operator.example", "bank_details": "IBAN DE02 1203 0000 0000 2020 51\nBIC BYLADEM1001"}
@@ -56,7 +57,8 @@ def _top_ups(workspace: Workspace) -> None:
     )  # fmt: skip
     charge = TopUp(
         purchase=purchase, method="pm_1", balance=80 * NANO, threshold=100 * NANO, attempt=1,
-        reason="The balance of 80 credits was below 100 credits", message="Your card has insufficient funds.",
+        reason=f"The balance was {units(80 * NANO)}, below {units(100 * NANO)}",
+        message="Your card has insufficient funds.",
     )  # fmt: skip
     topups.tell_succeeded(charge)
     topups.tell_declined(charge, NOW + timedelta(hours=6))
