@@ -112,8 +112,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
     summary="Top up in USDC, without a browser (x402)",
 )
 def topup(request: HttpRequest) -> HttpResponse:
-    """Without a payment it answers 402 with what to pay, for clients of both versions of x402; they sign, and repeat the
-    request. Credits are added once the network shows the transfer. With an Idempotency-Key a client that lost the
+    """Without a payment it answers 402 with what to pay, for clients of both versions of x402; they sign, and repeat
+    the request. Credits are added once the network shows the transfer. With an Idempotency-Key a client that lost the
     answer is told what was paid, instead of paying twice. 202: it is on its way, or looked at by a person.
     """
     call, key = caller(request)

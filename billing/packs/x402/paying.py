@@ -1,7 +1,7 @@
 """A payment presented by a client, from its bytes to credits.
 
-Order: read and checked here, looked up in the journal, verified by the facilitator, written down and committed, settled,
-credited. An authorization does not say whose credits it buys: who presents it first, gets them.
+Order: read and checked here, looked up in the journal, verified by the facilitator, written down and committed,
+settled, credited. An authorization does not say whose credits it buys: who presents it first, gets them.
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from x402.mechanisms.evm.exact.register import register_exact_evm_client
 from x402.schemas.v1 import PaymentRequiredV1
 
 from accounts.models import ApiKey, Workspace
-from billing.packs.x402 import facilitator, settling
+from billing.packs.x402 import settling
 from billing.packs.x402.rails import TOKENS
 from billing.packs.x402.tests.chain import Chain
 from billing.packs.x402.tests.network import Network
@@ -35,7 +35,6 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
         patch.setattr(settings, "X402_NETWORKS", {KEY: f"{found.url}/rpc"})
         patch.setattr(settings, "X402_FACILITATOR_URL", found.url)
         patch.setattr(settings, "X402_FACILITATOR_TOKEN", "")
-        patch.setattr(facilitator, "TIMEOUT", 1.0)
         patch.setattr(settling, "PAUSE", 0.01)
         yield found
     found.close()

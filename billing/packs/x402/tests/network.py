@@ -25,6 +25,7 @@ class Network:
     def __init__(self, chain: Chain, *, key: str) -> None:
         self.chain, self.fault, self.node_down = chain, "", False
         self.asked: list[str] = []
+        self._done = threading.Event()
         self.facilitator = x402FacilitatorSync()
         self.facilitator.register([chain.token.network], ExactEvmScheme(chain))
         self.facilitator.register_v1([key], ExactEvmSchemeV1(chain))
@@ -36,6 +37,10 @@ class Network:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+    def wait_until_done(self) -> None:
+        """Until a settlement is through whose caller gave up waiting."""
+        assert self._done.wait(30)
 
     def take_fault(self, *names: str) -> str:
         if self.fault not in names:
@@ -65,6 +70,7 @@ class Network:
         if fault == "slow":
             time.sleep(1.5)
         said = _document(self.facilitator.settle(payload, requirements))
+        self._done.set()
         return None if fault == "settle_lost" else (200, said)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -89,7 +89,7 @@ def test_death_between_settlement_and_credit(
     who: str,
 ) -> None:
     value, _ = agent.sign(version)
-    name = {"Idempotency-Key": "order"}
+    name = {"Idempotency-Key": "order"} if who == "key" else {}
     with pytest.raises(Killed):
         agent.present(version, value, **name)
     assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 5_000_000)
@@ -100,7 +100,7 @@ def test_death_between_settlement_and_credit(
     for _ in range(2):
         match who:
             case "retry":
-                assert agent.present(version, value, **name).status_code == 200
+                assert agent.present(version, value).status_code in (200, 409)  # the second time it is a replay
             case "key":
                 assert agent.ask(None, **name).status_code == 200
             case "sweep":
