@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 DECIMALS = 6  # of USDC, on all of these networks
-UNITS_PER_CENT = 10 ** (DECIMALS - 2)
+UNITS_PER_CENT: int = 10 ** (DECIMALS - 2)
 TIMEOUT = 300  # seconds that a payment may take, told to the client
 
 
