@@ -25,6 +25,9 @@ CODES: dict[str, Code] = {
     "budget_exceeded": Code(
         402, "Budget exceeded", "A budget that stops requests has too little left, or the key is paused."
     ),
+    "payment_required": Code(
+        402, "Payment required", "What to pay is in `accepts`, and in the header PAYMENT-REQUIRED (x402)."
+    ),
     "payment_disputed": Code(
         402,
         "Payment disputed",
@@ -48,6 +51,7 @@ CODES: dict[str, Code] = {
         "Consent required",
         "A person has to agree to what may be charged first, on the page at `consent_url`.",
     ),
+    "payment_used": Code(409, "Payment used", "The payment was presented before; nothing was credited for it again."),
     "too_many_holds": Code(409, "Too many holds", "The workspace has as many open holds as it may have."),
     "preview_outdated": Code(
         409, "Preview outdated", "What was previewed is not what would be done any more; nothing was done."

@@ -15,6 +15,7 @@ class PacksConfig(AppConfig):
         from billing.packs.autotopup.hints import bound_was_crossed
         from billing.packs.reconcile import verify_purchases
         from billing.packs.selectors import pending
+        from billing.packs.x402 import checks  # noqa: F401 - registers them
 
         hooks.pending_sources.append(pending)
         hooks.topup_bound_crossed.append(bound_was_crossed)

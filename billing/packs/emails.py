@@ -13,6 +13,7 @@ from billing.gateway.looking import Dispute
 from billing.invoices.money import money_text
 from billing.invoices.profiles import recipients
 from billing.packs.models import MoneyBack, Purchase, Reconciliation
+from billing.packs.x402.models import CryptoPayment
 
 
 def tell_operators(purchase: Purchase, problem: str) -> None:
@@ -29,6 +30,19 @@ def tell_operators(purchase: Purchase, problem: str) -> None:
         button="See the purchase",
         kind="purchase.problem",
         key=f"purchase-problem:{purchase.public_id}:{problem}"[:200],
+    )
+
+
+def tell_operators_of_crypto(payment: CryptoPayment, problem: str) -> None:
+    """Money in USDC that may be here, and is not known to be this customer's: a person decides."""
+    _operators(
+        f"{site().product_name}: a payment in USDC of {payment.workspace} needs a decision",
+        "packs/email/crypto_problem.txt",
+        {"payment": payment, "problem": problem, "amount": money_text(payment.amount, "usd")},
+        link=settings.SITE_URL + reverse("admin:packs_cryptopayment_change", args=[payment.pk]),
+        button="See the payment",
+        kind="purchase.problem",
+        key=f"crypto-problem:{payment.public_id}",
     )
 
 

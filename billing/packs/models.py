@@ -17,6 +17,7 @@ from billing.foundation.onoffer import on_offer
 from billing.invoices.models import Document
 from billing.ledger.models import Lot
 from billing.packs.autotopup import models as autotopup  # noqa: F401 - tables of the same app
+from billing.packs.x402 import models as x402  # noqa: F401 - as above
 
 
 def new_purchase_id() -> str:

@@ -14,6 +14,7 @@ from billing.packs.hooks import plan_key
 from billing.packs.models import MoneyBack, Pack, PaymentPolicy, Purchase
 from billing.packs.promotions import Terms, terms
 from billing.packs.shares import unit_price
+from billing.packs.x402.models import CryptoPayment
 
 Status = Purchase.Status
 KEEP_SECONDS = 5
@@ -73,9 +74,12 @@ def in_flight(workspace_id: int) -> QuerySet[Purchase]:
 
 
 def pending(workspace_id: int) -> int:
-    """Nano-credits of purchases in flight."""
+    """Nano-credits of purchases in flight, those in USDC among them."""
     parts = in_flight(workspace_id).aggregate(Sum("credits"), Sum("bonus_credits"), Sum("promotion_credits"))
-    return sum(int(nano or 0) for nano in parts.values())  # added here: more than a column holds, if need be
+    on_their_way = CryptoPayment.objects.filter(workspace=workspace_id, state=CryptoPayment.State.SETTLING)
+    in_usdc = on_their_way.aggregate(Sum("credits"), Sum("bonus_credits"))
+    # Added here: more than a column holds, if need be.
+    return sum(int(nano or 0) for nano in (*parts.values(), *in_usdc.values()))
 
 
 def policy() -> PaymentPolicy:

@@ -13,6 +13,7 @@ from billing.packs.invoicedisputes import JOB as INVOICE_DISPUTES
 from billing.packs.invoicedisputes import disputes_look, disputes_missed
 from billing.packs.models import Purchase
 from billing.packs.reconcile import Differences, reconcile
+from billing.packs.x402.sweeping import sweep
 
 CARD_NOTICE = timedelta(days=30)
 
@@ -50,6 +51,12 @@ def payments_reconcile(*, now: datetime, limit: int) -> int:
     if run.differences:
         raise Differences("; ".join(run.differences[:10]))
     return min(run.purchases, limit - 1)
+
+
+@due_job("crypto_payments", every=timedelta(seconds=30))
+def crypto_payments(*, now: datetime, limit: int) -> int:
+    """Finish payments in USDC that a crash or a silent network left on their way."""
+    return sweep(now, limit)
 
 
 @due_job("cards_expiring", every=timedelta(hours=24))

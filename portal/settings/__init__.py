@@ -3,6 +3,7 @@
 from portal.settings.accounts import *
 from portal.settings.admin import *
 from portal.settings.base import *
+from portal.settings.crypto import *
 from portal.settings.payments import *
 from portal.settings.security import *
 from portal.settings.services import *

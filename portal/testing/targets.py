@@ -154,6 +154,17 @@ def targets(*, workspace: str, hold: str, member: str) -> list[Target]:
             Target(path, {"packId": "growth"}, wanted, headers=named, takes_key=True)
             for path in ("/api/v1/credits/checkout", "/api/stripe/create-checkout-session")
         ),
+        Target(
+            "/api/v1/credits/topup",
+            {"amount_usd": 5},
+            {
+                ("amount_usd",): (*NO_NUMBER, 0, "5.001", 10**7),
+                ("packId",): (5, "", "growth"),  # besides an amount
+                ("typo",): (1,),
+            },
+            headers=named,
+            takes_key=True,
+        ),
         *(
             Target(
                 path,

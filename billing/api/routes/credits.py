@@ -4,13 +4,14 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from accounts.scopes import Scope
-from billing.api import balances, bodies, buying
+from billing.api import balances, bodies, buying, cryptotopup
 from billing.api.idempotency import REPLAY, idempotency_key
 from billing.api.operations import answer, caller, declared
 from billing.api.parameters import query
 from billing.api.schemas.base import PageQuery
 from billing.api.schemas.buying import CheckoutBody, CheckoutSession, Packs
 from billing.api.schemas.lists import Ledger, LedgerQuery, Lots, Summary
+from billing.api.schemas.topup import TopUpBody, TopUpDocument
 
 router = Router(tags=["Credits"])
 
@@ -90,3 +91,37 @@ def checkout(request: HttpRequest) -> HttpResponse:
         request=request,
     )
     return answer(begun, status=201, headers=REPLAY if replay else None)
+
+
+@router.post(
+    "/topup",
+    **declared(
+        Scope.BILLING_WRITE,
+        {200: TopUpDocument, 202: TopUpDocument},
+        problems=(402, 409),
+        body=TopUpBody,
+        body_limit=bodies.SINGLE_LIMIT,
+        headers={
+            "PAYMENT-SIGNATURE": "The payment, version 2 of x402.",
+            "X-PAYMENT": "The payment, version 1 of x402.",
+        },
+        idempotent=True,
+        replays=False,
+    ),
+    operation_id="credits_topup",
+    summary="Top up in USDC, without a browser (x402)",
+)
+def topup(request: HttpRequest) -> HttpResponse:
+    """Without a payment it answers 402 with what to pay, for clients of both versions of x402; they sign, and repeat
+    the request. Credits are added once the network shows the transfer. With an Idempotency-Key a client that lost the
+    answer is told what was paid, instead of paying twice. 202: it is on its way, or looked at by a person.
+    """
+    call, key = caller(request)
+    found = cryptotopup.top_up(
+        workspace=call.workspace,
+        key=key,
+        raw=bodies.parse(request.body),
+        idempotency_key=idempotency_key(request),
+        request=request,
+    )
+    return answer(found.document, status=found.status, headers=found.headers)

@@ -100,6 +100,9 @@ class ProblemDocument(Described):
     )
     concurrency: Concurrency | None = Field(None, description="`concurrency_exceeded`: how many run, of how many.")
     consent_url: str | None = Field(None, description="`consent_required`: the page on which a person can agree.")
+    x402_version: int | None = Field(None, alias="x402Version", description="`payment_required`: version 1 of x402.")
+    error: str | None = Field(None, description="`payment_required`: why, in the words of x402.")
+    accepts: list[dict[str, Any]] | None = Field(None, description="`payment_required`: the ways to pay.")
     hold_status: Literal["settled", "released", "expired"] | None = Field(
         None, description="`hold_resolved`: how the hold ended."
     )

@@ -49,6 +49,7 @@ BODIES: dict[str, Any] = {
     "usage_hold_settle": {"usage": {"input_tokens": 8, "output_tokens": 27}},
     "usage_hold_extend": {"expires_in": 600},
     "credits_checkout": {"packId": "growth"},
+    "credits_topup": {"amount_usd": 5},
     "auto_top_up_change": {"enabled": False, "threshold": 100, "amount": 1000, "month_limit_usd": 60},
     "alerts_change": {"percents": [50, 90, 100], "low_credits": 500, "month_usd": 200},
     "subscription_change": {"plan": "pro", "interval": "month"},

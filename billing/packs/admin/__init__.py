@@ -1,5 +1,6 @@
-"""What staff see and do: packs, codes, purchases with their refunds, disputes, the policy, reconciliations, top-ups."""
+"""What staff see and do: packs, codes, purchases with their refunds, disputes, the policy, reconciliations, top-ups,
+payments in USDC."""
 
-from billing.packs.admin import autotopup, catalogue, purchases
+from billing.packs.admin import autotopup, catalogue, crypto, purchases
 
-__all__ = ["autotopup", "catalogue", "purchases"]
+__all__ = ["autotopup", "catalogue", "crypto", "purchases"]

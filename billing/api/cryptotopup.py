@@ -1,0 +1,141 @@
+"""Answers about topping up in USDC over x402: what to pay, and what became of it."""
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from x402.http.utils import encode_payment_response_header
+from x402.schemas import SettleResponse
+
+from accounts.models import ApiKey, Workspace
+from billing.api import documents
+from billing.api.autotopup import cents_of
+from billing.api.idempotency import REPLAY
+from billing.api.present import amount
+from billing.api.problems import Problem, invalid
+from billing.api.schemas.topup import TopUpBody
+from billing.credits.format import credits_text
+from billing.foundation.site.selectors import site
+from billing.gateway.errors import Unavailable
+from billing.gateway.waiting import waiting
+from billing.ledger.selectors import balance
+from billing.packs.x402 import requirements as protocol
+from billing.packs.x402.errors import AlreadyUsed, AmountRefused, Malformed, NoAnswer, NotAccepted
+from billing.packs.x402.models import CryptoPayment
+from billing.packs.x402.orders import Order, of_amount, of_pack
+from billing.packs.x402.paying import paid_before, pay
+from billing.packs.x402.rails import rail_of, rails
+
+PATH = "/api/v1/credits/topup"
+EXPOSED = ", ".join((protocol.REQUIRED, protocol.RECEIPT_V2, protocol.RECEIPT_V1))
+State = CryptoPayment.State
+
+
+class Answer(NamedTuple):
+    document: dict[str, Any]
+    status: int
+    headers: dict[str, str]
+
+
+def top_up(*, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: str, request: HttpRequest) -> Answer:
+    """Raises Problem 400, 402 (with what to pay), 404 or 409, and 503 when the facilitator or the node is silent."""
+    if not rails():
+        raise Problem("not_found", "Top-ups in USDC are not set up here.")
+    order = _order(workspace, documents.read(raw, TopUpBody))
+    name = f"{key.kind}:{idempotency_key}" if idempotency_key else ""
+    ask = protocol.Ask(order.units, settings.SITE_URL + PATH, _description(order))
+    try:
+        with waiting():
+            if (before := paid_before(workspace, name)) is not None:
+                return _told(_of_the_same(before, order), replay=True)
+            header = request.headers.get(protocol.HEADER_V2) or request.headers.get(protocol.HEADER_V1)
+            if not header:
+                raise _demand(ask, f"{protocol.HEADER_V2} or {protocol.HEADER_V1} header is required")
+            label = f"{key.kind} key {key.prefix}…"
+            paid = pay(workspace=workspace, order=order, ask=ask, header=header, key=name, label=label)
+    except Malformed as error:
+        raise Problem("invalid_request", str(error)) from error
+    except NotAccepted as error:
+        raise _demand(ask, error.code, str(error)) from error
+    except AlreadyUsed as error:
+        raise Problem(
+            "payment_used",
+            "This payment was used before. Nothing was credited by this request. Do not pay again for it.",
+        ) from error
+    except (NoAnswer, Unavailable) as error:
+        raise Problem(
+            "unavailable",
+            "The payment network does not answer at the moment. Nothing was taken. Send the same payment again.",
+            headers={"Retry-After": "5"},
+        ) from error
+    if paid.payment.state == State.FAILED:
+        raise _demand(ask, paid.payment.problem or "settle_failed", headers=_receipt(paid.payment))
+    return _told(_of_the_same(paid.payment, order), replay=paid.how == "replay")
+
+
+def _order(workspace: Workspace, body: TopUpBody) -> Order:
+    if (body.pack_id is None) == (body.amount_usd is None):
+        raise invalid("Give packId or amount_usd.", pointer="/amount_usd")
+    try:
+        if body.pack_id is not None:
+            return of_pack(workspace, body.pack_id)
+        return of_amount(cents_of(body.amount_usd, "/amount_usd", most=settings.X402_MOST_USD * 100))
+    except AmountRefused as error:
+        raise invalid(str(error), pointer="/packId" if body.pack_id is not None else "/amount_usd") from error
+
+
+def _description(order: Order) -> str:
+    return f"{credits_text(order.total_credits)} {site().credit_name_plural}"
+
+
+def _of_the_same(payment: CryptoPayment, order: Order) -> CryptoPayment:
+    if (payment.amount, payment.pack_id) != (order.cents, order.pack.pk if order.pack else None):
+        raise Problem("idempotency_conflict", "This key was used before for another top-up. Nothing was taken.")
+    return payment
+
+
+def _demand(ask: protocol.Ask, error: str, detail: str = "", headers: dict[str, str] | None = None) -> Problem:
+    """402 in both generations of the protocol at once."""
+    body, header = protocol.required(rails(), ask, error)
+    return Problem(
+        "payment_required",
+        detail or f"Pay for {ask.description} as `accepts` says, and repeat the request with the payment.",
+        headers={protocol.REQUIRED: header, "Access-Control-Expose-Headers": EXPOSED, **(headers or {})},
+        members=body,
+    )
+
+
+def _told(payment: CryptoPayment, *, replay: bool) -> Answer:
+    now = balance(payment.workspace_id)
+    document = {
+        "id": payment.public_id,
+        "state": payment.state,
+        **amount("credits", payment.total_credits),
+        "amount_usd": Decimal(payment.amount) / 100,
+        "network": payment.network,
+        "payer": payment.payer,
+        "transaction": payment.transaction,
+        "invoice": payment.document.number if payment.document else None,
+        **amount("balance", now.available),
+    }
+    headers = {**_receipt(payment), "Access-Control-Expose-Headers": EXPOSED}
+    if replay:
+        headers |= REPLAY
+    if payment.state == State.CREDITED:
+        return Answer(document, 200, headers)
+    return Answer(document, 202, headers | {"Retry-After": "5"})
+
+
+def _receipt(payment: CryptoPayment) -> dict[str, str]:
+    rail, credited = rail_of(payment.network), payment.state == State.CREDITED
+    first = payment.version == 1
+    said = SettleResponse(
+        success=credited,
+        transaction=payment.transaction,
+        payer=payment.payer,
+        amount=str(payment.units),
+        network=rail.key if rail and first else payment.network,
+        error_reason=None if credited else payment.problem or payment.state,
+    )
+    return {protocol.RECEIPT_V1 if first else protocol.RECEIPT_V2: encode_payment_response_header(said)}

@@ -1,0 +1,41 @@
+"""Payments in USDC: to look at. Where money is here and nobody's yet, the row has the facts."""
+
+from django.contrib import admin
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from billing.credits.format import exact_text
+from billing.foundation.admin import ReadOnlyAdmin
+from billing.invoices.money import money_text
+from billing.packs.x402.models import CryptoPayment
+
+LABELS = {"Credited": "success", "On its way": "info", "Failed": "warning", "Needs a decision": "danger"}
+
+
+@admin.register(CryptoPayment)
+class CryptoPaymentAdmin(ReadOnlyAdmin):
+    list_display = ("name", "workspace", "standing", "shown_amount", "brings", "network", "created_at", "problem")
+    list_filter = ("state", "created_at")
+    list_select_related = ("workspace",)
+    search_fields = ("public_id", "payer", "transaction", "nonce", "workspace__name", "workspace__public_id")
+    exclude = ("payload", "requirements", "digest")
+    readonly_fields = ("explorer",)
+    show_full_result_count = False
+
+    @display(description="State", label=LABELS)
+    def standing(self, payment: CryptoPayment) -> str:
+        return payment.get_state_display()
+
+    @display(description="Amount")
+    def shown_amount(self, payment: CryptoPayment) -> str:
+        return money_text(payment.amount, "usd")
+
+    @display(description="Credits")
+    def brings(self, payment: CryptoPayment) -> str:
+        return exact_text(payment.total_credits)
+
+    @display(description="On the network")
+    def explorer(self, payment: CryptoPayment) -> str:
+        if not payment.transaction_url:
+            return "–"
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', payment.transaction_url, payment.transaction)

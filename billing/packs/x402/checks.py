@@ -1,0 +1,57 @@
+"""System checks: a mistyped address or node would cost money."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from billing.packs.x402.rails import TOKENS
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_HERE = ("127.0.0.1", "localhost", "::1")
+
+
+@register(Tags.security)
+def check_crypto(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.X402_PAY_TO:
+        return []
+    return [Error(message, hint=hint, id=f"purser.E{number:03d}") for number, wrong, message, hint in _rules() if wrong]
+
+
+def _rules() -> list[tuple[int, bool, str, str]]:
+    networks = settings.X402_NETWORKS
+    unknown = sorted(set(networks) - set(TOKENS))
+    urls = [settings.X402_FACILITATOR_URL, *networks.values()]
+    return [
+        (
+            21,
+            not _ADDRESS.fullmatch(settings.X402_PAY_TO),
+            "X402_PAY_TO is no address.",
+            "0x and 40 hexadecimal digits: the address that receives USDC, of this installation alone.",
+        ),
+        (
+            22,
+            not networks or bool(unknown),
+            f"X402_NETWORKS names {', '.join(unknown) or 'no network'}.",
+            f"One or several of {', '.join(TOKENS)}, each with its node: base=https://node.example/…",
+        ),
+        (
+            23,
+            not all(map(_is_safe, urls)),
+            "X402_FACILITATOR_URL and the nodes in X402_NETWORKS are https:// addresses.",
+            "Signed payments go there, and credits depend on what they say; http:// is taken on this machine only.",
+        ),
+        (
+            24,
+            not 0 < settings.X402_LEAST_USD <= settings.X402_MOST_USD <= 100_000,
+            "X402_LEAST_USD and X402_MOST_USD are no range.",
+            "Whole US dollars, from 1 to 100,000.",
+        ),
+    ]
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE))

@@ -1,0 +1,91 @@
+"""The facilitator: it checks signatures and balances, and sends payments to the network. It is asked, not believed:
+credits come only when the network shows the transfer (`chain`).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+from django.conf import settings
+from pydantic import ValidationError
+from x402.schemas import SettleResponse, VerifyResponse
+
+from billing.packs.x402.errors import NoAnswer
+from billing.packs.x402.presented import Payload, Requirements
+
+TIMEOUT = 20.0  # seconds; a web worker waits for it
+PENDING = (
+    "settlement_pending"  # it was sent and is not in a block yet: the same bytes once more find it, and send nothing
+)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a payment, as far as the facilitator knows. "unknown": it may have moved money, or not."""
+
+    outcome: Literal["done", "refused", "unknown"]
+    transaction: str = ""
+    problem: str = ""
+
+
+def verify(payload: Payload, requirements: Requirements) -> VerifyResponse:
+    """Whether the payment is good; nothing moves. Raises NoAnswer."""
+    try:
+        answer = _post("verify", payload, requirements)
+        return VerifyResponse.model_validate(answer.json())
+    except (httpx.HTTPError, ValueError) as error:
+        raise NoAnswer(f"verify: {type(error).__name__}") from error
+
+
+def settle(payload: Payload, requirements: Requirements) -> Settled:
+    """Have the money moved. Whatever goes wrong on the way, the outcome is unknown."""
+    settled = _settle(payload, requirements)
+    if settled.problem == PENDING and settled.transaction:
+        settled = _settle(payload, requirements)
+    return settled
+
+
+def _settle(payload: Payload, requirements: Requirements) -> Settled:
+    try:
+        answer = _post("settle", payload, requirements)
+        found = SettleResponse.model_validate(answer.json())
+    except (httpx.HTTPError, ValueError, ValidationError) as error:
+        return Settled("unknown", problem=type(error).__name__)
+    problem, transaction = (found.error_reason or "")[:200], found.transaction or ""
+    if found.success:
+        return Settled("done", transaction)
+    if answer.status_code >= 500 or problem == PENDING:
+        return Settled("unknown", transaction, problem or f"HTTP {answer.status_code}")
+    return Settled("refused", transaction, problem or "settle_failed")
+
+
+def supported() -> set[tuple[int, str]]:
+    """(version, network) of what it settles in the scheme that is used here. Raises NoAnswer."""
+    try:
+        with _client() as client:
+            kinds = client.get("supported").raise_for_status().json()["kinds"]
+        return {(kind["x402Version"], kind["network"]) for kind in kinds if kind["scheme"] == "exact"}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise NoAnswer(f"supported: {type(error).__name__}") from error
+
+
+def _post(path: str, payload: Payload, requirements: Requirements) -> httpx.Response:
+    body: dict[str, Any] = {
+        "x402Version": payload.x402_version,
+        "paymentPayload": payload.model_dump(by_alias=True, exclude_none=True, mode="json"),
+        "paymentRequirements": requirements.model_dump(by_alias=True, exclude_none=True, mode="json"),
+    }
+    with _client() as client:
+        return client.post(path, json=body)
+
+
+def _client() -> httpx.Client:
+    """No redirects: a signed authorization goes to nobody else."""
+    token = settings.X402_FACILITATOR_TOKEN
+    return httpx.Client(
+        base_url=settings.X402_FACILITATOR_URL + "/",
+        timeout=TIMEOUT,
+        follow_redirects=False,
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+        trust_env=False,
+    )
