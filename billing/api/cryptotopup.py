@@ -17,11 +17,9 @@ from billing.api.problems import Problem, invalid
 from billing.api.schemas.topup import TopUpBody
 from billing.credits.format import credits_text
 from billing.foundation.site.selectors import site
-from billing.gateway.errors import Unavailable
-from billing.gateway.waiting import waiting
 from billing.ledger.selectors import balance
 from billing.packs.x402 import requirements as protocol
-from billing.packs.x402.errors import AlreadyUsed, AmountRefused, Malformed, NoAnswer, NotAccepted
+from billing.packs.x402.errors import AlreadyUsed, AmountRefused, Malformed, NoAnswer, NotAccepted, OtherOrder
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.orders import Order, of_amount, of_pack
 from billing.packs.x402.paying import paid_before, pay
@@ -46,32 +44,37 @@ def top_up(*, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: s
     name = f"{key.kind}:{idempotency_key}" if idempotency_key else ""
     ask = protocol.Ask(order.units, settings.SITE_URL + PATH, _description(order))
     try:
-        with waiting():
-            if (before := paid_before(workspace, name)) is not None:
-                return _told(_of_the_same(before, order), replay=True)
-            header = request.headers.get(protocol.HEADER_V2) or request.headers.get(protocol.HEADER_V1)
-            if not header:
-                raise _demand(ask, f"{protocol.HEADER_V2} or {protocol.HEADER_V1} header is required")
-            label = f"{key.kind} key {key.prefix}…"
-            paid = pay(workspace=workspace, order=order, ask=ask, header=header, key=name, label=label)
+        if (before := paid_before(workspace, order, name)) is not None:
+            return _outcome(before, ask, replay=True)
+        header = request.headers.get(protocol.HEADER_V2) or request.headers.get(protocol.HEADER_V1)
+        if not header:
+            raise _demand(ask, f"{protocol.HEADER_V2} or {protocol.HEADER_V1} header is required")
+        label = f"{key.kind} key {key.prefix}…"
+        paid = pay(workspace=workspace, order=order, ask=ask, header=header, key=name, label=label)
     except Malformed as error:
         raise Problem("invalid_request", str(error)) from error
     except NotAccepted as error:
         raise _demand(ask, error.code, str(error)) from error
+    except OtherOrder as error:
+        raise Problem("idempotency_conflict", "This was used before for another top-up. Nothing was done.") from error
     except AlreadyUsed as error:
         raise Problem(
             "payment_used",
             "This payment was used before. Nothing was credited by this request. Do not pay again for it.",
         ) from error
-    except (NoAnswer, Unavailable) as error:
+    except NoAnswer as error:
         raise Problem(
             "unavailable",
-            "The payment network does not answer at the moment. Nothing was taken. Send the same payment again.",
+            "The payment network does not answer at the moment. Send the same payment again: it counts once.",
             headers={"Retry-After": "5"},
         ) from error
-    if paid.payment.state == State.FAILED:
-        raise _demand(ask, paid.payment.problem or "settle_failed", headers=_receipt(paid.payment))
-    return _told(_of_the_same(paid.payment, order), replay=paid.how == "replay")
+    return _outcome(paid.payment, ask, replay=paid.how == "replay")
+
+
+def _outcome(payment: CryptoPayment, ask: protocol.Ask, *, replay: bool) -> Answer:
+    if payment.state in (State.FAILED, State.CLOSED):
+        raise _demand(ask, payment.problem or "settle_failed", headers=_receipt(payment))
+    return _told(payment, replay=replay)
 
 
 def _order(workspace: Workspace, body: TopUpBody) -> Order:
@@ -87,12 +90,6 @@ def _order(workspace: Workspace, body: TopUpBody) -> Order:
 
 def _description(order: Order) -> str:
     return f"{credits_text(order.total_credits)} {site().credit_name_plural}"
-
-
-def _of_the_same(payment: CryptoPayment, order: Order) -> CryptoPayment:
-    if (payment.amount, payment.pack_id) != (order.cents, order.pack.pk if order.pack else None):
-        raise Problem("idempotency_conflict", "This key was used before for another top-up. Nothing was taken.")
-    return payment
 
 
 def _demand(ask: protocol.Ask, error: str, detail: str = "", headers: dict[str, str] | None = None) -> Problem:

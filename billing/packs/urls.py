@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.packs import views
 from billing.packs.autotopup import views as autotopup
+from billing.packs.x402 import views as x402
 
 app_name = "packs"
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("w/<str:workspace_id>/credits/purchases", views.listed, name="purchases"),
     path("w/<str:workspace_id>/credits/purchases/<str:purchase_id>", views.bought, name="purchase"),
     path("w/<str:workspace_id>/credits/purchases/<str:purchase_id>/leave", views.leave, name="leave"),
+    path("w/<str:workspace_id>/credits/usdc", x402.listed, name="usdc"),
     path("w/<str:workspace_id>/auto-top-up", autotopup.auto_top_up, name="auto-top-up"),
     path("w/<str:workspace_id>/auto-top-up/<str:purchase_id>/pay", autotopup.pay, name="auto-top-up-pay"),
     path("w/<str:workspace_id>/payment-methods", views.methods, name="methods"),

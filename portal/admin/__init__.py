@@ -6,6 +6,7 @@ from django.contrib import admin
 from billing.foundation.audit.adminlog import AuditedAdmin
 from portal.admin import (
     charges,
+    cryptopayments,
     deskacts,
     extensions,
     holds,
@@ -20,6 +21,7 @@ from portal.admin import (
 
 __all__ = [
     "charges",
+    "cryptopayments",
     "deskacts",
     "extensions",
     "holds",

@@ -38,7 +38,7 @@ def wish_by_link(
     wish_set(workspace=workspace, address=address, categories=categories, wanted=wanted)
     return record_change(
         action="mail.own_changed",
-        actor=User.objects.filter(email__iexact=address).first() or f"{address}, by the link in a mail",
+        actor=f"{address}, by the link in a mail",
         workspace=workspace,
         target=f"{address}, by the link in a mail",
         before={key: said.get(key) for key in categories},

@@ -4,9 +4,16 @@ names. Events whose details are in an archive name none any more: they stay at z
 Some events at a time, each portion in a transaction of its own: what was stopped on the way goes on where it was.
 """
 
-from django.db import migrations, transaction
+import time
 
-PORTION = 20_000
+from django.db import OperationalError, migrations, transaction
+from psycopg.errors import LockNotAvailable
+
+PORTION = 2_000
+PAUSE = 1.0  # seconds
+
+# New usage queues behind a lock that is waited for, so it is not waited for long.
+_SHORT = "SET LOCAL lock_timeout = '1s'"
 
 _END = "SELECT max(id) FROM (SELECT id FROM metering_usageevent WHERE id > %s ORDER BY id LIMIT %s) portion"
 _OPEN = "ALTER TABLE metering_usageevent DISABLE TRIGGER usage_event_kept"
@@ -58,14 +65,22 @@ WHERE used.id = placed.id
 def forward(_apps, schema_editor):
     connection, after = schema_editor.connection, 0
     while True:
-        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(_END, [after, PORTION])
             (until,) = cursor.fetchone()
-            if until is None:
-                return
-            cursor.execute(_OPEN)
-            cursor.execute(_FORWARD, [after, until])
-            cursor.execute(_CLOSE)
+        if until is None:
+            return
+        try:
+            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+                cursor.execute(_SHORT)
+                cursor.execute(_OPEN)
+                cursor.execute(_FORWARD, [after, until])
+                cursor.execute(_CLOSE)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            time.sleep(PAUSE)  # and the same portion again
+            continue
         after = until
 
 

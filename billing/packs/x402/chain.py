@@ -4,6 +4,7 @@ That a nonce is used proves nothing: its owner may have cancelled it. Only the t
 transaction, from the payer to us and over this amount, is a payment.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,57 +13,74 @@ import httpx
 from billing.packs.x402.errors import NoAnswer
 from billing.packs.x402.rails import Rail
 
-TIMEOUT = 8.0  # seconds
-SPAN = 9_000  # blocks that are searched; nodes refuse more than 10,000. Far more than an authorization lasts
+TIMEOUT = 5.0  # seconds
+SPAN = 1_000  # blocks that are searched: several times what an authorization lasts, and what any node answers
 BEFORE = 20  # blocks before the one at which it was presented: nodes are not all at the same one
 
 # keccak-256 of Transfer(address,address,uint256), and of AuthorizationUsed / AuthorizationCanceled(address,bytes32).
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 USED = "0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5"
 CANCELED = "0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81"
+_HASH = re.compile(r"0x[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """ "other": the nonce was used, for another transfer than the one to us."""
+    """ "other": the nonce was used, for another transfer than the one to us. `at`: the time of the latest block, in
+    seconds since 1970; nothing older than that is unknown any more.
+    """
 
     what: Literal["paid", "canceled", "unused", "other"]
     transaction: str = ""
+    at: int = 0
 
 
 def height(rail: Rail) -> int:
     """The latest block's number. Raises NoAnswer."""
-    with _node(rail) as client:
-        return _number(_call(client, "eth_blockNumber", []))
+    with _node() as client:
+        return _latest(client, rail)[0]
 
 
 def look(rail: Rail, *, payer: str, nonce: str, units: int, from_block: int) -> Shown:
-    """What became of an authorization that was presented at block `from_block`. Raises NoAnswer."""
-    who = _topic(payer)
-    first = max(from_block - BEFORE, 0)
-    within = {"address": rail.asset, "fromBlock": hex(first), "toBlock": hex(first + SPAN)}
-    with _node(rail) as client:
-        latest = _number(_call(client, "eth_blockNumber", []))
-        within["toBlock"] = hex(max(min(latest, first + SPAN), first))
-        logs = _call(client, "eth_getLogs", [{**within, "topics": [[USED, CANCELED], who, nonce]}])
-        if not isinstance(logs, list):
-            raise NoAnswer("eth_getLogs: no list")
-        if not logs:
-            return Shown("unused")
+    """What became of an authorization that was presented at block `from_block`. Raises NoAnswer, also where the node
+    is behind that block.
+    """
+    who, first = _topic(payer), max(from_block - BEFORE, 0)
+    with _node() as client:
+        latest, at = _latest(client, rail)
+        if latest < first:
+            raise NoAnswer("node: behind")
+        within = {"address": rail.asset, "fromBlock": hex(first), "toBlock": hex(min(latest, first + SPAN))}
+        logs = _call(client, rail, "eth_getLogs", [{**within, "topics": [[USED, CANCELED], who, nonce]}])
         try:
             used = [log for log in logs if log["topics"][0].lower() == USED]
             if not used:
-                return Shown("canceled")
-            transaction = str(used[0]["transactionHash"])
-            receipt = _call(client, "eth_getTransactionReceipt", [transaction])
-            if receipt is None:
-                raise NoAnswer("eth_getTransactionReceipt: not there yet")
+                return Shown("canceled" if logs else "unused", at=at)
+            transaction = str(used[0]["transactionHash"]).lower()
+            receipt = _call(client, rail, "eth_getTransactionReceipt", [transaction])
+            if receipt is None or not _HASH.fullmatch(transaction):
+                raise NoAnswer("node: a transaction without a receipt")
             paid = _number(receipt["status"]) == 1 and any(
                 _is_transfer(log, rail, who, units) for log in receipt["logs"]
             )
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise NoAnswer(f"node: {type(error).__name__}") from error
-    return Shown("paid" if paid else "other", transaction)
+    return Shown("paid" if paid else "other", transaction, at)
+
+
+def chain_id(rail: Rail) -> int:
+    """Of the network that the node belongs to. Raises NoAnswer."""
+    with _node() as client:
+        return _number(_call(client, rail, "eth_chainId", []))
+
+
+def _latest(client: httpx.Client, rail: Rail) -> tuple[int, int]:
+    """Number of the latest block, and its time."""
+    block = _call(client, rail, "eth_getBlockByNumber", ["latest", False])
+    try:
+        return _number(block["number"]), _number(block["timestamp"])
+    except (KeyError, TypeError) as error:
+        raise NoAnswer("node: no block") from error
 
 
 def _is_transfer(log: dict[str, Any], rail: Rail, who: str, units: int) -> bool:
@@ -85,13 +103,13 @@ def _number(text: Any) -> int:
         raise NoAnswer("node: no number") from error
 
 
-def _call(client: httpx.Client, method: str, params: list[Any]) -> Any:
+def _call(client: httpx.Client, rail: Rail, method: str, params: list[Any]) -> Any:
     try:
-        answer = client.post("", json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        answer = client.post(rail.node, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         return answer.raise_for_status().json()["result"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise NoAnswer(f"{method}: {type(error).__name__}") from error
 
 
-def _node(rail: Rail) -> httpx.Client:
-    return httpx.Client(base_url=rail.node, timeout=TIMEOUT, follow_redirects=False, trust_env=False)
+def _node() -> httpx.Client:
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False)

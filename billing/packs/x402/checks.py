@@ -44,12 +44,23 @@ def _rules() -> list[tuple[int, bool, str, str]]:
             "Signed payments go there, and credits depend on what they say; http:// is taken on this machine only.",
         ),
         (
+            25,
+            _tests_are_paid_for(networks),
+            "X402_NETWORKS has a test network, whose USDC is worth nothing, where credits are sold for money.",
+            "Name test networks alone, and only while Stripe is in test mode or not connected.",
+        ),
+        (
             24,
             not 0 < settings.X402_LEAST_USD <= settings.X402_MOST_USD <= 100_000,
             "X402_LEAST_USD and X402_MOST_USD are no range.",
             "Whole US dollars, from 1 to 100,000.",
         ),
     ]
+
+
+def _tests_are_paid_for(networks: dict[str, str]) -> bool:
+    kinds = {TOKENS[name].test for name in networks if name in TOKENS}
+    return True in kinds and (False in kinds or settings.STRIPE_LIVE_MODE)
 
 
 def _is_safe(url: str) -> bool:

@@ -13,7 +13,9 @@ def decide(
 ) -> tuple[Next, str]:
     """What becomes of a payment, and why. `settled` None: the facilitator was not asked this time; `shown` None: the
     node did not answer. `tried_before`: an earlier try may have sent it; `said_done`: the facilitator once said that it
-    did. `over`: the authorization's time is over, so nobody can send it any more.
+    did. `over`: by the network's own clock nobody can send it any more.
+
+    Nothing fails before that: also what the facilitator refuses may have been sent, and be in a block in a moment.
     """
     refused = settled is not None and settled.outcome == "refused"
     problem = settled.problem if settled else ""
@@ -28,8 +30,6 @@ def decide(
         return "fail", "The payer cancelled the authorization."
     if shown.what == "other":
         return "review", "The authorization was used for another transfer."
-    if refused and not tried_before:  # nobody has sent it, and nobody will
-        return "fail", problem
     if not over:
         return "wait", problem or "The network does not show the transfer yet."
     if said_done:

@@ -17,6 +17,10 @@ class AlreadyUsed(Exception):
     """The authorization was spent before. Never answered by asking for another payment: an agent would pay twice."""
 
 
+class OtherOrder(Exception):
+    """The same payment, or the same name for one, was presented for something else before."""
+
+
 class NoAnswer(Exception):
     """The facilitator or the network's node did not answer, or not in words that mean something."""
 

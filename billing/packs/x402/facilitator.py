@@ -2,6 +2,7 @@
 credits come only when the network shows the transfer (`chain`).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +15,9 @@ from billing.packs.x402.errors import NoAnswer
 from billing.packs.x402.presented import Payload, Requirements
 
 TIMEOUT = 20.0  # seconds; a web worker waits for it
-PENDING = (
-    "settlement_pending"  # it was sent and is not in a block yet: the same bytes once more find it, and send nothing
-)
+# It was sent and is not in a block yet: the same bytes once more find it, and send nothing.
+PENDING = "settlement_pending"
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ def verify(payload: Payload, requirements: Requirements) -> VerifyResponse:
 
 def settle(payload: Payload, requirements: Requirements) -> Settled:
     """Have the money moved. Whatever goes wrong on the way, the outcome is unknown."""
-    settled = _settle(payload, requirements)
-    if settled.problem == PENDING and settled.transaction:
-        settled = _settle(payload, requirements)
-    return settled
+    first = _settle(payload, requirements)
+    if first.problem != PENDING or not first.transaction:
+        return first
+    second = _settle(payload, requirements)
+    return second if second.outcome == "done" else first
 
 
 def _settle(payload: Payload, requirements: Requirements) -> Settled:
@@ -51,10 +53,11 @@ def _settle(payload: Payload, requirements: Requirements) -> Settled:
         found = SettleResponse.model_validate(answer.json())
     except (httpx.HTTPError, ValueError, ValidationError) as error:
         return Settled("unknown", problem=type(error).__name__)
-    problem, transaction = (found.error_reason or "")[:200], found.transaction or ""
+    problem = (found.error_reason or "")[:200].replace("\0", "")
+    transaction = found.transaction if _HASH.fullmatch(found.transaction or "") else ""
     if found.success:
         return Settled("done", transaction)
-    if answer.status_code >= 500 or problem == PENDING:
+    if answer.status_code >= 500 or problem == PENDING or transaction:
         return Settled("unknown", transaction, problem or f"HTTP {answer.status_code}")
     return Settled("refused", transaction, problem or "settle_failed")
 

@@ -4,18 +4,24 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.invoices.seller import seller
+from billing.packs.x402.errors import OtherOrder
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.orders import Order
 from billing.packs.x402.presented import Presented
 
 State = CryptoPayment.State
-# Longer than all that may be waited for while a payment is settled: the facilitator twice, the node several times.
-LEASE = timedelta(seconds=120)
+SENT_BEFORE = (
+    "It was sent before it was presented here. Everybody can read it on the network since, so who presented it proves"
+    " nothing."
+)
+# Longer than what is waited for while a payment is settled: the facilitator twice, the node five times. Should it be
+# over all the same, another process goes on, and what the first one finds is not written any more.
+LEASE = timedelta(seconds=180)
 
 
 def payment_of(found: Presented) -> CryptoPayment | None:
@@ -32,12 +38,20 @@ def payment_under(workspace: Workspace, key: str) -> CryptoPayment | None:
 
 
 def claim(
-    workspace: Workspace, order: Order, found: Presented, *, key: str, label: str, from_block: int
+    workspace: Workspace,
+    order: Order,
+    found: Presented,
+    *,
+    key: str,
+    label: str,
+    from_block: int,
+    spent_in: str = "",
 ) -> tuple[CryptoPayment, bool]:
-    """The row of the payment, and whether this caller is the one who may settle it.
+    """The row of the payment, and whether this caller is the one who may settle it. `spent_in`: the transaction in
+    which it was sent before it was presented here; such a one is never settled, a person decides.
 
-    The INSERT is the guard against replays. A row whose worker died, or that provably failed, is taken over by exactly
-    one of those who present the same bytes again.
+    The INSERT is the guard against replays. A row whose worker died is taken over by exactly one of those who present
+    the same bytes again. Raises OtherOrder: they were presented for something else.
     """
     now, tax = clock.now(), seller()
     try:
@@ -66,24 +80,32 @@ def claim(
                 tax_percent=tax.tax_percent,
                 created_at=now,
                 leased_until=now + LEASE,
+                state=State.REVIEW if spent_in else State.SETTLING,
+                transaction=spent_in,
+                problem=SENT_BEFORE if spent_in else "",
             )
             return made, True
     except IntegrityError:
         known = payment_of(found) or payment_under(workspace, key)
         if known is None:
             raise
-    mine = known.workspace_id == workspace.pk and known.digest == found.digest and take_over(known)
-    return known, mine
+    if known.workspace_id != workspace.pk or known.digest != found.digest:
+        return known, False
+    of_the_same(known, order)
+    return known, take_over(known)
 
 
-def take_over(payment: CryptoPayment, *, failed_too: bool = True) -> bool:
+def of_the_same(payment: CryptoPayment, order: Order) -> None:
+    """Raises OtherOrder."""
+    if (payment.amount, payment.pack_id) != (order.cents, order.pack.pk if order.pack else None):
+        raise OtherOrder
+
+
+def take_over(payment: CryptoPayment) -> bool:
     """Become the one who settles it, if nobody is at work on it; `payment` is then as it is in the database."""
     now = clock.now()
-    free = Q(state=State.SETTLING, leased_until__lt=now)
-    if failed_too:
-        free |= Q(state=State.FAILED)
-    rows = CryptoPayment.objects.filter(free, pk=payment.pk)
-    won = rows.update(state=State.SETTLING, leased_until=now + LEASE, attempts=F("attempts") + 1)
+    rows = CryptoPayment.objects.filter(pk=payment.pk, state=State.SETTLING, leased_until__lt=now)
+    won = rows.update(leased_until=now + LEASE, attempts=F("attempts") + 1)
     payment.refresh_from_db()
     return bool(won)
 
@@ -92,6 +114,12 @@ def left_behind(now: datetime, limit: int) -> Iterable[CryptoPayment]:
     """Those that nobody works on any more, the oldest first."""
     rows = CryptoPayment.objects.filter(state=State.SETTLING, leased_until__lt=now)
     return rows.select_related("workspace").order_by("leased_until")[:limit]
+
+
+def long_on_their_way(now: datetime) -> Iterable[str]:
+    """Public ids of the first few that have no end yet, half an hour after they came."""
+    rows = CryptoPayment.objects.filter(state=State.SETTLING, created_at__lt=now - timedelta(minutes=30))
+    return rows.order_by("created_at").values_list("public_id", flat=True)[:5]
 
 
 def _authorization(found: Presented) -> dict[str, str]:

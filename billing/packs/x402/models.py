@@ -24,6 +24,7 @@ class CryptoPayment(models.Model):
         CREDITED = "credited", "Credited"
         FAILED = "failed", "Failed"  # provably, no money moved
         REVIEW = "review", "Needs a decision"  # money may be here that is not this customer's
+        CLOSED = "closed", "Not credited"  # staff decided so
 
     public_id = models.CharField(max_length=40, unique=True, default=new_payment_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="crypto_payments", db_index=False)
@@ -88,7 +89,8 @@ class CryptoPayment(models.Model):
                 name="crypto_payment_once_per_key",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["settling", "credited", "failed", "review"]), name="crypto_payment_state"
+                condition=Q(state__in=["settling", "credited", "failed", "review", "closed"]),
+                name="crypto_payment_state",
             ),
             models.CheckConstraint(
                 condition=Q(amount__gt=0, credits__gt=0, bonus_credits__gte=0), name="crypto_credits"

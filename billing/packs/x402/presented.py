@@ -72,9 +72,10 @@ def presented(header: str, rails: Sequence[Rail], ask: Ask, *, now: int) -> Pres
     requirements = _requirements(payload, rail, ask)
     fields = _authorization(payload.payload)
     _check(fields, rail, ask, now)
+    inner = {"signature": payload.payload["signature"], "authorization": fields}
     return Presented(
         version=payload.x402_version,
-        payload=payload,
+        payload=_rebuilt(requirements, network, inner),
         requirements=requirements,
         rail=rail,
         payer=fields["from"].lower(),
@@ -124,6 +125,13 @@ def _requirements(payload: Payload, rail: Rail, ask: Ask) -> Requirements:
     if not same:
         raise NotAccepted("requirements_mismatch", "What was accepted is not what is asked for here.")
     return ours
+
+
+def _rebuilt(requirements: Requirements, network: str, inner: dict[str, Any]) -> Payload:
+    """What is sent on and kept: nothing that was not read here."""
+    if isinstance(requirements, PaymentRequirementsV1):
+        return PaymentPayloadV1(x402_version=1, scheme=SCHEME, network=network, payload=inner)
+    return PaymentPayload(x402_version=2, accepted=requirements, payload=inner)
 
 
 def _authorization(inner: Mapping[str, Any]) -> dict[str, str]:

@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from x402.schemas import PaymentPayload, PaymentRequirements
 from x402.schemas.v1 import PaymentPayloadV1, PaymentRequirementsV1
 
+from accounts.models import User
 from billing.credits import clock
+from billing.credits.units import credits
 from billing.foundation.audit.services import record
 from billing.invoices.issue import invoice_issue
 from billing.invoices.models import Document
@@ -30,8 +34,7 @@ from billing.packs.x402.rails import Rail, rail_of
 log = logging.getLogger(__name__)
 State = CryptoPayment.State
 NAMESPACE = "packs"
-LOOKS, PAUSE = 6, 0.5  # a node may be a few blocks behind the one that the facilitator uses
-AFTERWARDS = timedelta(minutes=10)  # blocks that a node may still be behind when an authorization's time is over
+LOOKS, PAUSE = 4, 0.5  # a node may be a few blocks behind the one that the facilitator uses
 
 
 def payment_settle(payment: CryptoPayment) -> CryptoPayment:
@@ -39,56 +42,109 @@ def payment_settle(payment: CryptoPayment) -> CryptoPayment:
     the sweep goes on with it. Not to be called within a transaction.
     """
     rail = rail_of(payment.network)
-    if rail is None or rail.asset.lower() != payment.asset or rail.pay_to.lower() != payment.pay_to:
-        return _end(payment, State.REVIEW, "The operator does not take this network, token or address any more.")
+    if rail is None or (rail.asset.lower(), rail.pay_to.lower()) != (payment.asset, payment.pay_to):
+        return _wait(payment, "Its network, token or receiving address is not set up at present.")
     tried_before = payment.attempts > 1
-    over = clock.now() > payment.valid_before + AFTERWARDS
     settled: Settled | None = None
     shown = _look(rail, payment) if tried_before else Shown("unused")
-    if shown is not None and shown.what == "unused" and not over:
+    if shown is not None and shown.what == "unused" and not _over(payment, shown):
         settled = facilitator.settle(*_exchanged(payment))
-        shown = _look_until_there(rail, payment, settled)
-    if settled is not None and settled.outcome == "done":
         payment.transaction = settled.transaction or payment.transaction
-    following, why = decide(settled, shown, tried_before=tried_before, said_done=bool(payment.transaction), over=over)
+        shown = _look_until_there(rail, payment, settled)
+    following, why = decide(
+        settled,
+        shown,
+        tried_before=tried_before,
+        said_done=bool(payment.transaction),
+        over=shown is not None and _over(payment, shown),
+    )
     if following == "credit":
         assert shown is not None  # noqa: S101 - decided by it
         return payment_credit(payment.pk, shown.transaction)
     if following == "wait":
-        waits = CryptoPayment.objects.filter(pk=payment.pk, state=State.SETTLING)
-        waits.update(problem=cut(why, 300), transaction=payment.transaction)
-        payment.refresh_from_db()
-        return payment
+        return _wait(payment, why)
     return _end(payment, State.FAILED if following == "fail" else State.REVIEW, why, shown)
 
 
-def payment_credit(pk: int, transaction_hash: str, *, by: str = "", why: str = "") -> CryptoPayment:
-    """Credit it, issue its invoice and mark it, in one transaction: wallet, payment, document, number. Once."""
+def _over(payment: CryptoPayment, shown: Shown) -> bool:
+    """By the network's clock: what is in no block by then can be in none."""
+    return shown.at > payment.valid_before.timestamp()
+
+
+def payment_credit(pk: int, transaction_hash: str) -> CryptoPayment:
+    """Credit what the network shows to be paid, and mark it, in one transaction; once."""
     with transaction.atomic():
-        workspace_id = CryptoPayment.objects.values_list("workspace_id", flat=True).get(pk=pk)
-        Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
-        rows = CryptoPayment.objects.select_for_update(of=("self",), no_key=True).select_related("workspace")
-        payment = rows.get(pk=pk)
-        if payment.state == State.CREDITED:
-            return payment
-        now = clock.now()
-        bought = _grant(payment, "", payment.credits, now)
-        payment.lot_id = bought.lot_id
-        if payment.bonus_credits:
-            payment.bonus_lot_id = _grant(payment, "bonus", payment.bonus_credits, now).lot_id
-        payment.state, payment.transaction, payment.credited_at = State.CREDITED, transaction_hash, now
-        payment.problem, payment.decided_by, payment.decided_why = "", by[:200], why[:500]
+        payment = _locked_with_wallet(pk)
+        if payment.state == State.SETTLING:
+            _credit(payment, transaction_hash, actor="system")
+    return payment
+
+
+def payment_accept(pk: int, *, by: str, why: str, actor: User, request: HttpRequest | None) -> str:
+    """Credit one that waited for a decision, once. `by` names everybody who stands for it. A sentence."""
+    with transaction.atomic():
+        payment = _locked_with_wallet(pk)
+        if payment.state != State.REVIEW:
+            return f"{payment.get_state_display()} before; nothing was posted twice."
+        payment.decided_by, payment.decided_why = by[:200], why[:500]
+        _credit(payment, payment.transaction, actor=actor, why=why, request=request)
+    return f"{credits(payment.total_credits):,f} credited to {payment.workspace}, with an invoice."
+
+
+def payment_give_up(pk: int, *, by: User, why: str, request: HttpRequest | None) -> str:
+    """Close one that waited for a decision, without credits. A sentence."""
+    with transaction.atomic():
+        payment = _locked_with_wallet(pk)
+        if payment.state != State.REVIEW:
+            return f"{payment.get_state_display()} before; nothing was done twice."
+        payment.state, payment.idempotency_key = State.CLOSED, ""
+        payment.decided_by, payment.decided_why = by.email[:200], why[:500]
+        payment.save(update_fields=["state", "idempotency_key", "decided_by", "decided_why"])
         record(
-            action="crypto_payment.credited",
-            actor=by or "system",
+            action="crypto_payment.closed",
+            actor=by,
             workspace=payment.workspace,
             target=f"{payment.name}, {money_text(payment.amount, 'usd')}",
-            after={"payment": payment.public_id, "transaction": transaction_hash},
+            after={"payment": payment.public_id, "transaction": payment.transaction or None},
             reason=why,
+            request=request,
         )
-        payment.document = _invoice(payment)  # last: it draws a number
-        payment.save()
-    return payment
+    return "Closed; nothing was credited."
+
+
+def _credit(
+    payment: CryptoPayment,
+    transaction_hash: str,
+    *,
+    actor: User | str,
+    why: str = "",
+    request: HttpRequest | None = None,
+) -> None:
+    """Lots, audit entry, invoice and mark, under the locks of wallet and payment."""
+    now = clock.now()
+    payment.lot_id = _grant(payment, "", payment.credits, now).lot_id
+    if payment.bonus_credits:
+        payment.bonus_lot_id = _grant(payment, "bonus", payment.bonus_credits, now).lot_id
+    payment.state, payment.transaction, payment.credited_at = State.CREDITED, transaction_hash, now
+    payment.problem = ""
+    record(
+        action="crypto_payment.credited",
+        actor=actor,
+        workspace=payment.workspace,
+        target=f"{payment.name}, {money_text(payment.amount, 'usd')}",
+        after={"payment": payment.public_id, "transaction": transaction_hash},
+        reason=why,
+        request=request,
+    )
+    payment.document = _invoice(payment)  # last: it draws a number
+    payment.save()
+
+
+def _locked_with_wallet(pk: int) -> CryptoPayment:
+    workspace_id = CryptoPayment.objects.values_list("workspace_id", flat=True).get(pk=pk)
+    Wallet.objects.select_for_update(no_key=True).filter(pk=workspace_id).first()
+    rows = CryptoPayment.objects.select_for_update(of=("self",), no_key=True).select_related("workspace")
+    return rows.get(pk=pk)
 
 
 def _look(rail: Rail, payment: CryptoPayment) -> Shown | None:
@@ -103,11 +159,12 @@ def _look(rail: Rail, payment: CryptoPayment) -> Shown | None:
 
 def _look_until_there(rail: Rail, payment: CryptoPayment, settled: Settled) -> Shown | None:
     """After a settlement that is said to be done, the transfer is there within a moment."""
-    for _ in range(LOOKS if settled.outcome == "done" else 1):
-        shown = _look(rail, payment)
+    shown = _look(rail, payment)
+    for _ in range(LOOKS - 1 if settled.outcome == "done" else 0):
         if shown is not None and shown.what != "unused":
             break
-        time.sleep(PAUSE if settled.outcome == "done" else 0)
+        time.sleep(PAUSE)
+        shown = _look(rail, payment)
     return shown
 
 
@@ -121,18 +178,29 @@ def _exchanged(payment: CryptoPayment) -> tuple[Any, Any]:
     return PaymentPayload.model_validate(payment.payload), PaymentRequirements.model_validate(payment.requirements)
 
 
-def _end(payment: CryptoPayment, state: str, why: str, shown: Shown | None = None) -> CryptoPayment:
+def _wait(payment: CryptoPayment, why: str) -> CryptoPayment:
+    _mine(payment).update(problem=cut(why, 300), transaction=payment.transaction)
+    payment.refresh_from_db()
+    return payment
+
+
+def _end(payment: CryptoPayment, state: str, why: str, shown: Shown | None) -> CryptoPayment:
     """Without credits. A failed try gives its Idempotency-Key free; what needs a decision goes to people."""
     changes: dict[str, Any] = {"state": state, "problem": cut(why, 300)}
     if state == State.FAILED:
         changes["idempotency_key"] = ""
     elif shown is not None and shown.transaction:
         changes["transaction"] = shown.transaction
-    ended = CryptoPayment.objects.filter(pk=payment.pk, state=State.SETTLING).update(**changes)
+    ended = _mine(payment).update(**changes)
     payment.refresh_from_db()
     if ended and state == State.REVIEW:
         emails.tell_operators_of_crypto(payment, why)
     return payment
+
+
+def _mine(payment: CryptoPayment) -> QuerySet[CryptoPayment]:
+    """The row, unless another process has taken it over since: then what this one found is too old to be written."""
+    return CryptoPayment.objects.filter(pk=payment.pk, state=State.SETTLING, attempts=payment.attempts)
 
 
 def _grant(payment: CryptoPayment, part: str, amount: int, now: Any) -> Any:

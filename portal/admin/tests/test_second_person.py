@@ -26,6 +26,7 @@ from billing.ledger.verify import verify
 from billing.metering.events import EventInput, Source
 from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record
+from billing.packs.x402.tests.rows import in_review
 from billing.pricing.testing import import_demo_prices
 from portal.admin.secondperson import ACTIONS, approve, refuse
 from portal.testing.fixtures import client_of, person
@@ -231,7 +232,12 @@ def lots(workspace: Workspace) -> dict[str, int]:
     event = EventInput("e1", "openai/gpt-4o-mini", {"input_tokens": Decimal(6_000_000)})
     usage_record(workspace_id=workspace.pk, source=Source("service"), event=event)
     assert lot is not None
-    return {"lot": lot, "operation": Lot.objects.get(pk=lot).operation_id, "event": UsageEvent.objects.get().pk}
+    return {
+        "lot": lot,
+        "operation": Lot.objects.get(pk=lot).operation_id,
+        "event": UsageEvent.objects.get().pk,
+        "payment": in_review(workspace).pk,
+    }
 
 
 ROUTES: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -239,6 +245,7 @@ ROUTES: dict[str, tuple[str, str, dict[str, str]]] = {
     "lot.extend": ("ledger_lot_extend_lot", "lot", {"until": "2199-12-30", "step": "confirm"}),
     "operation.reverse": ("ledger_operation_reverse", "operation", {"confirmed": "on"}),
     "charge.reverse": ("metering_usageevent_give_back", "event", {"confirmed": "on"}),
+    "crypto.accept": ("packs_cryptopayment_accept", "payment", {"confirmed": "on"}),
 }
 
 

@@ -15,6 +15,7 @@ from billing.gateway.checks import check_payments
 from billing.gateway.endpoint import connect, is_connected
 from billing.gateway.errors import Unavailable
 from billing.ledger.worth.sums import days_catch_up
+from billing.packs.x402.checks import check_crypto
 from billing.pricing.models import CatalogModel, PriceLine
 from portal.demo.seed import demo_seed
 from portal.demo.story import Scale
@@ -76,7 +77,7 @@ def _migrate() -> int:
 
 def _payments() -> str:
     """Refuse real money where payments are simulated; connect the stand-in, which is always there."""
-    wrong = check_payments()
+    wrong = [*check_payments(), *check_crypto()]
     if wrong:
         raise CommandError(" ".join(f"{error.msg} {error.hint}" for error in wrong))
     if settings.SIMULATED_PAYMENTS:

@@ -183,7 +183,8 @@ def test_what_a_link_changes_is_told_to_the_audit(workspace: Workspace, alice: U
     for _ in range(2):
         client.post(path)
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor, entry.workspace) == ("mail.own_changed", alice, workspace)
+    assert (entry.action, entry.actor, entry.workspace) == ("mail.own_changed", None, workspace)  # nobody signed in
+    assert entry.actor_label == "alice@example.com, by the link in a mail"
     assert entry.target == "alice@example.com, by the link in a mail"
     assert (entry.before, entry.after, entry.ip) == ({"usage": None}, {"usage": False}, "127.0.0.1")
     client.post(unsubscribe_url(workspace, BILLING, "usage").partition("localhost:8000")[2], {"do": "stop-all"})

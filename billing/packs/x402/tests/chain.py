@@ -48,6 +48,7 @@ class Chain:
     moved: dict[str, Moved] = field(default_factory=dict)  # by transaction
     spent: dict[tuple[str, str], tuple[str, str, int]] = field(default_factory=dict)  # → topic, transaction, block
     block: int = 1_000
+    ahead: int = 0  # seconds that its clock has gone on
     slow_receipts: int = 0  # times that waiting for a receipt takes too long
     lock: Any = field(default_factory=threading.RLock)
     relayer: str = field(default_factory=lambda: Account.create().address)
@@ -178,8 +179,10 @@ class Chain:
 
     def rpc(self, method: str, params: list[Any]) -> Any:
         match method:
-            case "eth_blockNumber":
-                return hex(self.block)
+            case "eth_getBlockByNumber":
+                return {"number": hex(self.block), "timestamp": hex(int(time.time()) + self.ahead)}
+            case "eth_chainId":
+                return hex(self.chain_id)
             case "eth_getLogs":
                 return self._logs(params[0])
             case "eth_getTransactionReceipt":

@@ -84,7 +84,7 @@ class Network:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                found = network.answer(self.path.rstrip("/"), body)
+                found = network.answer(self.path, body)
                 if found is None:
                     self.close_connection = True
                     return

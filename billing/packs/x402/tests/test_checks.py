@@ -29,6 +29,9 @@ GOOD: dict[str, Any] = {
         ({"X402_NETWORKS": {"base": ""}}, ["purser.E023"]),
         ({"X402_FACILITATOR_URL": ""}, ["purser.E023"]),
         ({"X402_LEAST_USD": 2_000}, ["purser.E024"]),
+        ({"X402_NETWORKS": {"base-sepolia": "https://node.example"}}, []),
+        ({"X402_NETWORKS": {"base-sepolia": "https://node.example"}, "STRIPE_LIVE_MODE": True}, ["purser.E025"]),
+        ({"X402_NETWORKS": dict.fromkeys(("base", "base-sepolia"), "https://node.example")}, ["purser.E025"]),
     ],
 )
 def test_settings(monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], found: list[str]) -> None:

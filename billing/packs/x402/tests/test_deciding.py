@@ -22,7 +22,8 @@ PAID, UNUSED, CANCELED, OTHER = Shown("paid", "0x1"), Shown("unused"), Shown("ca
         (REFUSED, PAID, False, False, "review"),  # sent by somebody else
         (DONE, OTHER, False, False, "review"),
         (DONE, CANCELED, False, False, "fail"),
-        (REFUSED, UNUSED, False, False, "fail"),
+        (REFUSED, UNUSED, False, False, "wait"),  # it may have been sent all the same
+        (REFUSED, UNUSED, False, True, "fail"),
         (REFUSED, UNUSED, True, False, "wait"),  # the earlier try may still be on its way
         (UNKNOWN, UNUSED, False, False, "wait"),
         (DONE, UNUSED, False, False, "wait"),

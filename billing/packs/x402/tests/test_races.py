@@ -10,8 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
-from billing.gateway import waiting
-from billing.packs.x402 import settling
+from billing.packs.x402 import paying, settling
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.sweeping import sweep
 from billing.packs.x402.tests.conftest import PAY_TO, Agent, credited
@@ -28,7 +27,7 @@ def many_turns(monkeypatch: pytest.MonkeyPatch) -> Any:
     import threading
 
     with monkeypatch.context() as patch:
-        patch.setattr(waiting, "_turns", threading.BoundedSemaphore(16))
+        patch.setattr(paying, "_turns", threading.BoundedSemaphore(16))
         yield
 
 

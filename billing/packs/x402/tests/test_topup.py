@@ -14,6 +14,7 @@ from x402.schemas import VerifyResponse
 from accounts.models import ApiKey, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.foundation.outbox.models import OutboxMessage
 from billing.invoices.models import Document
 from billing.ledger.models import Lot
 from billing.packs.models import Pack
@@ -225,6 +226,10 @@ def test_sent_by_a_stranger_before_us_it_is_not_credited(agent: Agent, workspace
     answer = agent.present(2, value)
     assert (answer.status_code, answer.json()["code"]) == (409, "payment_used")
     assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 5_000_000)
+    waits = CryptoPayment.objects.get()
+    assert (waits.state, waits.transaction) == (State.REVIEW, next(iter(network.chain.moved)))
+    assert agent.present(2, value).status_code in (202, 409)
+    assert OutboxMessage.objects.filter(kind="purchase.problem").count() == 1
 
 
 def test_a_cancelled_authorization_is_no_payment(agent: Agent, workspace: Workspace, network: Network) -> None:
