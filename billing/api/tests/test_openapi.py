@@ -115,6 +115,7 @@ def test_the_document_is_served_and_whole(client: Any) -> None:
         "/api/v1/credits/statement",
         "/api/v1/credits/packs",
         "/api/v1/credits/checkout",
+        "/api/v1/credits/topup",
         "/api/stripe/create-checkout-session",
         "/api/v1/auto-top-up/settings",
         "/api/auto-top-up/settings",
@@ -360,7 +361,7 @@ def test_writes_that_are_no_usage_take_an_idempotency_key() -> None:
         "/api/auto-top-up/settings",
         *("/api/v1/usage/authorize", f"{hold}/release", f"{hold}/extend"),
         *(workspaces, f"{workspaces}/{{workspace}}/grants"),
-        *("/api/v1/credits/checkout", "/api/stripe/create-checkout-session"),
+        *("/api/v1/credits/checkout", "/api/stripe/create-checkout-session", "/api/v1/credits/topup"),
         *("/api/v1/subscription", "/api/v1/subscription/addons"),
     }
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 REFUSED = [
     ("/api/v1/credits/checkout", {"packId": "growth"}),
     ("/api/stripe/create-checkout-session", {"packId": "growth"}),
+    ("/api/v1/credits/topup", {"amount_usd": 5}),
     ("/api/v1/auto-top-up/settings", {"enabled": True}),
     ("/api/auto-top-up/settings", {"enabled": True}),
     ("/api/v1/auto-top-up/settings", {"threshold": 50}),
@@ -71,7 +72,7 @@ def test_whatever_writes_billing_is_refused_unless_it_is_listed_here() -> None:
                 if isinstance(access, BearerKey) and access.scope == Scope.BILLING_WRITE:
                     found[str(operation.operation_id)] = access.while_suspended
     assert {name for name, lets in found.items() if lets} == TELL_THEMSELVES
-    assert set(found) - TELL_THEMSELVES == {"credits_checkout", "addons_set", "alerts_change"}
+    assert set(found) - TELL_THEMSELVES == {"credits_checkout", "credits_topup", "addons_set", "alerts_change"}
 
 
 def test_its_own_keys_buy_and_change_nothing(customer: Api, funded: Workspace) -> None:

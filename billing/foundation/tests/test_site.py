@@ -35,6 +35,7 @@ def test_save_in_this_process_is_seen_at_once() -> None:
 
 
 def test_other_processes_see_it_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    SiteSettings.objects.create(pk=1)
     site()
     SiteSettings.objects.update(product_name="Elsewhere")  # no signal, as from another process
     assert site().product_name == "Purser"

@@ -31,7 +31,7 @@ EACH = 72_000_000
 @pytest.fixture
 def two_a_day(db: None) -> None:
     site()
-    SiteSettings.objects.update(max_end_users=2)
+    SiteSettings.objects.update_or_create(pk=1, defaults={"max_end_users": 2})
     forget_site()
 
 

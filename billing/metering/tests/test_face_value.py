@@ -12,10 +12,17 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Workspace
 from billing.foundation.models import SiteSettings
-from billing.foundation.site.selectors import site
+from billing.foundation.site.selectors import forget_site, site
 from billing.metering.tests.conftest import event, fund
 
 Record = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def saved(db: None) -> None:
+    """The settings were saved once, and nothing of them is kept yet."""
+    SiteSettings.objects.create(pk=1)
+    forget_site()
 
 
 def set_face_value(usd: str) -> None:

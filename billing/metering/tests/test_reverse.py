@@ -312,7 +312,7 @@ def test_it_counts_in_the_hour_and_the_series_of_its_event(record: Record, works
 def test_what_was_counted_as_other_is_taken_from_there(record: Record, workspace: Workspace, noon: datetime) -> None:
     fund(workspace)
     site()
-    SiteSettings.objects.update(max_breakdown_values=2)
+    SiteSettings.objects.update_or_create(pk=1, defaults={"max_breakdown_values": 2})
     forget_site()
     record(event("named", agent="first"))
     record(event("crowded", agent="second"))

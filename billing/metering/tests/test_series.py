@@ -19,7 +19,7 @@ Record = Callable[..., Any]
 @pytest.fixture
 def four_a_day(db: None) -> None:
     site()
-    SiteSettings.objects.update(max_breakdown_values=4)
+    SiteSettings.objects.update_or_create(pk=1, defaults={"max_breakdown_values": 4})
     forget_site()
 
 

@@ -66,7 +66,7 @@ def test_credits_are_bought_here_by_who_may(alice_client: Client, bob_client: Cl
 
 def test_adding_credits_is_explained_honestly(alice_client: Client, fresh: Workspace, settings: LazySettings) -> None:
     settings.STRIPE_SECRET_KEY = ""
-    SiteSettings.objects.update(support_email="billing@operator.example")
+    SiteSettings.objects.update_or_create(pk=1, defaults={"support_email": "billing@operator.example"})
     forget_site()
     text = page(alice_client, fresh)
     assert 'id="add"' in text

@@ -94,7 +94,9 @@ def test_a_made_up_cursor_is_not_found(alice_client: Client, northwind: Workspac
 
 
 def test_the_operators_own_word_for_credits_is_used(alice_client: Client, northwind: Workspace) -> None:
-    SiteSettings.objects.update(credit_name="voice token", credit_name_plural="voice tokens")
+    SiteSettings.objects.update_or_create(
+        pk=1, defaults={"credit_name": "voice token", "credit_name_plural": "voice tokens"}
+    )
     forget_site()
     assert "Voice tokens" in page(alice_client, northwind)
     text = alice_client.get(f"/w/{northwind.public_id}/").content.decode()
