@@ -5,6 +5,8 @@ from django.test import Client
 
 from accounts.models import Workspace
 from accounts.tests.quartet import asks_to_sign_in, hides_from_strangers, page, refuses_role
+from billing.credits.units import NANO
+from billing.ledger.selectors import pending
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.tests.conftest import Agent
 from billing.packs.x402.tests.network import Network
@@ -45,7 +47,7 @@ def test_what_is_on_its_way_is_pending(
     assert agent.present(2, value).status_code == 202
     assert CryptoPayment.objects.get().state == "settling"
     assert "On its way" in words(alice_client, page(workspace, "credits/usdc"))
-    assert "1,000" in words(alice_client, page(workspace, "credits")).split("Not in the balance yet")[1]
+    assert pending(workspace.pk) == 1_000 * NANO
 
 
 def test_who_may_see_it(workspace: Workspace, charlie_client: Client, bob_client: Client) -> None:

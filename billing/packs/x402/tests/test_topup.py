@@ -11,7 +11,7 @@ from eth_account import Account
 from x402.http.utils import decode_payment_response_header
 from x402.schemas import VerifyResponse
 
-from accounts.models import ApiKey, Workspace
+from accounts.models import ApiKey, User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.outbox.models import OutboxMessage
@@ -220,7 +220,10 @@ def test_a_receipt_that_takes_long_is_found_with_the_same_bytes(
     assert network.chain.balance(PAY_TO) == 5_000_000
 
 
-def test_sent_by_a_stranger_before_us_it_is_not_credited(agent: Agent, workspace: Workspace, network: Network) -> None:
+def test_sent_by_a_stranger_before_us_it_is_not_credited(
+    agent: Agent, workspace: Workspace, network: Network, alice: User
+) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     value, payment = agent.sign(2)
     _send(network, payment)
     answer = agent.present(2, value)
