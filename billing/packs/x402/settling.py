@@ -216,7 +216,7 @@ def _grant(payment: CryptoPayment, part: str, amount: int, now: Any) -> Any:
         label=payment.name if paid_for else f"{payment.name}: bonus",
         expires_at=now + timedelta(days=payment.validity_days) if payment.validity_days else None,
         unit_price_usd=unit_price(major(net, "usd"), payment.credits) if paid_for else None,
-        actor=payment.buyer_label,
+        actor=payment.decided_by or payment.buyer_label,
         reason=f"payment {payment.public_id}",
     )
 
