@@ -46,6 +46,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Promotion codes", "sell", "packs.Promotion"),
             ("Redemptions", "redeem", "packs.Redemption"),
             ("Purchases", "shopping_cart", "packs.Purchase"),
+            ("Payments in USDC", "currency_exchange", "packs.CryptoPayment"),
             ("Refunds and disputes", "gavel", "packs.MoneyBack"),
             ("Disputes of invoices", "gavel", "packs.InvoiceDispute"),
             ("Reconciliations", "rule", "packs.Reconciliation"),

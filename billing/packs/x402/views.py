@@ -13,24 +13,6 @@ from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.rails import rails
 
 SHOWN = 50
-COMMAND = """\
-pip install "x402[evm,requests]"
-
-import os, uuid
-from eth_account import Account
-from x402 import x402ClientSync
-from x402.http.clients.requests import x402_requests
-from x402.mechanisms.evm.exact.register import register_exact_evm_client
-
-client = x402ClientSync()
-register_exact_evm_client(client, Account.from_key(os.environ["WALLET_KEY"]))
-client.set_spend_controls({{"max_amount_per_payment": "$50"}})  # unless told so it pays $1 at most
-answer = x402_requests(client).post(
-    "{url}",
-    json={{"amount_usd": 5}},
-    headers={{"Authorization": f"Bearer {{os.environ['PURSER_KEY']}}", "Idempotency-Key": str(uuid.uuid4())}},
-)
-print(answer.status_code, answer.json())"""
 
 
 @never_cache
@@ -43,7 +25,7 @@ def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     context = {
         "nav": "credits",
         "rails": rails(),
-        "command": COMMAND.format(url=request.build_absolute_uri("/api/v1/credits/topup")),
+        "url": request.build_absolute_uri("/api/v1/credits/topup"),
         "payments": found[:SHOWN],
         "more": len(found) > SHOWN,
         "most": SHOWN,
