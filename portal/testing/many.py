@@ -135,12 +135,13 @@ def _rank(field: Column) -> int:
 def _changed(field: Column, newest: Mapping[Any, object]) -> str:
     column = f't."{field.column}"'
     if isinstance(field, models.ForeignKey):
-        return f"{newest.get(field.related_model, column)} + n" if field.unique else f"{column} + n"
+        of_copy = f"{newest.get(field.related_model, column)} + n" if field.unique else f"{column} + n"
+        return f"CASE WHEN {column} IS NOT NULL THEN {of_copy} END"  # where the row has none, no copy has
     if isinstance(field, models.UUIDField):
         return "gen_random_uuid()"
     if isinstance(field, models.CharField | models.TextField):
         room = max((field.max_length or 100) - 6, 0)
-        return f"left({column}, {room}) || upper(lpad(to_hex(n), 6, '0'))"
+        return f"left({column}, {room}) || lpad(n::text, 6, '0')"
     if isinstance(field, models.BinaryField):
         return "sha256(n::text::bytea)"
     if isinstance(field, models.DateTimeField):
