@@ -16,10 +16,11 @@ class PacksConfig(AppConfig):
         from billing.packs.reconcile import verify_purchases
         from billing.packs.selectors import pending
         from billing.packs.x402 import checks  # noqa: F401 - registers them
+        from billing.packs.x402.verify import verify_crypto
 
         hooks.pending_sources.append(pending)
         hooks.topup_bound_crossed.append(bound_was_crossed)
-        hooks.verifiers.append(verify_purchases)
+        hooks.verifiers += [verify_purchases, verify_crypto]
         post_migrate.connect(_ship, sender=self, dispatch_uid="ship_packs")
 
 

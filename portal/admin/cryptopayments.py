@@ -1,4 +1,4 @@
-"""Payments in USDC that need a decision: the money is here, and it is not known to be this customer's."""
+"""Payments in USDC that need a decision: money may be here, and it is not known to be this customer's."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -43,8 +43,8 @@ class DecisionAction:
             request,
             payment,
             title=f"Credit {payment.workspace}",
-            intro="The money is at the receiving address, by the transaction below. Credit it only to the customer who"
-            " can show that the paying wallet is theirs: whoever reads the network could present such a payment.",
+            intro="Look the transaction up first. Credit only money that is at the receiving address, and only to the"
+            " customer who can show that the paying wallet is theirs: whoever reads the network could present it.",
             apply=lambda data: _accept(payment, data, request),
             button="Credit it",
         )

@@ -68,12 +68,6 @@ def look(rail: Rail, *, payer: str, nonce: str, units: int, from_block: int) -> 
     return Shown("paid" if paid else "other", transaction, at)
 
 
-def chain_id(rail: Rail) -> int:
-    """Of the network that the node belongs to. Raises NoAnswer."""
-    with _node() as client:
-        return _number(_call(client, rail, "eth_chainId", []))
-
-
 def _latest(client: httpx.Client, rail: Rail) -> tuple[int, int]:
     """Number of the latest block, and its time."""
     block = _call(client, rail, "eth_getBlockByNumber", ["latest", False])

@@ -62,16 +62,6 @@ def _settle(payload: Payload, requirements: Requirements) -> Settled:
     return Settled("refused", transaction, problem or "settle_failed")
 
 
-def supported() -> set[tuple[int, str]]:
-    """(version, network) of what it settles in the scheme that is used here. Raises NoAnswer."""
-    try:
-        with _client() as client:
-            kinds = client.get("supported").raise_for_status().json()["kinds"]
-        return {(kind["x402Version"], kind["network"]) for kind in kinds if kind["scheme"] == "exact"}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise NoAnswer(f"supported: {type(error).__name__}") from error
-
-
 def _post(path: str, payload: Payload, requirements: Requirements) -> httpx.Response:
     body: dict[str, Any] = {
         "x402Version": payload.x402_version,

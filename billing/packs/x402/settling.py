@@ -33,7 +33,7 @@ from billing.packs.x402.rails import Rail, rail_of
 
 log = logging.getLogger(__name__)
 State = CryptoPayment.State
-NAMESPACE = "packs"
+NAMESPACE, GRANTS = "packs", "crypto:"
 LOOKS, PAUSE = 4, 0.5  # a node may be a few blocks behind the one that the facilitator uses
 
 
@@ -222,7 +222,7 @@ def _grant(payment: CryptoPayment, part: str, amount: int, now: Any) -> Any:
 
 
 def grant_key(payment: CryptoPayment, part: str = "") -> str:
-    return f"crypto:{payment.public_id}" + (f":{part}" if part else "")
+    return f"{GRANTS}{payment.public_id}" + (f":{part}" if part else "")
 
 
 def _tax(payment: CryptoPayment) -> Tax:

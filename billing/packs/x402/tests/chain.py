@@ -181,8 +181,6 @@ class Chain:
         match method:
             case "eth_getBlockByNumber":
                 return {"number": hex(self.block), "timestamp": hex(int(time.time()) + self.ahead)}
-            case "eth_chainId":
-                return hex(self.chain_id)
             case "eth_getLogs":
                 return self._logs(params[0])
             case "eth_getTransactionReceipt":

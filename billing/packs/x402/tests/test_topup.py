@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client
 from eth_account import Account
 from x402.http.utils import decode_payment_response_header
@@ -23,6 +25,7 @@ from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.sweeping import sweep
 from billing.packs.x402.tests.conftest import PAY_TO, Agent, changed, credited
 from billing.packs.x402.tests.network import Network
+from billing.packs.x402.verify import verify_crypto
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VERSIONS = pytest.mark.parametrize("version", [1, 2])
@@ -277,3 +280,18 @@ def _good(payload: Any, requirements: Any) -> VerifyResponse:
 
 def _now() -> Any:
     return clock.now()
+
+
+def test_the_ledger_check_finds_what_does_not_agree(agent: Agent, workspace: Workspace) -> None:
+    value, _ = agent.sign(2)
+    assert agent.present(2, value).status_code == 200
+    assert verify_crypto(workspace.pk) == []
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL purser.ledger_rewrite = 'on'")
+        CryptoPayment.objects.update(credits=F("credits") - 1)
+    (problem,) = verify_crypto(workspace.pk)
+    assert "1000000000000 nano-credits in the ledger, 999999999999 by its payment" in problem.detail
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL purser.ledger_rewrite = 'on'")
+        CryptoPayment.objects.all().delete()
+    assert len(verify_crypto(workspace.pk)) == 1, "credits without a payment"
