@@ -7,3 +7,4 @@ from portal.settings.crypto import *
 from portal.settings.payments import *
 from portal.settings.security import *
 from portal.settings.services import *
+from portal.settings.voices import *

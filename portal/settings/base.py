@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "billing.plans",
     "billing.usage",
     "billing.usage.budgets",
+    "billing.voices",
     "billing.alerts",
     "billing.api",
     "billing.overview",
