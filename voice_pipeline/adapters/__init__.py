@@ -1,0 +1,1 @@
+"""Engines behind one interface; `kinds` names them, `base` says what they do."""

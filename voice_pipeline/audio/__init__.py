@@ -1,0 +1,1 @@
+"""Reference clips without deep learning: guarded decoding, quality, a light fingerprint."""
