@@ -48,6 +48,7 @@ urlpatterns = [
     path("", include("billing.plans.addons.urls")),
     path("", include("billing.plans.resources.urls")),
     path("", include("billing.usage.budgets.urls")),
+    path("", include("billing.voices.clones.urls")),
     path("", include("billing.alerts.webhooks.urls")),
     path("", include("billing.alerts.notices.urls")),
     path("", include("billing.overview.urls")),

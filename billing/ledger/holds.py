@@ -61,16 +61,18 @@ class HoldBook(LotBook):
         amount: int,
         occurred_at: datetime,
         items_digest: bytes | None = None,
+        kind: str = "hold.settle",
     ) -> SpendResult:
         """Charge usage that was held for: the pinned lots pay first, what they do not cover comes from the balance or
-        becomes debt, what is left of the hold is free again. Raises HoldResolved.
+        becomes debt, what is left of the hold is free again. `kind` says what the pinned lots pay for where that is no
+        request. Raises HoldResolved.
         """
         self._valid(amount)
         self._resolve(operation, hold, "settle")
         used = burn.first(hold.pins, amount)
         pinned = sum(part for _, part in used)
         if pinned:
-            self._transfer(operation, "hold.settle", HELD, SPENT, pinned, used, occurred_at, items_digest)
+            self._transfer(operation, kind, HELD, SPENT, pinned, used, occurred_at, items_digest)
         self._let_go(operation, hold, burn.rest(hold.pins, amount))
         more = self.spend(
             operation=operation, amount=amount - pinned, occurred_at=occurred_at, items_digest=items_digest

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.scopes import KeyKind
 from billing.ledger.records import hold_id
 from billing.metering.keys import operation_key
 from billing.metering.origins import key_class
 
 CHUNK = 2_000
+KEY_CLASSES = frozenset(KeyKind.values)
 
 # One statement sees a hold, its end and its event as one transaction left them.
 _HOLDS = """
@@ -61,7 +63,8 @@ def _wrong(
 ) -> str:
     """What does not fit, or nothing."""
     if origin is None or event_id is None:
-        return "was settled, and no event names it" if resolution == "settle" else ""
+        of_request = hold_origin in KEY_CLASSES  # of others, whoever placed them knows what they paid for
+        return "was settled, and no event names it" if resolution == "settle" and of_request else ""
     if owner != workspace_id or key_class(origin) != hold_origin:
         return f"is named by event {event_id} of another workspace or class of key"
     if resolution == "expire":

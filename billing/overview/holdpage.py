@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Workspace
+from billing.ledger.accounts import DEBT, HELD, SPENT
 from billing.ledger.held import HoldRow, Pinned
 from billing.ledger.models import HoldExtension, LotTake, Operation, Transfer
-from billing.metering.keys import CHARGES
 from billing.metering.models import AllowanceHold, UsageEvent
 from billing.overview.holds import HoldLine, lines_of
 from billing.usage.holds import hold_details
@@ -106,7 +106,7 @@ def hold_page(workspace: Workspace, pk: int, now: datetime | None = None) -> Hol
 
 def _used(transfers: Sequence[Transfer]) -> dict[int, int]:
     """What each lot paid of what was pinned in it."""
-    settled = [transfer.pk for transfer in transfers if transfer.kind == "hold.settle"]
+    settled = [transfer.pk for transfer in transfers if (transfer.debit, transfer.credit) == (HELD, SPENT)]
     used: dict[int, int] = {}
     for take in LotTake.objects.filter(transfer__in=settled):
         used[take.lot_id] = used.get(take.lot_id, 0) + take.amount
@@ -114,9 +114,9 @@ def _used(transfers: Sequence[Transfer]) -> dict[int, int]:
 
 
 def _charge(transfers: Sequence[Transfer]) -> Charge:
-    charged = [transfer for transfer in transfers if transfer.kind in CHARGES]
+    charged = [transfer for transfer in transfers if transfer.credit == SPENT]
 
-    def of(kind: str) -> int:
-        return sum(transfer.amount for transfer in charged if transfer.kind == kind)
+    def of(account: str) -> int:
+        return sum(transfer.amount for transfer in charged if transfer.debit == account)
 
-    return Charge(amount=sum(t.amount for t in charged), from_hold=of("hold.settle"), debt=of("usage.debt"))
+    return Charge(amount=sum(t.amount for t in charged), from_hold=of(HELD), debt=of(DEBT))

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
+from accounts.models import Workspace
 from billing.credits import clock
 from billing.foundation.audit.services import record
 from billing.voices import store
@@ -44,10 +45,11 @@ def voice_make(
     language: str,
     tier: str,
     by: Actor,
+    owner: Workspace | None = None,
     consent: Consent | None = None,
     request: HttpRequest | None = None,
 ) -> Voice:
-    """A draft of a platform voice. Raises ValidationError."""
+    """A draft of a voice of the platform, or of a workspace. Raises ValidationError."""
     name, language = " ".join(name.split()), language.strip().lower()
     if not name or len(name) > 80:
         raise ValidationError({"name": "A name of 1 to 80 characters is needed."})
@@ -57,11 +59,12 @@ def voice_make(
     try:
         with transaction.atomic():
             voice = Voice.objects.create(
-                name=name, language=language, tier=tier, price_variant=tier, created_by=name_of(by)
+                name=name, language=language, tier=tier, price_variant=tier, owner=owner, created_by=name_of(by)
             )
             record(
                 action="voice.made",
                 actor=by,
+                workspace=owner,
                 target=target_of(voice),
                 after={"language": language, "tier": tier},
                 request=request,

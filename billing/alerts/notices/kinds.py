@@ -30,6 +30,7 @@ AUDIENCES: dict[str, Audience | None] = {
     "subscription": "billing",
     "topup": "billing",
     "usage": "everyone",
+    "voice": "everyone",
     "webhooks": "workspace",
     "workspace": None,
 }

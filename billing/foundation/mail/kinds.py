@@ -129,6 +129,8 @@ _KINDS: dict[str, dict[str, str]] = {
         "subscription.ended": "Plan ended",
         "subscription.auto_upgraded": "Plan moved up automatically",
         "subscription.auto_stopped": "Plan not moved up",
+        "voice.ready": "Voice that is ready",
+        "voice.failed": "Voice that could not be made",
     },
     "service": {
         "addon.short": "Add-on that is not covered",

@@ -39,7 +39,7 @@ FLOWS = {
     "lot": "scheduled>available available>expired"
     " available>issued issued>available available>adjusted adjusted>available",  # extended: out, and in again
     "usage": "available>spent debt>spent spent>available spent>debt",
-    "addon": "available>spent",
+    "addon": "available>spent held>spent",
     "debt": "available>debt debt>available",
     "hold": "available>held held>spent held>available overdraft>overdraft_held overdraft_held>overdraft",
     "refund": "available>refunded scheduled>refunded debt>refunded refunded>available refunded>scheduled refunded>debt",

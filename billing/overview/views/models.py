@@ -1,5 +1,7 @@
 """Models & pricing of a workspace: the list, up to four side by side, one model, the list as a file."""
 
+from collections.abc import Sequence
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
@@ -17,6 +19,8 @@ from billing.overview.pricereader import Reader
 from billing.overview.pricescsv import prices_csv
 from billing.pricing.detail import canonical, model_detail
 from billing.pricing.selectors import BadCursor, platform_prices
+from billing.voices.clones.selectors import VoiceRow
+from billing.voices.clones.selectors import catalogue as voice_catalogue
 
 ROWS = 50
 FRAME = "app.html"
@@ -24,7 +28,7 @@ FRAME = "app.html"
 
 @page
 def models(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    return list_page(request, Reader(request.workspace), FRAME)
+    return list_page(request, Reader(request.workspace), FRAME, voices=voice_catalogue())
 
 
 @page
@@ -44,7 +48,10 @@ def models_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponseBase
     return prices_csv(request.GET, Reader(request.workspace))
 
 
-def list_page(request: HttpRequest, reader: Reader, frame: str) -> HttpResponse:
+def list_page(
+    request: HttpRequest, reader: Reader, frame: str, *, voices: Sequence[VoiceRow] | None = None
+) -> HttpResponse:
+    """`voices`: those that everybody can use, for a reader who may listen to them."""
     try:
         found = price_list(request.GET, reader=reader, limit=ROWS)
     except BadCursor as error:
@@ -55,6 +62,7 @@ def list_page(request: HttpRequest, reader: Reader, frame: str) -> HttpResponse:
         **_context(request, reader, frame, asked),
         "models": found,
         "platform": [shown(price, SCALES[asked.scale]) for price in platform_prices(terms=reader.terms)],
+        "voices": voices,
         "sorts": [(key, text) for key, text in SORTS.items() if key != "cost" or found.works],
         "chosen": [
             (ref, name, asked.link(chosen=tuple(other for other in asked.chosen if other != ref)))

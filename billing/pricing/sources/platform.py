@@ -24,7 +24,10 @@ PRICES = (  # meter, unit, USD for one
     ("logic_steps", "step", "0"),
 )
 # EXAMPLES. Nobody publishes a price for these: set your own before you sell them.
-CLONES = (("instant", "1"), ("professional", "50"))  # tier, USD for one cloned voice
+CLONES = (  # tier, USD for one cloned voice
+    *(("instant", "1"), ("professional", "50")),
+    *(("standard", "2"), ("premium", "15"), ("ultra", "60")),  # the tiers of voices that are cloned here
+)
 PREMIUM_FEATURE = "10"  # USD for a million tokens of a premium feature
 
 

@@ -81,6 +81,9 @@ class Rebuild(Kind):
                 _failed(item, f"Not built: {job.error or job.get_state_display().lower()}")
         if job.state == VoiceJob.State.DONE and job.voice_id and job.spec.get("move_to"):
             _move(job)
+        from billing.voices.clones.ordering import clone_ended
+
+        clone_ended(job)
         if job.rollout_id:
             from billing.voices.rollouts.steps import rollout_job_ended
 
@@ -89,6 +92,9 @@ class Rebuild(Kind):
     def resumed(self, job: VoiceJob) -> None:
         if job.rollout is not None and not job.rollout.open:
             raise ValidationError("Its rollout has ended.")
+        from billing.voices.clones.ordering import clone_resumed
+
+        clone_resumed(job)
         again = job.items.filter(state=State.FAILED).select_related("conditioning")
         for item in again:
             if item.conditioning.state != Conditioning.State.VERIFIED:

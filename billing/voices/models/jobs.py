@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from billing.credits import clock
-from billing.ledger.models import Hold
+from billing.ledger.models import Hold, Operation
 from billing.voices.models.engines import EngineVersion
 from billing.voices.models.voices import Conditioning, Voice
 
@@ -63,6 +63,7 @@ class VoiceJob(models.Model):
     # What a customer's clone costs, fixed when it was asked for; platform voices cost nothing. Attempts share it.
     price_snapshot = models.JSONField(null=True, blank=True)
     hold = models.OneToOneField(Hold, models.PROTECT, null=True, blank=True, related_name="+")
+    charge = models.OneToOneField(Operation, models.PROTECT, null=True, blank=True, related_name="+")  # what it took
 
     class Meta:
         ordering = ["-id"]
@@ -98,8 +99,9 @@ class VoiceJob(models.Model):
                 name="voice_job_cancelled_by_somebody",
             ),
             models.CheckConstraint(
-                condition=Q(hold=None) | Q(price_snapshot__isnull=False), name="voice_job_hold_has_a_price"
+                condition=Q(hold=None, charge=None) | Q(price_snapshot__isnull=False), name="voice_job_hold_has_a_price"
             ),
+            models.CheckConstraint(condition=Q(charge=None) | Q(state="done"), name="voice_job_charged_when_done"),
             models.UniqueConstraint(
                 fields=["voice"],
                 condition=Q(voice__isnull=False, state__in=OPEN),

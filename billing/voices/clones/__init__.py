@@ -1,0 +1,1 @@
+"""Voices that customers have made of recordings of their own: quoted, held for, and charged once they are verified."""
