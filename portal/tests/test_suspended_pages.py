@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 ALWAYS = {
     *("accounts:invitation-revoke", "accounts:key-revoke", "accounts:leave", "accounts:member-remove"),
     *("foundation:mail-preferences", "notices:read", "packs:leave", "packs:method-remove"),
-    *("plans:cancel", "plans:leave", "webhooks:delete"),
+    *("plans:cancel", "plans:leave", "voices:cancel", "voices:delete", "webhooks:delete"),
 }
 # What of a page: a request that is let through. Confirming a cancellation (`plans:change`) is below, with a real one.
 SOME: dict[str, dict[str, str]] = {

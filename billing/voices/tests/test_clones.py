@@ -93,10 +93,12 @@ def test_it_is_held_for_and_charged_once_when_it_is_verified(made: Callable[...,
     there = balance(team.pk)
     assert (voice.state, voice.tier, job.state, job.error) == ("enabled", "standard", "done", "")
     assert (there.available, there.held, charged(team)) == (HAD - cost, 0, cost)
-    assert job.charge is not None and job.charge.reason == "Voice clone “Ada”, Standard"
+    assert job.charge is not None
+    assert job.charge.reason == "Voice clone “Ada”, Standard"
     assert HoldResolution.objects.get(hold=job.hold).operation_id == job.charge_id
     mail = OutboxMessage.objects.get(kind="voice.ready")
-    assert voice.public_id in mail.text and "test engine" in mail.text
+    assert voice.public_id in mail.text
+    assert "test engine" in mail.text
     with transaction.atomic():  # whoever tells it again is told what was done
         clone_ended(VoiceJob.objects.select_for_update(of=("self",)).get(pk=job.pk))
     assert charged(team) == cost
@@ -115,7 +117,8 @@ def test_it_costs_nothing_when_it_cannot_be_made(made: Callable[..., Voice], ali
         job.refresh_from_db()
         there = balance(team.pk)
         assert (voice.state, there.available, there.held, charged(team)) == ("draft", HAD, 0, 0), said
-        assert job.error and job.charge is None
+        assert job.error
+        assert job.charge is None
         with pytest.raises(ValidationError, match="ask for it again"):
             job_resume(job.pk, by="staff") if job.resumable else clone_refused(job)
     assert OutboxMessage.objects.filter(kind="voice.failed").count() == 3
@@ -231,9 +234,7 @@ def test_what_is_held_for_it_pays_no_debt(made: Callable[..., Voice], alice: Use
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_a_hold_that_expired_is_charged_from_what_is_there(
-    made: Callable[..., Voice], alice: User, left: bool
-) -> None:
+def test_a_hold_that_expired_is_charged_from_what_is_there(made: Callable[..., Voice], alice: User, left: bool) -> None:
     voice = made()
     team = voice.owner
     assert team is not None

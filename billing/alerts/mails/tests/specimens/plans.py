@@ -13,6 +13,8 @@ from billing.plans.hooks import Shortfall
 from billing.plans.models import AddOn, Plan, PlanVersion, ShutdownWarning, Subscription, WorkspaceAddOn
 from billing.plans.resources import emails as resource_mails
 from billing.plans.subscribing import emails
+from billing.voices.clones import emails as voice_mails
+from billing.voices.models import Voice, VoiceJob
 
 DAY = timedelta(days=1)
 
@@ -21,6 +23,7 @@ def write(workspace: Workspace, owner: User) -> None:
     _subscription(workspace)
     _add_on(workspace)
     _resources(workspace)
+    _voices(workspace)
 
 
 def _subscription(workspace: Workspace) -> None:
@@ -68,3 +71,12 @@ def _resources(workspace: Workspace) -> None:
     resource_mails.tell_warning(warning)
     resource_mails.tell_shutdown(warning, cast(Any, SimpleNamespace(balance=420 * NANO, daily_cost=480 * NANO)))
     resource_mails.tell_again(warning, balance=9_000 * NANO, daily_cost=480 * NANO)
+
+
+def _voices(workspace: Workspace) -> None:
+    voice = Voice(pk=1, public_id="voice_0a1b2c", name="Ada", owner=workspace)
+    price = {"tier": "premium", "nano": 3_000 * NANO}
+    ready = VoiceJob(public_id="vjob_1", voice=voice, attempt=1, price_snapshot=price, charge_id=1)
+    failed = VoiceJob(public_id="vjob_2", voice=voice, attempt=1, price_snapshot=price)
+    voice_mails.tell_ready(workspace, ready)
+    voice_mails.tell_failed(workspace, failed, "The recordings are not good enough. Clip 2 is silent.")
