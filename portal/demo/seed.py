@@ -15,6 +15,7 @@ from billing.pricing.models import PriceLine
 from billing.pricing.services import prices_import
 from portal.demo import access, elsewhere, payments, people, states, story
 from portal.demo.infrastructure import end_all
+from portal.demo.voices import voice_story
 
 MAIN = "demo-northwind"
 SEED = 20_260_101
@@ -57,6 +58,8 @@ def demo_seed(*, scale: story.Scale | None = None, say: Say = _silent) -> access
 
 def _tell(owner: User, scale: story.Scale, now: datetime, say: Say, paying: payments.Payments) -> Workspace:
     rng = Random(SEED)  # noqa: S311 - the same story every time is the point
+    say("voices")
+    voice_story()
     shown = -1
 
     def progress(done: float) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing.pricing.sources.rows import ModelRow, PriceRow, Reading, dims_of
 
 SOURCE = "platform"
-VERSION = "2"
+VERSION = "3"
 PROVIDER = "platform"
 
 PRICES = (  # meter, unit, USD for one

@@ -44,8 +44,8 @@ def test_everything_is_imported_in_seconds_and_again_changes_nothing() -> None:
 
 @pytest.mark.django_db
 def test_the_command_says_what_it_does() -> None:
-    assert "platform 2: 12 added" in run("prices_import", "--source", "platform")
-    assert "12 prices, nothing new" in run("prices_import", "--source", "platform")
+    assert "platform 3: 15 added" in run("prices_import", "--source", "platform")
+    assert "15 prices, nothing new" in run("prices_import", "--source", "platform")
 
 
 @pytest.mark.django_db

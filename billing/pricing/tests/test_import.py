@@ -194,7 +194,7 @@ def test_two_imports_at_one_instant_do_not_collide() -> None:
 
 def test_the_platforms_own_prices_include_free_ones() -> None:
     report = import_reading(platform.read(), now=DAY1)
-    assert (report.added, report.held) == (12, 0)
+    assert (report.added, report.held) == (15, 0)
     prices = prices_for("")
     assert prices is not None
     usage = {"messages": 1, "call_minutes": 1, "container_days": 1, "deployments": 1, "storage_gb_days": 1}
