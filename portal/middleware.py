@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 
 
 class AdminCSPMiddleware:
-    """Relaxes the policy for /admin/ only: unfold uses Alpine's standard build (eval) and inline styles."""
+    """Relaxes the policy for /admin/ only: unfold uses Alpine's standard build (eval) and inline styles, and
+    staff listen to voices.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -18,5 +20,6 @@ class AdminCSPMiddleware:
             response._csp_replace = {  # type: ignore[attr-defined]
                 "script-src": [SELF, UNSAFE_EVAL],
                 "style-src": [SELF, UNSAFE_INLINE],
+                "media-src": [SELF],  # recordings and samples of voices
             }
         return response

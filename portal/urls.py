@@ -31,6 +31,7 @@ urlpatterns = [
     path("admin/moving-in/<str:kind>/", admin.site.admin_view(import_page), name="import"),
     path("admin/moving-in/<str:kind>/sample.csv", admin.site.admin_view(sample_page), name="import-sample"),
     path("admin/unrated/", admin.site.admin_view(unrated_page), name="unrated"),
+    path("admin/voice-provisioning/", include("portal.admin.voices.urls")),
     path("admin/workspaces/<int:pk>/", admin.site.admin_view(workspace_desk), name="workspace-desk"),
     path("admin/view-as/end/", admin.site.admin_view(view_as_end), name="view-as-end"),
     path("admin/", admin.site.urls),

@@ -90,6 +90,7 @@ def action_page(
         "facts": facts or [],
         "button": button,
         "back": back() if callable(back) else back,
-        "opts": admin.model._meta,
     }
+    if admin.model is not None:  # a page of its own belongs to no list
+        context["opts"] = admin.model._meta
     return TemplateResponse(request, "admin/action.html", context)

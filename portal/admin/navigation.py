@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from portal.admin import duework, movingin, priceapprovals, trialbalance, unrated
+from portal.admin import duework, movingin, priceapprovals, trialbalance, unrated, voices
 from portal.admin.money import page as money
 
 # (title, icon, "app.Model" or the name of a page in PAGES)
@@ -94,6 +94,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Tiers", "stairs", "pricing.TierSchedule"),
             ("Plan discounts", "loyalty", "pricing.PriceDiscount"),
             ("Meters", "straighten", "pricing.Meter"),
+            ("Voices", "record_voice_over", "voice-provisioning"),
             ("Price sources", "cloud_download", "pricing.PriceSource"),
             ("Price imports", "download", "pricing.PriceImport"),
         ),
@@ -123,6 +124,7 @@ PAGES = {
     "trial-balance": trialbalance.PERMISSION,
     "unrated": unrated.PERMISSION,
     "price-approvals": priceapprovals.PERMISSION,
+    "voice-provisioning": voices.PERMISSION,
 }
 
 

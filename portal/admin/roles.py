@@ -12,6 +12,7 @@ from accounts.staff import StaffRole
 # Second factors, sessions, addresses and groups: with these one person could become another.
 CLOSED = frozenset({"account.emailaddress", "auth.group", "mfa.authenticator", "usersessions.usersession"})
 
+VOICES = ("voices.view_voice",)  # pages of their own, no lists: everybody looks and listens
 NOTES = ("foundation.add_staffnote",)  # of staff, beside a customer: everybody
 SUPPORT = (
     "accounts.view_as_customer",  # read-only, with a trace
@@ -32,13 +33,15 @@ FINANCE = (
 )
 PRICING_APPS = ("plans", "pricing")
 PRICING = tuple(f"packs.{act}_{model}" for act in ("add", "change", "delete") for model in ("pack", "promotion"))
+PROVISIONING = ("voices.change_voice",)  # voices of the catalogue
+ENGINES = ("voices.change_enginechannel",)  # versions, training, promotion
 LIMITS = ("plans.change_workspacelimits",)  # a form on the customer's page, no list
 NOT_PRICING = frozenset({"plans.change_subscription", "plans.add_subscription", "plans.delete_subscription"})
 
 
 def names_of(role: StaffRole) -> set[str]:
     """The permissions of a role, as "app.codename"."""
-    views, all_of_admin = _registered("view") | set(NOTES), _registered("add", "change", "delete", "view")
+    views, all_of_admin = _registered("view") | set(NOTES) | set(VOICES), _registered("add", "change", "delete", "view")
     match role:
         case StaffRole.SUPPORT:
             return views | set(SUPPORT)
@@ -46,9 +49,9 @@ def names_of(role: StaffRole) -> set[str]:
             return views | set(SUPPORT) | set(FINANCE)
         case StaffRole.PRICING:
             theirs = {name for name in all_of_admin if name.partition(".")[0] in PRICING_APPS}
-            return views | (theirs - NOT_PRICING) | set(PRICING) | set(LIMITS)
+            return views | (theirs - NOT_PRICING) | set(PRICING) | set(LIMITS) | set(PROVISIONING)
         case StaffRole.ADMIN:
-            return all_of_admin | set(SUPPORT) | set(FINANCE) | set(PRICING) | set(LIMITS)
+            return views | all_of_admin | set(SUPPORT + FINANCE + PRICING + LIMITS + PROVISIONING + ENGINES)
 
 
 def _registered(*acts: str) -> set[str]:

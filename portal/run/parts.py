@@ -8,6 +8,8 @@ from portal.run.children import Child
 from portal.run.config import Config
 from portal.standin.places import TOKEN, choose_port, state_file, token_file
 
+VOICES = ("--queues", "voice", "--concurrency", "2", "--hostname", "voices@%h")
+
 
 def environment(config: Config) -> dict[str, str]:
     return os.environ | {
@@ -50,6 +52,8 @@ def parts(config: Config) -> list[Child]:
     celery = ["-W", "ignore::Warning:celery.platforms", "-m", "celery", "-A", "portal", "--quiet"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     worker = [*celery, "worker", "--loglevel", "WARNING", *quiet]
+    # Work on voices takes seconds or days: two at once, of which at most one trains.
+    voices = [*celery, "worker", "--loglevel", "WARNING", *quiet, *VOICES]
     beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""]
-    commands = {"web": web, "worker": worker, "beat": beat}
+    commands = {"web": web, "worker": worker, "beat": beat, "voices": voices}
     return [Child(name, [sys.executable, *command], environment(config)) for name, command in commands.items()]

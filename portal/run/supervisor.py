@@ -113,7 +113,7 @@ class Supervisor:
                 if time.monotonic() > until:
                     raise Problem(f"the web server did not get ready within {READY_SECONDS} s, see its messages above")
                 time.sleep(0.1)
-            outcome(f"{self.config.workers} processes, worker and beat beside")
+            outcome(f"{self.config.workers} processes, workers and beat beside")
 
     def _watch(self) -> None:
         while True:

@@ -143,10 +143,14 @@ class RunningPortal:
             return []
 
     def part(self, name: str) -> psutil.Process:
-        """The main process of web, worker, beat or payments."""
-        word = {"web": "granian", "worker": "worker", "beat": "beat", "payments": "portal.standin"}[name]
-        children = psutil.Process(self.process.pid).children()
-        return next(child for child in children if word in child.cmdline())
+        """The main process of web, worker, beat, voices or payments."""
+        words = {"web": "granian", "worker": "worker", "beat": "beat", "payments": "portal.standin", "voices": "voice"}
+        lines = {child: child.cmdline() for child in psutil.Process(self.process.pid).children()}
+        return next(
+            child
+            for child, line in lines.items()
+            if words[name] in line and (name != "worker" or words["voices"] not in line)
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:

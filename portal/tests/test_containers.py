@@ -18,7 +18,7 @@ from portal.run.problem import Problem
 
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE_DIR / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("prepare", "web", "worker", "beat")
+OURS = ("prepare", "web", "worker", "beat", "voices")
 
 
 class Became(Exception):
@@ -46,7 +46,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     )
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "voices"])
 def test_a_part_alone_is_called_as_among_all(config: Config, name: str) -> None:
     with pytest.raises(Became) as became:
         part.become([name], config)
@@ -59,7 +59,7 @@ def test_a_part_alone_is_called_as_among_all(config: Config, name: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["database"], ["web", "worker"], ["--help"]])
 def test_parts_that_do_not_exist(config: Config, arguments: list[str]) -> None:
-    with pytest.raises(Problem, match="name one of web, worker, beat"):
+    with pytest.raises(Problem, match="name one of web, worker, beat, voices"):
         part.become(arguments, config)
 
 
@@ -70,7 +70,7 @@ def test_a_part_alone_needs_a_database(config: Config) -> None:
 
 def test_compose_starts_what_make_run_starts() -> None:
     assert SERVICES["prepare"]["command"] == ["python", "manage.py", "prepare"]
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "beat", "voices"):
         assert SERVICES[name]["command"] == ["python", "-m", "portal.run", name]
         assert SERVICES[name]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
     assert "replicas" not in str(SERVICES["beat"])  # exactly one

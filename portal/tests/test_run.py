@@ -143,7 +143,7 @@ def test_payments_are_simulated_and_their_webhooks_arrive(portal: RunningPortal)
     assert portal.fetch("/simulated-stripe/checkout/cs_test_none/").status == 404
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "payments"])
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "voices", "payments"])
 def test_a_part_that_dies_is_started_again(portal: RunningPortal, name: str) -> None:
     portal.part(name).kill()
     portal.wait_for(f"{name} ended", seconds=20)

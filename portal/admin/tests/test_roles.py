@@ -20,7 +20,7 @@ from portal.testing.fixtures import client_of, person
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-PAGES = ("trial-balance", "price-approvals", "due-work", "unrated")
+PAGES = ("trial-balance", "price-approvals", "due-work", "unrated", "voice-provisioning")
 Hired = Callable[[StaffRole], Client]
 
 
