@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from django.conf import LazySettings
 
 from accounts.models import User
 from billing.credits import clock
+from billing.pricing.models import PriceLine
 from billing.pricing.operator import Wish, price_set
 from billing.pricing.testing import import_demo_prices
 from billing.voices.building import voice_build
@@ -24,6 +25,7 @@ from billing.voices.rollouts.steps import rollout_begin, rollout_switch
 from billing.voices.services import voice_enable
 
 STANDIN = Path(__file__).with_name("standin.py")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 CONSENT = Consent("Ada Lovelace", "Signed on paper, file 12.")
 Plan = Callable[..., None]
 
@@ -57,6 +59,7 @@ def staff(alice: User) -> User:
 def priced(db: None) -> None:
     """Standard and premium have prices; ultra has none."""
     import_demo_prices()
+    PriceLine.objects.filter(meter="voice_clones", dims={"tier": "ultra"}).update(effective_to=LONG_AGO)
     for tier, usd in (("standard", 2), ("premium", 20)):
         price_tier(tier, usd)
 
