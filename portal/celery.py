@@ -29,6 +29,7 @@ def catch_up(**kwargs: Any) -> None:
     from billing.foundation.due.models import DueJob
     from billing.foundation.due.registry import jobs
     from billing.foundation.due.tasks import beat_schedule
+    from billing.voices.jobs.services import hint
 
     finished = dict(DueJob.objects.values_list("name", "last_finished_at"))
     entries = beat_schedule()
@@ -37,3 +38,4 @@ def catch_up(**kwargs: Any) -> None:
         if last is None or last < clock.now() - job.every:
             entry = entries[job.name]
             app.send_task(entry["task"], args=entry["args"], **entry["options"])
+    hint()  # jobs on voices wait for the voice worker, which may be this one

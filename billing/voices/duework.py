@@ -11,6 +11,9 @@ from billing.voices import store
 from billing.voices.jobs.services import hint, interrupt_silent
 from billing.voices.models import Conditioning, Voice, VoiceJob
 
+# A worker that is away for days must not find thousands of messages: it is reminded of what is new, and seldom of the
+# rest, which it looks for itself when it starts.
+LATELY, SELDOM = timedelta(minutes=10), 15  # minutes
 KEEP_WORK = timedelta(days=14)  # what a job that may go on has in its folder
 
 
@@ -18,7 +21,10 @@ KEEP_WORK = timedelta(days=14)  # what a job that may go on has in its folder
 def voice_jobs(*, now: datetime, limit: int) -> int:
     """Interrupt jobs on voices whose worker is gone, and remind the voice worker of those that wait."""
     done = interrupt_silent(now, limit)
-    if VoiceJob.objects.filter(state=VoiceJob.State.QUEUED).exists():
+    waiting = VoiceJob.objects.filter(state=VoiceJob.State.QUEUED)
+    if now.minute % SELDOM:
+        waiting = waiting.filter(created_at__gte=now - LATELY)
+    if waiting.exists():
         hint()
     return done
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Case, F, IntegerField, QuerySet, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, QuerySet, When
 
 from billing.voices.models import Conditioning, EngineChannel, EngineVersion, Voice
 from billing.voices.stack import options_hash
@@ -55,8 +55,15 @@ def serving(version: EngineVersion | None, voices: Iterable[Voice]) -> dict[int,
 
 def without(version: EngineVersion) -> "QuerySet[Voice]":
     """Enabled voices that the version cannot serve as they are now."""
-    served = current(version).values("voice_id")
-    return Voice.objects.filter(state=Voice.State.ENABLED).exclude(pk__in=served).order_by("pk")
+    serves = Conditioning.objects.filter(
+        voice=OuterRef("pk"),
+        engine_version=version,
+        state=Conditioning.State.VERIFIED,
+        tier=OuterRef("tier"),
+        stack_hash=OuterRef("stack_hash"),
+        options_hash=options_hash({}),
+    )
+    return Voice.objects.filter(~Exists(serves), state=Voice.State.ENABLED).order_by("pk")
 
 
 def conditioning_for(voice: Voice, version: EngineVersion, tier: str) -> Conditioning:

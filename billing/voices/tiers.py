@@ -3,7 +3,7 @@
 The numbers are those of the pipeline's contract, which measures; here they are only said.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,14 +30,16 @@ TIERS: Mapping[str, Tier] = {
 NOT_OF_THE_STACK = "refused"
 
 
-def assess(stack: str, inspected: Mapping[str, Any]) -> dict[str, Any]:
-    """What an inspection says of the clips that it took, kept with the stack it is about."""
+def assess(stack: str, inspected: Mapping[str, Any], positions: Sequence[int]) -> dict[str, Any]:
+    """What an inspection says of the clips that it took, kept with the stack it is about. The pipeline numbers those
+    that it was given from 1 on; `positions` says which clips of the voice these are, as pages number them.
+    """
     tiers = inspected.get("tiers")
     found: dict[str, list[str]] = {}
     for key, one in tiers.items() if isinstance(tiers, dict) else ():
         lacks = one.get("lacks", []) if isinstance(one, dict) else []
         found[str(key)] = [
-            str(lack.get("message", "")) or "something"
+            _message(lack, positions)
             for lack in lacks
             if isinstance(lack, dict) and lack.get("code") != NOT_OF_THE_STACK
         ]
@@ -45,9 +47,24 @@ def assess(stack: str, inspected: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stack": stack,
         "tiers": found,
-        "odd_one_out": odd if isinstance(odd, int) else None,
-        "duplicates": duplicates if isinstance(duplicates, list) else [],
+        "odd_one_out": _position(odd, positions),
+        "duplicates": [
+            [_position(number, positions) for number in pair]
+            for pair in (duplicates if isinstance(duplicates, list) else [])
+            if isinstance(pair, list) and all(_position(number, positions) for number in pair)
+        ],
     }
+
+
+def _position(number: object, positions: Sequence[int]) -> int | None:
+    return positions[number - 1] if isinstance(number, int) and 1 <= number <= len(positions) else None
+
+
+def _message(lack: Mapping[str, Any], positions: Sequence[int]) -> str:
+    said, number = str(lack.get("message") or "something"), lack.get("clip")
+    position = _position(number, positions)
+    own = f"clip {number}:"
+    return f"clip {position}:{said.removeprefix(own)}" if position and said.startswith(own) else said
 
 
 def lacking(assessment: Mapping[str, Any], stack: str, tier: str) -> list[str]:

@@ -41,7 +41,7 @@ class Inspect(Kind):
             _note(clip, said)
         ReferenceClip.objects.bulk_update(clips, ["state", "reason", "facts", "quality"])
         voice.stack_hash = stack_of(voice)
-        voice.assessment = _numbered(assess(voice.stack_hash, result), clips)
+        voice.assessment = assess(voice.stack_hash, result, [clip.position for clip in clips])
         voice.save(update_fields=["stack_hash", "assessment"])
 
 
@@ -56,17 +56,3 @@ def _note(clip: ReferenceClip, said: dict[str, Any]) -> None:
         raise BadResult("it measured something else than the clip, or nothing")
     clip.state, clip.reason, clip.quality = ReferenceClip.State.OK, "", quality
     clip.facts = {name: said.get(name) for name in ("format", "subtype", "rate", "channels", "seconds")}
-
-
-def _numbered(assessment: dict[str, Any], clips: list[ReferenceClip]) -> dict[str, Any]:
-    """The pipeline numbers the clips that it was given, the pages number all of the voice."""
-
-    def position(number: object) -> int | None:
-        return clips[number - 1].position if isinstance(number, int) and 1 <= number <= len(clips) else None
-
-    pairs = [
-        [position(each) for each in pair]
-        for pair in assessment["duplicates"]
-        if isinstance(pair, list) and all(position(each) for each in pair)
-    ]
-    return assessment | {"odd_one_out": position(assessment["odd_one_out"]), "duplicates": pairs}

@@ -14,7 +14,7 @@ from accounts.models import User
 from billing.credits import clock
 from billing.foundation.audit.services import record
 from billing.voices.jobs.kinds import kind_of
-from billing.voices.models import VoiceJob
+from billing.voices.models import Voice, VoiceJob
 
 log = logging.getLogger(__name__)
 SILENT = timedelta(seconds=90)  # without a heartbeat, then its worker is gone
@@ -87,6 +87,8 @@ def job_resume(job_id: int, *, by: Actor, request: HttpRequest | None = None) ->
         job = VoiceJob.objects.select_for_update(of=("self",)).get(pk=job_id)
         if not job.resumable:
             raise ValidationError(f"It cannot go on: {job.get_state_display().lower()}.")
+        if job.voice_id and Voice.objects.filter(pk=job.voice_id, state=Voice.State.DELETED).exists():
+            raise ValidationError("The voice is deleted.")
         kind_of(job).resumed(job)
         before = {"state": job.state, "error": job.error, "attempt": job.attempt}
         job.state, job.finished_at, job.error, job.exit_code = VoiceJob.State.QUEUED, None, "", None

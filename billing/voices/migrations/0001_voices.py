@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 ('size', models.PositiveIntegerField()),
                 ('facts', models.JSONField(default=dict)),
                 ('quality', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('waiting', 'Not inspected yet'), ('ok', 'Good'), ('refused', 'Refused'), ('excluded', 'Left out')], default='waiting', max_length=8)),
+                ('state', models.CharField(choices=[('waiting', 'Not inspected yet'), ('ok', 'Inspected'), ('refused', 'Refused'), ('excluded', 'Left out')], default='waiting', max_length=8)),
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('created_by', models.CharField(max_length=200)),
                 ('created_at', models.DateTimeField(default=billing.credits.clock.now, editable=False)),

@@ -88,7 +88,7 @@ class ReferenceClip(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", "Not inspected yet"
-        OK = "ok", "Good"
+        OK = "ok", "Inspected"
         REFUSED = "refused", "Refused"
         EXCLUDED = "excluded", "Left out"  # by staff
 
@@ -123,6 +123,11 @@ class ReferenceClip(models.Model):
 
     def __str__(self) -> str:
         return f"clip {self.position} of {self.voice}"
+
+    @property
+    def clipped_percent(self) -> float:
+        """Of its samples; for people to read."""
+        return float(self.quality.get("clipped_ratio") or 0) * 100
 
 
 class Conditioning(models.Model):

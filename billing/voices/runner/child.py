@@ -21,6 +21,7 @@ from billing.voices.runner.lines import Event, LineReader
 # The exit codes of the contract; anything else is a crash.
 CODES = {0: "done", 2: "spec", 3: "engine_unavailable", 4: "failed", 5: "refused", 6: "busy", 130: "cancelled"}
 LOOK_EVERY = 0.25  # seconds
+LAST_WORDS = 5.0  # seconds in which what it wrote before it ended is read, while something else goes on writing
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
@@ -137,7 +138,7 @@ def follow(
 def _listen(run: _Run, on_event: Callable[[Event], None], stop_wish: Callable[[], str]) -> None:
     """Until it has closed its output and ended. A grandchild that keeps the output open does not keep us."""
     descriptor = run.output
-    open_ = True
+    open_, ended = True, 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while True:
@@ -152,11 +153,13 @@ def _listen(run: _Run, on_event: Callable[[Event], None], stop_wish: Callable[[]
                     if event.type == "result":
                         run.result = event.data
                     on_event(event)
-            if not heard or not open_:
-                if run.child.poll() is not None:
+            if run.child.poll() is not None:
+                ended = ended or time.monotonic()
+                if not heard or not open_ or time.monotonic() - ended > LAST_WORDS:
                     return
-                if not open_:
-                    time.sleep(LOOK_EVERY)
+            elif not open_:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    run.child.wait(LOOK_EVERY)
             run.hold_to(stop_wish())
 
 

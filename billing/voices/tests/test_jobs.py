@@ -23,6 +23,7 @@ from billing.voices.jobs.work import Recorder, work_next
 from billing.voices.models import Conditioning, EngineVersion, VoiceJob, VoiceJobEvent
 from billing.voices.provisioning import clips_add
 from billing.voices.runner import Limits
+from billing.voices.services import voice_delete
 from billing.voices.tasks import voice_work_task
 from billing.voices.tests.conftest import Plan, draft, enabled, finished, upload, work
 
@@ -223,6 +224,26 @@ def test_a_silent_worker_is_noticed(priced: None) -> None:
     assert {_now(job).state, _now(other).state} == {"interrupted", "cancelled"}
     job_resume(job.pk, by="eve")
     assert finished(work()).attempt == 2
+
+
+def test_a_worker_that_is_away_is_reminded_seldom(priced: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr("billing.voices.duework.hint", lambda: sent.append(1))
+    asked_at = asked().created_at.replace(minute=1)
+    VoiceJob.objects.update(created_at=asked_at)
+    for minutes in range(60):
+        voice_jobs(now=asked_at + timedelta(minutes=minutes), limit=200)
+    assert len(sent) == 11 + 4  # each of the first minutes, then four quarters of an hour
+
+
+def test_a_deleted_voice_is_not_worked_on(priced: None, plan: Plan) -> None:
+    plan(crash=True)
+    job = asked()
+    work()
+    assert job.voice is not None
+    voice_delete(job.voice.pk, reason="x", by="eve")
+    with pytest.raises(ValidationError, match="The voice is deleted"):
+        job_resume(job.pk, by="eve")
 
 
 def test_a_pipeline_that_stalls_is_stopped(priced: None, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from billing.voices import store
 from billing.voices.building import voice_build, voice_tier, voices_build_missing
 from billing.voices.duework import voice_files
 from billing.voices.engines.services import light_register
-from billing.voices.jobs.services import job_claim
+from billing.voices.jobs.services import job_claim, job_resume
 from billing.voices.models import Conditioning, EngineVersion, ReferenceClip, Voice
 from billing.voices.prices import prices_of_tiers
 from billing.voices.provisioning import Upload, clip_exclude, clips_add, clips_inspect, voice_consent, voice_make
@@ -255,6 +255,8 @@ def test_deleting_is_final_and_takes_the_files_along(active: EngineVersion, stor
     assert left == []
     voice.refresh_from_db()
     assert (voice.state, voice.consent_by, voice.purged_at is not None) == ("deleted", "Ada Lovelace", True)
+    with pytest.raises(ValidationError, match="cannot go on"):
+        job_resume(voice.jobs.latest("pk").pk, by="x")
     for act in (lambda: voice_enable(voice.pk, by="x"), lambda: voice_retire(voice.pk, reason="", by="x")):
         with pytest.raises(ValidationError, match="The voice is deleted"):
             act()

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
+from billing.credits.format import rate_text
 from billing.foundation.adminforms import action_page
 from billing.foundation.desk.once import once
 from billing.voices.models import Conditioning, ReferenceClip, Voice, VoiceJob
@@ -96,7 +97,12 @@ def voice_page(request: HttpRequest, pk: int) -> HttpResponse:
     voice = get_object_or_404(Voice.objects.select_related("owner"), pk=pk)
     prices = prices_of_tiers()
     tiers = [
-        (tier, lacking(voice.assessment, voice.stack_hash, tier.key), prices.get(tier.key), tier.key == voice.tier)
+        (
+            tier,
+            lacking(voice.assessment, voice.stack_hash, tier.key),
+            rate_text(prices[tier.key].price) if tier.key in prices else "no price",
+            tier.key == voice.tier,
+        )
         for tier in TIERS.values()
     ]
     served = serving(channel().active, [voice]).get(voice.pk)
