@@ -22,7 +22,7 @@ EPOCHS = 8
 
 def training(manifest: Path, **more: Any) -> dict[str, Any]:
     """A training of some dozens of steps that takes long enough to be caught in the middle."""
-    options = {"epochs": EPOCHS, "step_seconds": 0.03, "save_step": 10}
+    options = {"epochs": EPOCHS, "step_seconds": 0.05, "save_step": 10}
     return {"operation": "train", "engine": LIGHT, "manifest_path": manifest, "options": options, **more}
 
 
