@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc(file=sys.stderr)
         status, fields = "failed", _told(type(error).__name__, f"{type(error).__name__}: {error}", [])
     report.emit("result", status=status, **fields)
-    return EXIT_CODES[status]
+    return EXIT_CODES["cancelled" if report.unheard else status]
 
 
 def _work(source: str, report: Reporter) -> tuple[Status, dict[str, Any]]:
@@ -52,7 +52,6 @@ def _work(source: str, report: Reporter) -> tuple[Status, dict[str, Any]]:
         report.emit("started", operation=order.operation)
         stopping.check()
         result = operations.run(order, report)
-    stopping.check()  # nobody has read that it is done
     return "done", {"seconds": round(time.monotonic() - began, 2), "result": result}
 
 

@@ -32,7 +32,7 @@ TIER_RULES: TierRules = {
 
 
 class InspectOptions(Strict):
-    tier_rules: Annotated[dict[str, TierRule], Field(min_length=1, max_length=20)] | None = None
+    tier_rules: Annotated[dict[str, TierRule], Field(min_length=1, max_length=5)] | None = None
 
 
 @dataclass(frozen=True)

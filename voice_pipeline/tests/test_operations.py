@@ -101,7 +101,7 @@ def test_condition_verify_sample(do: Do, store: Path, clips: Clips) -> None:
     engine = report.of("engine")[0]
     assert (engine["kind"], engine["is_test"], engine["version"]) == ("light", True, "built-in")
     assert [line["name"] for line in report.of("artifact")] == ["conditioning"]
-    assert not (store / "work" / "clips").exists()
+    assert not (store / "work" / ".prepared").exists()
     assert not list((store / "work").glob("*.part"))
 
     verdict, report = do(
@@ -270,4 +270,4 @@ def test_export_of_a_run_without_an_epoch(do: Do, store: Path) -> None:
     with pytest.raises(Refused, match="has finished no epoch"):
         do(operation="export", engine=LIGHT, run_dir=store / "run", out_dir=store / "new")
     assert not (store / "new").exists()
-    assert not (store / "new.part").exists()
+    assert not (store / ".new.part").exists()

@@ -175,7 +175,7 @@ def test_nobody_reads_the_lines(program: Program, clips: Clips) -> None:
 
 def test_two_at_once(program: Program, clips: Clips) -> None:
     """Whichever comes second is told; the first one is done."""
-    fields = {"operation": "inspect", "clips": [clips["ada1"]] * 40}
+    fields = {"operation": "inspect", "clips": [clips["ada1"]] * 25}
     outcomes = [finish(process) for process in [program.start(**fields), program.start(**fields)]]
     assert sorted(outcome.code for outcome in outcomes) == [0, 6]
 

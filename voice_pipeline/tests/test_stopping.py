@@ -6,14 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from voice_pipeline import stopping
 from voice_pipeline.adapters.light.training import checkpoints, read_checkpoint
+from voice_pipeline.contract import Cancelled
 from voice_pipeline.files import sha256
+from voice_pipeline.files import whole as whole_file
 from voice_pipeline.tests.conftest import ROOT, Program, order
 
 LIGHT = {"kind": "light"}
@@ -48,7 +53,9 @@ def test_cancelled_between_steps_with_a_checkpoint(program: Program, manifest: P
 def test_stopped_twice_and_killed_once_it_still_reaches_the_same_end(
     program: Program, store: Path, manifest: Path
 ) -> None:
-    straight = program.run(**training(manifest))
+    undisturbed = training(manifest)
+    undisturbed["options"] = undisturbed["options"] | {"step_seconds": 0}
+    straight = program.run(**undisturbed)
     assert straight.code == 0
     expected = straight.last["result"]
 
@@ -128,3 +135,41 @@ def test_a_rebuild_is_cancelled_between_voices(program: Program, clips: dict[str
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["status"] == "cancelled"
+
+
+def test_a_signal_is_a_flag_but_in_a_stretch_that_writes_nothing(stop: Callable[[], None]) -> None:
+    handler = signal.signal(signal.SIGUSR1, stopping._heard)
+    try:
+        with pytest.raises(Cancelled), stopping.interruptible():
+            signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGUSR1)  # outside nothing is raised
+        assert stopping.asked()
+        with pytest.raises(Cancelled):
+            stopping.check()
+        with pytest.raises(Cancelled), stopping.interruptible():
+            pytest.fail("it began although somebody had asked to stop")
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with suppress(Cancelled), whole_file(path) as part:
+        part.write_text("half")
+        raise Cancelled
+    assert list(tmp_path.iterdir()) == []
+    with whole_file(path) as part:
+        part.write_text("all of it")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_cancel_that_comes_too_late_does_not_undo_what_is_done(program: Program, clips: dict[str, Any]) -> None:
+    process = program.start(operation="inspect", clips=[clips["ada1"]] * 2)
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1].get("done") == 2:
+            process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert (process.returncode, lines[-1]["status"]) == (0, "done")

@@ -123,6 +123,8 @@ class _Callbacks:
             train_loss=_value(trainer.keep_avg_train, "avg_loss"),
             eval_loss=_value(trainer.keep_avg_eval, "avg_loss"),
         )
+        if trainer.epochs_done + 1 < self._epochs:
+            stopping.check()
 
     def interrupted(self, trainer: Any) -> None:
         """The trainer has saved a checkpoint and would now leave the process by itself."""
