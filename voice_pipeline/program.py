@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         status, fields = "failed", _told(type(error).__name__, f"{type(error).__name__}: {error}", [])
+    stopping.deafen()
     report.emit("result", status=status, **fields)
     return EXIT_CODES["cancelled" if report.unheard else status]
 

@@ -131,9 +131,9 @@ def test_a_decompression_bomb_is_left_early(tmp_path: Path) -> None:
         for _ in range(60):
             sound.write(quiet)
     assert path.stat().st_size < 2_000_000
-    began = time.monotonic()
+    began = time.process_time()
     assert refusal(path).code == "too_long"
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_too_many_bytes_are_refused_before_they_are_decoded(tmp_path: Path) -> None:

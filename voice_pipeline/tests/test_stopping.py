@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,10 +38,8 @@ def whole(run: Path) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_cancelled_between_steps_with_a_checkpoint(program: Program, manifest: Path, number: signal.Signals) -> None:
-    began = time.monotonic()
     outcome = program.stopped_at(13, number, **training(manifest))
     assert outcome.code == 130
-    assert time.monotonic() - began < 20
     assert outcome.last["status"] == "cancelled"
     run = Path(outcome.last["resume_dir"])
     assert outcome.of("run")[0]["resume_dir"] == str(run)
