@@ -24,12 +24,12 @@ OFFLINE = {
 
 
 def main(arguments: list[str]) -> int:
+    """The exit code. Signals are listened to by then."""
     parser = argparse.ArgumentParser(prog="voice_pipeline", description="Works on voices; see docs/voice-pipeline.md.")
     parser.add_argument("--spec", required=True, help="a JSON file, or - for standard input")
     source = parser.parse_args(arguments).spec
     os.environ.update(OFFLINE)
     report = Reporter()
-    stopping.listen()
     try:
         status, fields = _work(source, report)
     except Cancelled as stop:

@@ -173,11 +173,15 @@ def test_nobody_reads_the_lines(program: Program, clips: Clips) -> None:
     assert process.returncode == 130
 
 
-def test_two_at_once(program: Program, clips: Clips) -> None:
-    """Whichever comes second is told; the first one is done."""
-    fields = {"operation": "inspect", "clips": [clips["ada1"]] * 25}
-    outcomes = [finish(process) for process in [program.start(**fields), program.start(**fields)]]
-    assert sorted(outcome.code for outcome in outcomes) == [0, 6]
+def test_whoever_comes_second_is_told(program: Program, manifest: Path) -> None:
+    fields = {"operation": "train", "engine": LIGHT, "manifest_path": manifest, "options": {"step_seconds": 5}}
+    first = program.start(**fields)
+    assert first.stdout
+    assert json.loads(first.stdout.readline())["type"] == "started"
+    assert program.run(**fields).code == 6
+    first.terminate()
+    assert finish(first).code == 130
+    assert program.run(operation="export", engine=LIGHT, run_dir=manifest, out_dir=manifest).code == 5
 
 
 @pytest.mark.parametrize("value", ["", "/nowhere"])
