@@ -64,7 +64,7 @@ def _stamp(kind: str) -> Path:
 
 def _works(environment: Path) -> bool:
     """Whether there is an environment with pip; its Python may have been removed, or its folder moved."""
-    command = [_python(environment), "-m", "pip", "--version"]
+    command = [str(_python(environment)), "-m", "pip", "--version"]
     try:
         return not subprocess.run(command, capture_output=True, check=False).returncode
     except OSError:
