@@ -1,6 +1,6 @@
 # Purser: `make run` starts everything, `make test` tests it; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test test-full lint format bench backup restore clean
+.PHONY: help run install install-dev install-voice test test-full lint format bench backup restore clean
 
 # The first of these that is Python 3.11 or newer makes .venv; PYTHON=… names another one.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
@@ -21,7 +21,7 @@ define with_python
 endef
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## Start the portal with all it needs; PORT and PURSER_HOME are honoured
 	@exec $(PY) -m portal.run
@@ -30,7 +30,7 @@ run: install ## Start the portal with all it needs; PORT and PURSER_HOME are hon
 test: install-dev ## Run the tests (embedded PostgreSQL, small sizes)
 	@$(TEST_HOME) PYTHONHASHSEED=0 $(PY) -m pytest -q --complete $(DIVIDED) -m "not slow" $(ARGS)
 
-test-full: install-dev ## Run all tests at full size
+test-full: install-dev install-voice ## Run all tests at full size, the voice engine's among them
 	@$(TEST_HOME) $(PY) -m pytest -q --complete $(DIVIDED) $(ARGS)
 
 lint: install-dev ## Style, types, import directions, containers, migrations, deployment checks
@@ -62,6 +62,9 @@ install: ## Make .venv with what running needs
 
 install-dev: ## Make .venv with what testing needs, too
 	$(call with_python,portal/run/install.py dev)
+
+install-voice: install ## Make .venv-voice with the XTTS engine (1.8 GB); its Python is that of .venv
+	@$(PY) portal/run/install.py voice
 
 clean: ## Remove caches and the tests' home; .venv and var/ stay
 	@rm -rf var/test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -26,9 +26,10 @@ def read_regular(path: Path, limit: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Refused(f"{path.name} cannot be read: {error.strerror}", code="missing") from error
-    with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Refused(f"{path.name} is no file", code="missing")
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Refused(f"{path.name} is no file", code="missing")
+    with os.fdopen(handle, "rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise Refused(f"{path.name} has more than {limit // 1024**2} MiB", code="too_big")

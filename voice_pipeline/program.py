@@ -24,12 +24,12 @@ OFFLINE = {
 
 
 def main(arguments: list[str]) -> int:
+    """The exit code. Signals are listened to by then."""
     parser = argparse.ArgumentParser(prog="voice_pipeline", description="Works on voices; see docs/voice-pipeline.md.")
     parser.add_argument("--spec", required=True, help="a JSON file, or - for standard input")
     source = parser.parse_args(arguments).spec
     os.environ.update(OFFLINE)
     report = Reporter()
-    stopping.listen()
     try:
         status, fields = _work(source, report)
     except Cancelled as stop:
@@ -39,8 +39,9 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         status, fields = "failed", _told(type(error).__name__, f"{type(error).__name__}: {error}", [])
+    stopping.deafen()
     report.emit("result", status=status, **fields)
-    return EXIT_CODES[status]
+    return EXIT_CODES["cancelled" if report.unheard else status]
 
 
 def _work(source: str, report: Reporter) -> tuple[Status, dict[str, Any]]:
@@ -52,7 +53,6 @@ def _work(source: str, report: Reporter) -> tuple[Status, dict[str, Any]]:
         report.emit("started", operation=order.operation)
         stopping.check()
         result = operations.run(order, report)
-    stopping.check()  # nobody has read that it is done
     return "done", {"seconds": round(time.monotonic() - began, 2), "result": result}
 
 

@@ -1,6 +1,5 @@
 """The lines that are written while an operation runs."""
 
-import contextlib
 import json
 import math
 import os
@@ -47,6 +46,7 @@ class Reporter:
 
     def __init__(self) -> None:
         self.job = "?"
+        self.unheard = False
         self._out = os.dup(1)  # not inherited by children
         os.dup2(2, 1)
         sys.stdout = sys.stderr
@@ -96,13 +96,11 @@ class Reporter:
         line = {"v": CONTRACT, "job": self.job, "seq": self._sequence, "at": round(time.time(), 3), "type": kind}
         data = (json.dumps(line | _finite(fields), separators=(",", ":")) + "\n").encode("ascii")
         try:
-            while data:
+            while data and not self.unheard:
                 data = data[os.write(self._out, data) :]
         except OSError:
+            self.unheard = True
             stopping.ask()
-            # The rest of the program goes on to its next safe place and must not write half lines.
-            with contextlib.suppress(OSError):
-                os.dup2(2, self._out)
 
 
 def _finite(value: Any) -> Any:

@@ -57,6 +57,12 @@ def listen() -> None:
     _die_with_parent()
 
 
+def deafen() -> None:
+    """From now on a request to stop comes too late: what was told is told, and the exit code must agree with it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _heard(number: int, frame: FrameType | None) -> None:
     ask()
     if _may_raise:

@@ -8,8 +8,7 @@ from pydantic import Field
 from voice_pipeline.audio.quality import Quality
 from voice_pipeline.strict import Strict
 
-# JSON writes 3.0 as 3.
-Number = Annotated[float, Field(ge=0, strict=False)]
+Number = Annotated[float, Field(ge=0)]
 
 
 class TierRule(Strict):
@@ -18,7 +17,7 @@ class TierRule(Strict):
     speech_seconds: Number  # over the whole stack
     snr_db: Number
     rate: Annotated[int, Field(ge=1)]  # Hz
-    clipped_ratio: Annotated[float, Field(ge=0, le=1, strict=False)]
+    clipped_ratio: Annotated[float, Field(ge=0, le=1)]
     bandwidth_hz: Number
 
 
@@ -33,7 +32,7 @@ TIER_RULES: TierRules = {
 
 
 class InspectOptions(Strict):
-    tier_rules: Annotated[dict[str, TierRule], Field(min_length=1, max_length=20)] | None = None
+    tier_rules: Annotated[dict[str, TierRule], Field(min_length=1, max_length=5)] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def _of_clip(rule: TierRule, number: int, clip: Quality) -> list[Lack]:
         )
         found.append(("clipped_ratio", clip.clipped_ratio, rule.clipped_ratio, told))
     if clip.bandwidth_hz < rule.bandwidth_hz:
-        why = "it comes from a telephone or was upsampled" if clip.upsampled else "it sounds muffled"
+        why = (
+            "it comes from a telephone or was upsampled" if clip.upsampled else "it is muffled, or noise hides the rest"
+        )
         told = f"no speech above {clip.bandwidth_hz} Hz; up to {rule.bandwidth_hz:g} Hz is needed: {why}"
         found.append(("bandwidth_hz", clip.bandwidth_hz, rule.bandwidth_hz, told))
     return [Lack(code, number, has, needs, f"clip {number}: {told}") for code, has, needs, told in found]

@@ -1,6 +1,8 @@
-"""Makes the virtual environment. Run by the Makefile with any Python >= 3.11, so it uses the standard library only.
+"""Makes the virtual environment, or that of the voice engine.
 
-    python3 portal/run/install.py [dev]
+Run by the Makefile with any Python >= 3.11, so it uses the standard library only.
+
+    python3 portal/run/install.py [dev|voice]
 
 Quick when nothing changed: a stamp in the environment keeps the digest of the requirements it was made from.
 """
@@ -14,11 +16,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENVIRONMENT = ROOT / ".venv"
-PYTHON = ENVIRONMENT / "bin" / "python"
+# The deep-learning packages of the voice engine stay apart: they pin much of what the portal pins otherwise.
+ENVIRONMENTS = {"run": ROOT / ".venv", "dev": ROOT / ".venv", "voice": ROOT / ".venv-voice"}
 FILES = {
     "run": ("requirements.txt", "constraints.txt"),
     "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt"),
+    "voice": ("requirements-voice.txt",),
 }
 
 
@@ -37,47 +40,55 @@ def main(arguments: list[str]) -> int:
 
 
 def make(kind: str) -> None:
+    environment = ENVIRONMENTS[kind]
     # Everything that runs is in the developers' set, too. A removed Python leaves a dangling link.
-    if PYTHON.exists() and (_stamp("dev").exists() or _stamp(kind).exists()):
+    enough = {"run": ("run", "dev")}.get(kind, (kind,))
+    if _python(environment).exists() and any(_stamp(each).exists() for each in enough):
         return
-    if not _works():
-        _create()
-    _install(FILES[kind][0])
-    for old in ENVIRONMENT.glob(".installed-*"):
+    if not _works(environment):
+        _create(environment)
+    _install(environment, FILES[kind][0])
+    for old in environment.glob(".installed-*"):
         old.unlink()
     _stamp(kind).touch()
 
 
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
 def _stamp(kind: str) -> Path:
     digest = hashlib.sha256(b"\0".join((ROOT / name).read_bytes() for name in FILES[kind]))
-    return ENVIRONMENT / f".installed-{kind}-{digest.hexdigest()[:16]}"
+    return ENVIRONMENTS[kind] / f".installed-{kind}-{digest.hexdigest()[:16]}"
 
 
-def _works() -> bool:
+def _works(environment: Path) -> bool:
     """Whether there is an environment with pip; its Python may have been removed, or its folder moved."""
+    command = [str(_python(environment)), "-m", "pip", "--version"]
     try:
-        return not subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode
+        return not subprocess.run(command, capture_output=True, check=False).returncode
     except OSError:
         return False
 
 
-def _create() -> None:
-    print(f"Making the virtual environment .venv with Python {sys.version.split()[0]} …", flush=True)
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], capture_output=True, text=True, check=False)
+def _create(environment: Path) -> None:
+    version = sys.version.split()[0]
+    print(f"Making the virtual environment {environment.name} with Python {version} …", flush=True)
+    shutil.rmtree(environment, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-m", "venv", environment], capture_output=True, text=True, check=False)
     if made.returncode:
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        shutil.rmtree(environment, ignore_errors=True)
         if "ensurepip" in made.stdout + made.stderr:
             version = f"{sys.version_info.major}.{sys.version_info.minor}"
             raise Failed(f"this Python lacks its venv module: install it (Debian: apt install python{version}-venv)")
-        raise Failed(f"cannot make {ENVIRONMENT}: {_last_line(made.stderr or made.stdout)}")
+        raise Failed(f"cannot make {environment}: {_last_line(made.stderr or made.stdout)}")
 
 
-def _install(requirements: str) -> None:
+def _install(environment: Path, requirements: str) -> None:
     """pip's own output, boiled down to a count of packages."""
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+    command = [str(_python(environment)), "-m", "pip", "install", "--disable-pip-version-check"]
     process = subprocess.Popen(
-        [*command, "-r", str(ROOT / requirements)],
+        [*command, "--progress-bar", "off", "-r", str(ROOT / requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

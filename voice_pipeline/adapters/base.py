@@ -20,7 +20,7 @@ class Description:
     trains: bool
     speaks: bool
     calibrated: bool  # likeness scores may be held against a bar
-    rate: int  # Hz of the clips that it takes and of what it speaks
+    rate: int  # Hz of what it speaks
     languages: list[str]
     device: str
     own: dict[str, Any]
@@ -56,7 +56,10 @@ class Engine(Protocol):
     """One engine version. Calls raise Refused, EngineUnavailable, or Cancelled between their steps."""
 
     @property
-    def rate(self) -> int: ...
+    def rate(self) -> int:
+        """Hz of the clips that it takes."""
+        ...
+
     def describe(self) -> Description: ...
     def condition(self, clips: Sequence[Path], out: Path, options: BaseModel, tier: str | None) -> dict[str, list[int]]:
         """Write a conditioning; the shapes of what is in it."""

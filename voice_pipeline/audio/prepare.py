@@ -14,6 +14,9 @@ from voice_pipeline.contract import Refused
 from voice_pipeline.files import whole
 from voice_pipeline.spec import Clip
 
+# Hidden, because it is emptied: nobody's recordings may lie in a folder of this name.
+PREPARED = ".prepared"
+
 
 def write_wav(path: Path, clip: Decoded, rate: int) -> None:
     """16 bits, mono; what goes above full scale is brought down, not cut."""
@@ -24,8 +27,9 @@ def write_wav(path: Path, clip: Decoded, rate: int) -> None:
 
 
 @contextmanager
-def prepared(clips: Sequence[Clip], folder: Path, rate: int) -> Iterator[list[Path]]:
-    """Decode the clips into `folder` for as long as they are needed. Raises Refused and names the clip."""
+def prepared(clips: Sequence[Clip], work: Path, rate: int) -> Iterator[list[Path]]:
+    """Decode the clips below `work` for as long as they are needed. Raises Refused and names the clip."""
+    folder = work / PREPARED
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

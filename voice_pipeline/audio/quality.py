@@ -15,8 +15,11 @@ ACTIVE_BELOW_SPEECH_DB = 30.0
 QUIETEST_SPEECH_DBFS = -60.0
 DIGITAL_SILENCE_DBFS = -85.0  # padding; it must not pass for a quiet room
 MOST_SNR_DB = 90.0
-SPECTRUM_BAND_HZ = 100.0
+SPECTRUM_BAND_HZ = 250.0
 SPECTRUM_RANGE_DB = 65.0
+STANDS_OUT = 3.0  # times the power of the pauses
+PAUSES_PERCENT = 15
+PAUSES_BELOW_SPEECH_DB = 10.0
 TELEPHONE_HZ = 4_400  # audio sampled at 8 kHz ends at 4 kHz
 
 
@@ -45,7 +48,7 @@ def quality(clip: Decoded) -> Quality:
     floor = _floor(level)
     speech = float(power[active].mean()) if active.any() else 0.0
     noise = 10 ** (floor / 10)
-    bandwidth = _bandwidth(frames, active, clip.rate)
+    bandwidth = _bandwidth(frames, level, clip.rate)
     return Quality(
         seconds=round(clip.seconds, 2),
         speech_seconds=round(float(active.sum()) * FRAME_SECONDS, 2),
@@ -77,22 +80,22 @@ def _floor(level: Numbers) -> float:
     return float(np.percentile(level[heard[0] : heard[-1] + 1], 5))
 
 
-def _bandwidth(frames: Samples, active: npt.NDArray[np.bool_], rate: int) -> int:
+def _bandwidth(frames: Samples, level: Numbers, rate: int) -> int:
     """The highest frequency at which speech stands out from the pauses, in Hz.
 
-    A band counts when it is within 65 dB of the strongest one, and twice as strong in speech as in the pauses: steady
-    noise up to the highest frequency does not make a telephone recording a wide one.
+    A band counts when it is within 65 dB of the strongest one, and three times as strong in the louder half of the
+    frames as in the quietest ones: steady noise up to the highest frequency does not make a telephone recording a wide
+    one. In a sound without pauses only the first counts.
     """
     window = np.hanning(frames.shape[1])
-    talking = _spectrum(frames[active] if active.any() else frames, window)
-    quiet = frames[~active]
-    pauses = _spectrum(quiet, window) if len(quiet) >= 5 else np.zeros_like(talking)
+    talking = _spectrum(frames[level >= np.median(level)], window)
+    quiet = _spectrum(frames[level <= np.percentile(level, PAUSES_PERCENT)], window)
+    if quiet.sum() > talking.sum() * 10 ** (-PAUSES_BELOW_SPEECH_DB / 10):
+        quiet = np.zeros_like(talking)
     width = max(1, round(SPECTRUM_BAND_HZ * frames.shape[1] / rate))
     bands = len(talking) // width
-    talking = talking[: bands * width].reshape(bands, width).mean(axis=1)
-    pauses = pauses[: bands * width].reshape(bands, width).mean(axis=1)
-    speech = talking - pauses
-    counts = (speech > pauses) & (speech > speech.max() * 10 ** (-SPECTRUM_RANGE_DB / 10))
+    talking, quiet = (part[: bands * width].reshape(bands, width).mean(axis=1) for part in (talking, quiet))
+    counts = (talking > STANDS_OUT * quiet) & (talking > talking.max() * 10 ** (-SPECTRUM_RANGE_DB / 10))
     if not counts.any():
         return 0
     return int((np.flatnonzero(counts)[-1] + 1) * width * rate / frames.shape[1])

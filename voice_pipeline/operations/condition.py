@@ -11,7 +11,7 @@ from voice_pipeline.spec import Condition
 def run(order: Condition, engine: Engine, report: Report) -> dict[str, Any]:
     out = order.workdir / "conditioning.safetensors"
     report.progress("condition", 0, 2)
-    with prepared(order.clips, order.workdir / "clips", engine.rate) as clips:
+    with prepared(order.clips, order.workdir, engine.rate) as clips:
         report.progress("condition", 1, 2)
         shapes = engine.condition(clips, out, order.parsed_options(), order.tier)
     report.progress("condition", 2, 2)

@@ -16,7 +16,7 @@ def run(order: Export, engine: Engine, report: Report) -> dict[str, Any]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Refused(f"{out.name} exists and is not empty: name a new folder", code="out_dir")
     try:
-        part = inside(out.with_name(out.name + ".part"))
+        part = inside(out.with_name(f".{out.name}.part"))
     except ValueError as error:
         raise SpecError("out_dir: must lie below a folder of VOICE_ROOTS") from error
     report.progress("export", 0, 1)

@@ -50,7 +50,7 @@ def run(order: Rebuild, engine: Engine, report: Report) -> dict[str, Any]:
 
 def _build(order: Rebuild, item: Item, engine: Engine, folder: Path) -> dict[str, Any]:
     out = folder / CONDITIONING
-    with prepared(item.clips, folder / "clips", engine.rate) as clips:
+    with prepared(item.clips, folder, engine.rate) as clips:
         engine.condition(clips, out, order.parsed_options(item.options), item.tier or order.tier)
         verify, _ = examine(
             engine,

@@ -32,7 +32,7 @@ class Check:
 
 def run(order: Verify, engine: Engine, report: Report) -> dict[str, Any]:
     report.progress("verify", 0, 2)
-    with prepared(order.clips, order.workdir / "clips", engine.rate) as clips:
+    with prepared(order.clips, order.workdir, engine.rate) as clips:
         report.progress("verify", 1, 2)
         found, sample = examine(
             engine,

@@ -6,8 +6,6 @@ from pydantic import BaseModel, Field
 
 from voice_pipeline.strict import Strict
 
-# JSON writes 1.0 as 1.
-Number = Annotated[float, Field(strict=False)]
 Seconds = Annotated[int, Field(ge=1, le=300)]
 
 
@@ -30,17 +28,17 @@ TIER_OPTIONS: dict[str, dict[str, int]] = {
 
 class SampleOptions(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
-    speed: Annotated[Number, Field(ge=0.5, le=2)] = 1.0
-    temperature: Annotated[Number, Field(gt=0, le=2)] = 0.75
+    speed: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    temperature: Annotated[float, Field(gt=0, le=2)] = 0.75
     top_k: Annotated[int, Field(ge=1, le=1_000)] = 50
-    top_p: Annotated[Number, Field(gt=0, le=1)] = 0.85
-    max_seconds: Annotated[Number, Field(gt=0, le=60)] = 25.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.85
+    max_seconds: Annotated[float, Field(gt=0, le=60)] = 25.0
 
 
 class TrainOptions(Strict):
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
     batch_size: Annotated[int, Field(ge=1, le=256)] = 2
-    lr: Annotated[Number, Field(gt=0, le=1)] = 5e-6
+    lr: Annotated[float, Field(gt=0, le=1)] = 5e-6
     save_step: Annotated[int, Field(ge=1, le=1_000_000)] = 500
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     # Samples at 22,050 Hz of the clip that the model is conditioned on while it learns.

@@ -1,0 +1,1 @@
+"""What tests of the program need and its users do not."""
