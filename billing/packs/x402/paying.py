@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from django.db import transaction
+
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.packs import emails
@@ -121,8 +123,9 @@ def _for_review(
     """Money that is here, and nobody's yet: once it is on the network everybody can read the authorization, so it is
     never credited to who presents it, but shown to staff.
     """
-    payment, made = claim(
-        workspace, order, found, key="", label=label, from_block=from_block, spent_in=spent.transaction
-    )
-    if made and payment.state == State.REVIEW:
-        emails.tell_operators_of_crypto(payment, payment.problem)
+    with transaction.atomic():
+        payment, made = claim(
+            workspace, order, found, key="", label=label, from_block=from_block, spent_in=spent.transaction
+        )
+        if made and payment.state == State.REVIEW:
+            emails.tell_operators_of_crypto(payment, payment.problem)
