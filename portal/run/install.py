@@ -16,9 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
+LEGACY = ENVIRONMENT / "legacy"  # not on the path: tests put it before what is
 FILES = {
     "run": ("requirements.txt", "constraints.txt"),
-    "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt"),
+    "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt", "requirements-legacy.txt"),
 }
 
 
@@ -42,7 +43,11 @@ def make(kind: str) -> None:
         return
     if not _works():
         _create()
+    print("Installing packages (the first time this takes about a minute) …", flush=True)
     _install(FILES[kind][0])
+    if kind == "dev":
+        shutil.rmtree(LEGACY, ignore_errors=True)
+        _install("requirements-legacy.txt", "--no-deps", "--target", str(LEGACY))
     for old in ENVIRONMENT.glob(".installed-*"):
         old.unlink()
     _stamp(kind).touch()
@@ -73,11 +78,11 @@ def _create() -> None:
         raise Failed(f"cannot make {ENVIRONMENT}: {_last_line(made.stderr or made.stdout)}")
 
 
-def _install(requirements: str) -> None:
+def _install(requirements: str, *options: str) -> None:
     """pip's own output, boiled down to a count of packages."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
     process = subprocess.Popen(
-        [*command, "-r", str(ROOT / requirements)],
+        [*command, *options, "-r", str(ROOT / requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,7 +90,6 @@ def _install(requirements: str) -> None:
     )
     started = shown = time.monotonic()
     count, stage, lines = 0, "found", []
-    print("Installing packages (the first time this takes about a minute) …", flush=True)
     for line in process.stdout or ():
         lines.append(line.rstrip())
         count += line.startswith(("Collecting ", "Requirement already"))
