@@ -27,7 +27,8 @@ def served(network: Network) -> Iterator[WebServer]:
         wait_for(server)
         yield server
     finally:
-        server.kill()
+        if server.process.poll() is None:
+            server.kill()
 
 
 def wait_for(server: WebServer) -> None:
