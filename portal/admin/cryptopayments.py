@@ -98,7 +98,16 @@ def _facts(payment: CryptoPayment) -> Facts:
         ("Why it waits", payment.problem),
         ("Paying wallet", f"{payment.payer} on {payment.network}"),
         ("Transaction", payment.transaction or "none"),
+        *[("Credited for this transaction before", before) for before in _credited_for_the_same(payment)],
     ]
+
+
+def _credited_for_the_same(payment: CryptoPayment) -> list[str]:
+    """One transaction can hold several authorizations, and fewer transfers to us than that."""
+    rows = CryptoPayment.objects.filter(
+        network=payment.network, transaction=payment.transaction, state=CryptoPayment.State.CREDITED
+    )
+    return [f"{each.public_id}: {money_text(each.amount, 'usd')} from {each.payer}" for each in rows[:5]]
 
 
 def _accept(payment: CryptoPayment, data: dict[str, Any], request: HttpRequest) -> str:
