@@ -6,14 +6,16 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from eth_account.signers.local import LocalAccount
+from x402.schemas import VerifyResponse
 
 from accounts.models import ApiKey, User, Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.outbox.models import OutboxMessage
+from billing.packs.x402 import facilitator
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.sweeping import sweep
-from billing.packs.x402.tests.conftest import PATH, PAY_TO, Agent, credited
+from billing.packs.x402.tests.conftest import PATH, PAY_TO, Agent, changed, credited
 from billing.packs.x402.tests.network import Network
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +86,35 @@ def test_a_node_that_lags_behind_its_clock_fails_nothing(agent: Agent, network: 
     leases_are_over()
     sweep(clock.now(), 200)
     assert CryptoPayment.objects.get().state != State.FAILED
+
+
+def test_a_facilitator_that_finds_a_forged_signature_good(
+    agent: Agent, workspace: Workspace, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value, _ = agent.sign(2)
+    forged = changed(value, lambda content: content["payload"].update(signature="0x" + "11" * 65))
+    with monkeypatch.context() as patch:
+        patch.setattr(facilitator, "verify", lambda *_: VerifyResponse(is_valid=True))
+        assert agent.present(2, forged).status_code == 202
+    network.chain.ahead = 1_000
+    leases_are_over()
+    sweep(clock.now(), 200)
+    assert CryptoPayment.objects.get().state == State.FAILED
+    assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 0)
+
+
+def test_a_facilitator_that_lies_to_the_end(agent: Agent, workspace: Workspace, network: Network, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    value, _ = agent.sign(2)
+    network.fault = "settle_lies"
+    assert agent.present(2, value).status_code == 202
+    network.chain.ahead = 1_000
+    for _ in range(2):
+        leases_are_over()
+        sweep(clock.now(), 200)
+    assert CryptoPayment.objects.get().state == State.REVIEW
+    assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 0)
+    assert OutboxMessage.objects.filter(kind="purchase.problem").count() == 1
 
 
 def test_a_facilitator_that_is_done_again_with_the_same_payment(

@@ -127,3 +127,10 @@ def test_the_longest_header_and_one_that_is_longer(agent: Agent, workspace: Work
     for each in (longest, value, longer):
         assert agent.present(2, each).status_code in (400, 409)
     assert (credited(workspace), network.chain.balance(PAY_TO)) == (1_000 * NANO, 5_000_000)
+
+
+@pytest.mark.parametrize("amount", [ARABIC[:1], "5_0", " 5", "0x5", True, [5], "NaN", "5.001", -5, 0])
+def test_amounts_that_are_none(agent: Agent, workspace: Workspace, network: Network, amount: object) -> None:
+    value, _ = agent.sign(2)
+    assert agent.present(2, value, {"amount_usd": amount}).status_code == 400
+    assert_nothing_happened(workspace, network)
