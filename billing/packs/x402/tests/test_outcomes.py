@@ -130,6 +130,20 @@ def test_a_facilitator_that_is_done_again_with_the_same_payment(
     assert (credited(workspace), credited(other), network.chain.balance(PAY_TO)) == (FIVE, 0, 5_000_000)
 
 
+def test_a_facilitator_that_finds_good_what_a_stranger_reads_on_the_network(
+    agent: Agent, workspace: Workspace, network: Network
+) -> None:
+    """It was sent, and never presented here: whoever presents it afterwards proves nothing."""
+    value, payment = agent.sign(2)
+    hash = network.chain.transfer(network.chain.arguments(payment))
+    network.forgetful = True
+    done = {"success": True, "transaction": hash, "network": "eip155:84532"}
+    network.settled[payment.payload["authorization"]["nonce"]] = done
+    assert agent.present(2, value).status_code == 409
+    assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 5_000_000)
+    assert CryptoPayment.objects.get().state == State.REVIEW
+
+
 @pytest.mark.parametrize("fault", ["settle_reverts", "settle_lost", ""])
 def test_the_payer_sends_it_before_the_facilitator_does(
     agent: Agent, workspace: Workspace, network: Network, fault: str
