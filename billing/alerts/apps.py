@@ -26,6 +26,8 @@ class AlertsConfig(AppConfig):
         from billing.alerts.webhooks.checks import networks_check
         from billing.alerts.webhooks.lots import credits_came
         from billing.alerts.webhooks.sources import (
+            crypto_credited,
+            crypto_failed,
             purchase_failed,
             purchase_fulfilled,
             resources_stand,
@@ -54,6 +56,8 @@ class AlertsConfig(AppConfig):
         _listen(accounts.person_verified, person_was_verified)
         _listen(packs.purchase_fulfilled, purchase_fulfilled)
         _listen(packs.purchase_failed, purchase_failed)
+        _listen(packs.crypto_credited, crypto_credited)
+        _listen(packs.crypto_failed, crypto_failed)
         _listen(resources.resource_standing, resources_stand)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from billing.packs.models import Purchase
+    from billing.packs.x402.models import CryptoPayment
 
 # The key of a workspace's plan, empty without one. Argument: the workspace's id.
 plan_of: list[Callable[[int], str]] = []
@@ -20,6 +21,10 @@ plan_names: list[Callable[[], Mapping[str, str]]] = []
 # anything, and what they raise undoes it.
 purchase_fulfilled: list[Callable[[Purchase], None]] = []
 purchase_failed: list[Callable[[Purchase], None]] = []
+
+# The same of payments in USDC: credited, or ended without credits.
+crypto_credited: list[Callable[[CryptoPayment], None]] = []
+crypto_failed: list[Callable[[CryptoPayment], None]] = []
 
 
 def plan_key(workspace_id: int) -> str:

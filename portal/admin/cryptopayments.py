@@ -74,7 +74,7 @@ class DecisionAction:
             self,
             request,
             form=ReasonForm(request.POST or None),
-            facts=_facts(payment),
+            facts=[*_facts(payment), *_credited_for_the_same(payment)],
             back=reverse("admin:packs_cryptopayment_change", args=[payment.pk]),
             **how,
         )
@@ -98,6 +98,20 @@ def _facts(payment: CryptoPayment) -> Facts:
         ("Why it waits", payment.problem),
         ("Paying wallet", f"{payment.payer} on {payment.network}"),
         ("Transaction", payment.transaction or "none"),
+    ]
+
+
+def _credited_for_the_same(payment: CryptoPayment) -> Facts:
+    """One transaction can hold several authorizations, and fewer transfers to us than that."""
+    rows = CryptoPayment.objects.filter(
+        network=payment.network, transaction=payment.transaction, state=CryptoPayment.State.CREDITED
+    )
+    return [
+        (
+            "Credited for this transaction before",
+            f"{each.public_id}: {money_text(each.amount, 'usd')} from {each.payer}",
+        )
+        for each in rows[:5]
     ]
 
 

@@ -18,9 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 # The deep-learning packages of the voice engine stay apart: they pin much of what the portal pins otherwise.
 ENVIRONMENTS = {"run": ROOT / ".venv", "dev": ROOT / ".venv", "voice": ROOT / ".venv-voice"}
+LEGACY = ROOT / ".venv" / "legacy"  # not on the path: tests put it before what is
 FILES = {
     "run": ("requirements.txt", "constraints.txt"),
-    "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt"),
+    "dev": ("requirements-dev.txt", "requirements.txt", "constraints.txt", "requirements-legacy.txt"),
     "voice": ("requirements-voice.txt",),
 }
 
@@ -47,7 +48,11 @@ def make(kind: str) -> None:
         return
     if not _works(environment):
         _create(environment)
+    print("Installing packages (the first time this takes about a minute) …", flush=True)
     _install(environment, FILES[kind][0])
+    if kind == "dev":
+        shutil.rmtree(LEGACY, ignore_errors=True)
+        _install(environment, "requirements-legacy.txt", "--no-deps", "--target", str(LEGACY))
     for old in environment.glob(".installed-*"):
         old.unlink()
     _stamp(kind).touch()
@@ -84,11 +89,11 @@ def _create(environment: Path) -> None:
         raise Failed(f"cannot make {environment}: {_last_line(made.stderr or made.stdout)}")
 
 
-def _install(environment: Path, requirements: str) -> None:
+def _install(environment: Path, requirements: str, *options: str) -> None:
     """pip's own output, boiled down to a count of packages."""
     command = [str(_python(environment)), "-m", "pip", "install", "--disable-pip-version-check"]
     process = subprocess.Popen(
-        [*command, "--progress-bar", "off", "-r", str(ROOT / requirements)],
+        [*command, "--progress-bar", "off", *options, "-r", str(ROOT / requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -96,7 +101,6 @@ def _install(environment: Path, requirements: str) -> None:
     )
     started = shown = time.monotonic()
     count, stage, lines = 0, "found", []
-    print("Installing packages (the first time this takes about a minute) …", flush=True)
     for line in process.stdout or ():
         lines.append(line.rstrip())
         count += line.startswith(("Collecting ", "Requirement already"))

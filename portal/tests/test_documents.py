@@ -43,7 +43,7 @@ def test_everything_that_is_installed_is_pinned() -> None:
         for line in (BASE_DIR / "constraints.txt").read_text().splitlines()
         if "==" in line
     }
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-dev.txt", "requirements-legacy.txt"):
         for line in (BASE_DIR / file).read_text().splitlines():
             if line[:1].isalpha():
                 name, _, version = line.partition("==")

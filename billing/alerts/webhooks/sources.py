@@ -10,7 +10,9 @@ from billing.alerts.pricechanges.changes import ModelChange, PriceChange
 from billing.alerts.webhooks.amounts import amount
 from billing.alerts.webhooks.emitting import event_emit, moment
 from billing.alerts.webhooks.models import WebhookEvent
+from billing.credits import clock
 from billing.packs.models import Purchase
+from billing.packs.x402.models import CryptoPayment
 from billing.plans.models import Subscription
 from billing.plans.resources.hooks import Standing
 
@@ -31,10 +33,39 @@ def _purchase(purchase: Purchase, type: str, at: datetime | None) -> None:
             "price": {"amount": purchase.amount, "currency": purchase.currency},
             "automatic": purchase.automatic,
             "reason": purchase.top_up.reason if purchase.automatic else None,
+            "method": "card",
+            "network": None,
+            "transaction": None,
         },
         **amount("credits", purchase.total_credits),
     }
     event_emit(purchase.workspace, type, f"{type}:{purchase.public_id}", data, at=at)
+
+
+def crypto_credited(payment: CryptoPayment) -> None:
+    _crypto(payment, "topup.succeeded", payment.credited_at)
+
+
+def crypto_failed(payment: CryptoPayment) -> None:
+    _crypto(payment, "topup.failed", clock.now())
+
+
+def _crypto(payment: CryptoPayment, type: str, at: datetime | None) -> None:
+    """As of a purchase: who listens need not know how it was paid."""
+    data = {
+        "purchase": {
+            "id": payment.public_id,
+            "name": payment.name,
+            "price": {"amount": payment.amount, "currency": "usd"},
+            "automatic": False,
+            "reason": None,
+            "method": "usdc",
+            "network": payment.network,
+            "transaction": payment.transaction or None,
+        },
+        **amount("credits", payment.total_credits),
+    }
+    event_emit(payment.workspace, type, f"{type}:{payment.public_id}", data, at=at)
 
 
 def resources_stand(standing: Standing) -> None:

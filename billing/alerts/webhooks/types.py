@@ -19,7 +19,7 @@ _OFFERED = (
         "usage.threshold",
         "50, 75, 90 or 100 % of the period's credits are used, or usage of the month is worth what was set.",
     ),
-    EventType("topup.succeeded", "A purchase was paid, and its credits are in the balance."),
+    EventType("topup.succeeded", "A purchase was paid, by card or in USDC, and its credits are in the balance."),
     EventType("topup.failed", "A purchase failed: its payment did not go through, or could not be begun."),
     EventType("grant.created", "Credits came in: of a plan, a promotion, a gift or a purchase."),
     EventType("lot.expiring", "Credits that are left will expire within seven days."),

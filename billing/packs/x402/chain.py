@@ -1,11 +1,14 @@
 """What the network itself shows of a payment, asked of a node by JSON-RPC.
 
-That a nonce is used proves nothing: its owner may have cancelled it. Only the token's Transfer event in the same
-transaction, from the payer to us and over this amount, is a payment.
+That a nonce is used proves nothing: its owner may have cancelled it, or used it for another transfer. Nor is a transfer
+to us in the same transaction enough: a contract can use several authorizations in one. USDC writes AuthorizationUsed
+and, as the very next event, the Transfer that it was used for (Circle's EIP3009.sol, `_transferWithAuthorization`):
+that one, from the payer to us and over this amount, is the payment, and no other authorization's.
 """
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import httpx
@@ -60,9 +63,7 @@ def look(rail: Rail, *, payer: str, nonce: str, units: int, from_block: int) -> 
             receipt = _call(client, rail, "eth_getTransactionReceipt", [transaction])
             if receipt is None or not _HASH.fullmatch(transaction):
                 raise NoAnswer("node: a transaction without a receipt")
-            paid = _number(receipt["status"]) == 1 and any(
-                _is_transfer(log, rail, who, units) for log in receipt["logs"]
-            )
+            paid = _number(receipt["status"]) == 1 and _is_paid(receipt["logs"], rail, who, nonce, units)
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise NoAnswer(f"node: {type(error).__name__}") from error
     return Shown("paid" if paid else "other", transaction, at)
@@ -77,13 +78,19 @@ def _latest(client: httpx.Client, rail: Rail) -> tuple[int, int]:
         raise NoAnswer("node: no block") from error
 
 
-def _is_transfer(log: dict[str, Any], rail: Rail, who: str, units: int) -> bool:
-    topics = [str(topic).lower() for topic in log["topics"]]
-    return (
-        str(log["address"]).lower() == rail.asset.lower()
-        and topics == [TRANSFER, who, _topic(rail.pay_to)]
-        and _number(log["data"]) == units
+def _is_paid(logs: list[dict[str, Any]], rail: Rail, who: str, nonce: str, units: int) -> bool:
+    """`logs`: a transaction's events in their order."""
+    return any(
+        _is_event(used, rail, [USED, who, nonce])
+        and _is_event(then, rail, [TRANSFER, who, _topic(rail.pay_to)])
+        and _number(then["data"]) == units
+        for used, then in pairwise(logs)
     )
+
+
+def _is_event(log: dict[str, Any], rail: Rail, topics: list[str]) -> bool:
+    """Whether it is the token's own."""
+    return str(log["address"]).lower() == rail.asset.lower() and [str(each).lower() for each in log["topics"]] == topics
 
 
 def _topic(address: str) -> str:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from django.db import transaction
+
 from accounts.models import Workspace
 from billing.credits import clock
 from billing.packs import emails
@@ -103,16 +105,16 @@ def _verify(found: Presented, from_block: int) -> Shown | None:
     NotAccepted, NoAnswer.
     """
     said = facilitator.verify(found.payload, found.requirements)
-    if said.is_valid and (not said.payer or said.payer.lower() == found.payer):
-        return None
-    # Facilitators of version 1 call a spent nonce a failed simulation.
+    # Facilitators of version 1 call a spent nonce a failed simulation, and some find good what they have settled.
     first = from_block - chain.SPAN // 2
     shown = chain.look(found.rail, payer=found.payer, nonce=found.nonce, units=found.units, from_block=first)
     if shown.what != "unused":
         return shown
-    if said.is_valid:
+    if not said.is_valid:
+        raise NotAccepted((said.invalid_reason or "invalid_payment")[:200])
+    if said.payer and said.payer.lower() != found.payer:
         raise NotAccepted("payer_mismatch", "The facilitator names another payer.")
-    raise NotAccepted((said.invalid_reason or "invalid_payment")[:200])
+    return None
 
 
 def _for_review(
@@ -121,8 +123,9 @@ def _for_review(
     """Money that is here, and nobody's yet: once it is on the network everybody can read the authorization, so it is
     never credited to who presents it, but shown to staff.
     """
-    payment, made = claim(
-        workspace, order, found, key="", label=label, from_block=from_block, spent_in=spent.transaction
-    )
-    if made and payment.state == State.REVIEW:
-        emails.tell_operators_of_crypto(payment, payment.problem)
+    with transaction.atomic():
+        payment, made = claim(
+            workspace, order, found, key="", label=label, from_block=from_block, spent_in=spent.transaction
+        )
+        if made and payment.state == State.REVIEW:
+            emails.tell_operators_of_crypto(payment, payment.problem)

@@ -21,7 +21,7 @@ from billing.invoices.money import LineInput, Tax, major, money_text, tax_on
 from billing.invoices.writing import Payment
 from billing.ledger.models import Wallet
 from billing.ledger.services import credits_grant, cut
-from billing.packs import emails
+from billing.packs import emails, hooks
 from billing.packs.shares import unit_price
 from billing.packs.x402 import chain, facilitator
 from billing.packs.x402.chain import Shown
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 State = CryptoPayment.State
 NAMESPACE, GRANTS = "packs", "crypto:"
 LOOKS, PAUSE = 4, 0.5  # a node may be a few blocks behind the one that the facilitator uses
+LAG = timedelta(seconds=60)  # the nodes behind one address are not all at the same block
 
 
 def payment_settle(payment: CryptoPayment) -> CryptoPayment:
@@ -68,7 +69,7 @@ def payment_settle(payment: CryptoPayment) -> CryptoPayment:
 
 def _over(payment: CryptoPayment, shown: Shown) -> bool:
     """By the network's clock: what is in no block by then can be in none."""
-    return shown.at > payment.valid_before.timestamp()
+    return shown.at > (payment.valid_before + LAG).timestamp()
 
 
 def payment_credit(pk: int, transaction_hash: str) -> CryptoPayment:
@@ -109,6 +110,7 @@ def payment_give_up(pk: int, *, by: User, why: str, request: HttpRequest | None)
             reason=why,
             request=request,
         )
+        _tell_failed(payment)
     return "Closed; nothing was credited."
 
 
@@ -138,6 +140,8 @@ def _credit(
     )
     payment.document = _invoice(payment)  # last: it draws a number
     payment.save()
+    for listener in hooks.crypto_credited:
+        listener(payment)
 
 
 def _locked_with_wallet(pk: int) -> CryptoPayment:
@@ -191,11 +195,19 @@ def _end(payment: CryptoPayment, state: str, why: str, shown: Shown | None) -> C
         changes["idempotency_key"] = ""
     elif shown is not None and shown.transaction:
         changes["transaction"] = shown.transaction
-    ended = _mine(payment).update(**changes)
-    payment.refresh_from_db()
-    if ended and state == State.REVIEW:
-        emails.tell_operators_of_crypto(payment, why)
+    with transaction.atomic():
+        ended = _mine(payment).update(**changes)
+        payment.refresh_from_db()
+        if ended and state == State.REVIEW:
+            emails.tell_operators_of_crypto(payment, why)
+        elif ended:
+            _tell_failed(payment)
     return payment
+
+
+def _tell_failed(payment: CryptoPayment) -> None:
+    for listener in hooks.crypto_failed:
+        listener(payment)
 
 
 def _mine(payment: CryptoPayment) -> QuerySet[CryptoPayment]:

@@ -46,6 +46,16 @@ def test_credited_once_with_an_invoice(staff: Client, workspace: Workspace) -> N
     assert "Credit it" not in staff.get(reverse("admin:packs_cryptopayment_change", args=[payment.pk])).content.decode()
 
 
+def test_who_decides_sees_what_the_transaction_has_brought_before(staff: Client, workspace: Workspace) -> None:
+    first, second = in_review(workspace), in_review(workspace, nonce="2")
+    url = reverse("admin:packs_cryptopayment_accept", args=[second.pk])
+    assert "Credited for this transaction before" not in staff.get(url).content.decode()
+    decide(staff, first, "accept")
+    shown = staff.get(url).content.decode()
+    assert "Credited for this transaction before" in shown
+    assert f"{first.public_id}: $5.00 from {first.payer}" in shown
+
+
 def test_closed_without_credits(staff: Client, workspace: Workspace) -> None:
     payment = in_review(workspace)
     assert "nothing was credited" in decide(staff, payment, "give_up")

@@ -41,6 +41,9 @@ def test_credits_that_were_bought_are_told_once(
         "price": {"amount": 5_000, "currency": "usd"},
         "automatic": False,
         "reason": None,
+        "method": "card",
+        "network": None,
+        "transaction": None,
     }
     assert (data["credits"], data["credits_nano"]) == (10_500, "10500000000000")
     lots_look(now=clock.now(), limit=100)

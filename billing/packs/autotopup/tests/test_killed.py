@@ -5,25 +5,21 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.packs.autotopup.tests.conftest import TopUps, credits_of, look, sound, spend, sweep
 from portal.home import BASE_DIR
 from portal.testing.simulated import KEY
+from portal.testing.testdatabase import url_of_tests
 
 
 def environment(stripe: str) -> dict[str, str]:
     """For a process that works on the test database, with the stand-in."""
-    told = connection.settings_dict
-    place = f"{quote(str(told['USER']), safe='')}:{quote(str(told['PASSWORD'] or ''), safe='')}"
-    host = f"{quote(str(told['HOST']), safe='')}:{told['PORT'] or 5432}"
     return os.environ | {
-        "DATABASE_URL": f"postgresql://{place}@{host}/{told['NAME']}",
+        "DATABASE_URL": url_of_tests(),
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "STRIPE_SECRET_KEY": KEY,
         "STRIPE_API_HOST": stripe,

@@ -20,6 +20,7 @@ from x402.mechanisms.evm.types import TransactionReceipt
 from billing.packs.x402.chain import CANCELED, TRANSFER, USED
 from billing.packs.x402.rails import Token
 
+# In the order of the contract's arguments, which the three parts of the signature follow.
 FIELDS = [("from", "address"), ("to", "address"), ("value", "uint256"), ("validAfter", "uint256")]
 FIELDS += [("validBefore", "uint256"), ("nonce", "bytes32")]
 TYPES = {"TransferWithAuthorization": [{"name": name, "type": kind} for name, kind in FIELDS]}
@@ -33,19 +34,10 @@ class Reverted(Exception):
 
 
 @dataclass
-class Moved:
-    payer: str
-    to: str
-    value: int
-    nonce: str
-    block: int
-
-
-@dataclass
 class Chain:
     token: Token
     balances: dict[str, int] = field(default_factory=dict)
-    moved: dict[str, Moved] = field(default_factory=dict)  # by transaction
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by transaction
     spent: dict[tuple[str, str], tuple[str, str, int]] = field(default_factory=dict)  # → topic, transaction, block
     block: int = 1_000
     ahead: int = 0  # seconds that its clock has gone on
@@ -63,10 +55,31 @@ class Chain:
         self.balances[address.lower()] = units
 
     def cancel(self, payer: str, nonce: str) -> None:
-        self._spend(payer, nonce, CANCELED)
+        with self.lock:
+            self._spend(payer, nonce, CANCELED, self._begin())
 
     def balance(self, address: str) -> int:
         return self.balances.get(address.lower(), 0)
+
+    def arguments(self, payment: Any) -> tuple[Any, ...]:
+        """What anybody who has the payment calls transferWithAuthorization with."""
+        signed, signature = payment.payload["authorization"], bytes.fromhex(payment.payload["signature"][2:])
+        numbers = (int(signed[name]) for name in ("value", "validAfter", "validBefore"))
+        nonce = bytes.fromhex(signed["nonce"][2:])
+        return (signed["from"], signed["to"], *numbers, nonce, signature[64], signature[:32], signature[32:64])
+
+    def signable(self, *fields: Any) -> Any:
+        """What its owner signs."""
+        return encode_typed_data(
+            domain_data={
+                "name": self.token.name,
+                "version": self.token.version,
+                "chainId": self.chain_id,
+                "verifyingContract": to_checksum_address(self.token.asset),
+            },
+            message_types=TYPES,
+            message_data=dict(zip([name for name, _ in FIELDS], fields, strict=True)),
+        )
 
     # The token contract.
 
@@ -78,16 +91,7 @@ class Chain:
             raise Reverted("FiatTokenV2: authorization is expired")
         if (payer.lower(), "0x" + nonce.hex()) in self.spent:
             raise Reverted("FiatTokenV2: authorization is used or canceled")
-        signed = encode_typed_data(
-            domain_data={
-                "name": self.token.name,
-                "version": self.token.version,
-                "chainId": self.chain_id,
-                "verifyingContract": to_checksum_address(self.token.asset),
-            },
-            message_types=TYPES,
-            message_data=dict(zip([name for name, _ in FIELDS], (payer, to, value, after, before, nonce), strict=True)),
-        )
+        signed = self.signable(payer, to, value, after, before, nonce)
         v, r, s = sig
         signer = Account.recover_message(signed, vrs=(v, int.from_bytes(r, "big"), int.from_bytes(s, "big")))
         if signer.lower() != payer.lower():
@@ -95,21 +99,30 @@ class Chain:
         if self.balance(payer) < value:
             raise Reverted("ERC20: transfer amount exceeds balance")
 
-    def _spend(self, payer: str, nonce: str, topic: str) -> str:
-        transaction = "0x" + os.urandom(32).hex()
-        with self.lock:
-            self.block += 1
-            self.spent[(payer.lower(), nonce.lower())] = (topic, transaction, self.block)
-        return transaction
+    def _spend(self, payer: str, nonce: str, topic: str, transaction: str) -> None:
+        self.spent[(payer.lower(), nonce.lower())] = (topic, transaction, self.block)
+        self._emit(transaction, [topic, _topic(payer), nonce.lower()])
 
-    def transfer(self, *args: Any) -> str:
-        payer, to, value, _, _, nonce, *_ = args
+    def _emit(self, transaction: str, topics: list[str], data: str = "0x") -> None:
+        event = {"address": to_checksum_address(self.token.asset), "topics": topics, "data": data}
+        self.events.setdefault(transaction, []).append(event)
+
+    def _begin(self) -> str:
+        """A new block with one transaction, whose hash it is."""
+        self.block += 1
+        return "0x" + os.urandom(32).hex()
+
+    def transfer(self, *each: tuple[Any, ...]) -> str:
+        """The arguments of several calls of transferWithAuthorization: a contract can make them in one transaction."""
         with self.lock:
-            self._check(*args)
-            transaction = self._spend(payer, "0x" + nonce.hex(), USED)
-            self.balances[payer.lower()] -= value
-            self.balances[to.lower()] = self.balance(to) + value
-            self.moved[transaction] = Moved(payer.lower(), to.lower(), value, "0x" + nonce.hex(), self.block)
+            for args in each:
+                self._check(*args)
+            transaction = self._begin()
+            for payer, to, value, _, _, nonce, *_ in each:
+                self._spend(payer, "0x" + nonce.hex(), USED, transaction)
+                self.balances[payer.lower()] -= value
+                self.balances[to.lower()] = self.balance(to) + value
+                self._emit(transaction, [TRANSFER, _topic(payer), _topic(to)], f"0x{value:064x}")
         return transaction
 
     # x402.mechanisms.evm.signer.FacilitatorEvmSigner
@@ -142,16 +155,13 @@ class Chain:
 
     def write_contract(self, address: str, abi: Any, name: str, *args: Any, data_suffix: Any = None) -> str:
         assert (name, address.lower()) == ("transferWithAuthorization", self.token.asset.lower())
-        return self.transfer(*args)
+        return self.transfer(args)
 
     def wait_for_transaction_receipt(self, transaction: str) -> TransactionReceipt:
         if self.slow_receipts:
             self.slow_receipts -= 1
             raise TimeoutError("no receipt yet")
-        moved = self.moved[transaction]
-        return TransactionReceipt(
-            status=1, block_number=moved.block, tx_hash=transaction, logs=[self._transfer_log(moved)]
-        )
+        return TransactionReceipt(status=1, block_number=self.block, tx_hash=transaction, logs=self.events[transaction])
 
     def _tried(self, target: str, data: bytes) -> tuple[bool, bytes]:
         try:
@@ -199,13 +209,8 @@ class Chain:
         return [{"address": self.token.asset.lower(), "topics": [topic, who, nonce], "transactionHash": transaction}]
 
     def _receipt(self, transaction: str) -> dict[str, Any] | None:
-        moved = self.moved.get(transaction)
-        return None if moved is None else {"status": "0x1", "logs": [self._transfer_log(moved)]}
-
-    def _transfer_log(self, moved: Moved) -> dict[str, Any]:
-        topics = [TRANSFER, _topic(moved.payer), _topic(moved.to)]
-        data = "0x" + f"{moved.value:064x}"
-        return {"address": to_checksum_address(self.token.asset), "topics": topics, "data": data}
+        events = self.events.get(transaction)
+        return None if events is None else {"status": "0x1", "logs": events}
 
 
 def _topic(address: str) -> str:

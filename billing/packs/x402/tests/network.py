@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,12 +20,19 @@ MODELS: dict[int, Any] = {1: (PaymentPayloadV1, PaymentRequirementsV1), 2: (Paym
 
 class Network:
     """`fault`: what goes wrong the next time, then nothing: "settle_lost" (done, and the answer is lost), "settle_500"
-    (not done), "settle_lies" (says done, does nothing), "verify_500", "slow" (both).
+    (not done), "settle_lies" (says done, does nothing), "settle_held" (done, and never answered), "settle_reverts"
+    (sent, and reverted by the contract, as what somebody else has sent is), "verify_500", "slow" (both).
+
+    `meanwhile` happens once, before the next settlement. `forgetful`: a facilitator that finds what it has settled good
+    again, and says "done" again.
     """
 
     def __init__(self, chain: Chain, *, key: str) -> None:
-        self.chain, self.fault, self.node_down = chain, "", False
+        self.chain, self.fault, self.node_down, self.forgetful = chain, "", False, False
+        self.meanwhile: Callable[[], object] | None = None
         self.asked: list[str] = []
+        self.settled: dict[str, Any] = {}  # by nonce
+        self._closing = threading.Event()
         self._done = threading.Event()
         self.facilitator = x402FacilitatorSync()
         self.facilitator.register([chain.token.network], ExactEvmScheme(chain))
@@ -35,6 +43,7 @@ class Network:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -58,11 +67,26 @@ class Network:
         payload_model, requirements_model = MODELS[body["x402Version"]]
         payload = payload_model.model_validate(body["paymentPayload"])
         requirements = requirements_model.model_validate(body["paymentRequirements"])
+        signed = payload.payload["authorization"]
+        again = self.settled.get(signed["nonce"]) if self.forgetful else None
         if path == "/verify":
             if self.take_fault("verify_500"):
                 return 500, {}
+            if again:
+                return 200, {"isValid": True, "payer": signed["from"]}
             return 200, _document(self.facilitator.verify(payload, requirements))
-        fault = self.take_fault("settle_lost", "settle_500", "settle_lies", "slow")
+        if again:
+            return 200, again
+        return self._settle(payload, requirements)
+
+    def _settle(self, payload: Any, requirements: Any) -> tuple[int, Any] | None:
+        if happens := self.meanwhile:
+            self.meanwhile = None
+            happens()
+        fault = self.take_fault("settle_lost", "settle_500", "settle_lies", "settle_held", "settle_reverts", "slow")
+        if fault == "settle_reverts":
+            said = {"success": False, "errorReason": "transaction_failed", "transaction": "0x" + "cd" * 32}
+            return 200, said | {"network": requirements.network}
         if fault == "settle_500":
             return 500, {"oops": True}
         if fault == "settle_lies":
@@ -70,7 +94,11 @@ class Network:
         if fault == "slow":
             time.sleep(1.5)
         said = _document(self.facilitator.settle(payload, requirements))
+        self.settled[payload.payload["authorization"]["nonce"]] = said
         self._done.set()
+        if fault == "settle_held":
+            self._closing.wait(60)
+            return None
         return None if fault == "settle_lost" else (200, said)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -108,6 +108,23 @@ def test_death_between_settlement_and_credit(
     assert CryptoPayment.objects.get().state == "credited"
 
 
+@pytest.mark.usefixtures("many_turns")
+def test_many_go_on_at_once_with_what_a_death_left(
+    agent: Agent, workspace: Workspace, network: Network, dies_before_the_credit: pytest.MonkeyPatch
+) -> None:
+    value, _ = agent.sign(2)
+    name = {"Idempotency-Key": "order"}
+    with pytest.raises(Killed):
+        agent.present(2, value, **name)
+    dies_before_the_credit.undo()
+    CryptoPayment.objects.update(leased_until=PAST)
+    works: list[Callable[[], Any]] = [lambda: agent.present(2, value, **name), lambda: agent.ask(None, **name)]
+    at_once(lambda work: work(), [*works * 4, lambda: sweep(clock.now(), 200), lambda: sweep(clock.now(), 200)])
+    assert (credited(workspace), network.chain.balance(PAY_TO)) == (FIVE, 5_000_000)
+    payment = CryptoPayment.objects.get()
+    assert (payment.state, payment.attempts) == ("credited", 2)  # one of them went on
+
+
 def test_the_database_takes_an_authorization_once_and_keeps_what_was_credited(agent: Agent) -> None:
     value, _ = agent.sign(2)
     assert agent.present(2, value).status_code == 200

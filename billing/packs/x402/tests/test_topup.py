@@ -228,12 +228,12 @@ def test_sent_by_a_stranger_before_us_it_is_not_credited(
 ) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
     value, payment = agent.sign(2)
-    _send(network, payment)
+    network.chain.transfer(network.chain.arguments(payment))
     answer = agent.present(2, value)
     assert (answer.status_code, answer.json()["code"]) == (409, "payment_used")
     assert (credited(workspace), network.chain.balance(PAY_TO)) == (0, 5_000_000)
     waits = CryptoPayment.objects.get()
-    assert (waits.state, waits.transaction) == (State.REVIEW, next(iter(network.chain.moved)))
+    assert (waits.state, waits.transaction) == (State.REVIEW, next(iter(network.chain.events)))
     assert agent.present(2, value).status_code in (202, 409)
     assert OutboxMessage.objects.filter(kind="purchase.problem").count() == 1
 
@@ -256,22 +256,6 @@ def test_another_wallet_cannot_be_named_as_the_payer(agent: Agent, workspace: Wo
 
     assert agent.present(2, changed(value, swap)).status_code == 402
     assert (credited(workspace), network.chain.balance(rich)) == (0, 10**9)
-
-
-def _send(network: Network, payment: Any) -> None:
-    """Anybody who has the authorization can send it."""
-    signed, signature = payment.payload["authorization"], bytes.fromhex(payment.payload["signature"][2:])
-    network.chain.transfer(
-        signed["from"],
-        signed["to"],
-        int(signed["value"]),
-        int(signed["validAfter"]),
-        int(signed["validBefore"]),
-        bytes.fromhex(signed["nonce"][2:]),
-        signature[64],
-        signature[:32],
-        signature[32:64],
-    )
 
 
 def _good(payload: Any, requirements: Any) -> VerifyResponse:
