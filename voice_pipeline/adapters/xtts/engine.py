@@ -149,13 +149,15 @@ class XttsEngine:
             raise Refused(f"the text is too long for the engine: fewer than {most} tokens are needed")
         torch.manual_seed(options.seed)
         tokens_a_second = self._args.input_sample_rate / self._args.gpt_code_stride_len
+        # Beyond its own limit the model has no positions left, and breaks.
+        longest = min(int(options.max_seconds * tokens_a_second), int(model.gpt.max_gen_mel_tokens))
         with stopping.interruptible():
             found = model.inference(
                 text,
                 language,
                 torch.from_numpy(tensors[LATENT]),
                 torch.from_numpy(tensors[SPEAKER]),
-                max_new_tokens=max(1, int(options.max_seconds * tokens_a_second)),
+                max_new_tokens=max(1, longest),
                 **options.model_dump(exclude={"seed", "max_seconds"}),
             )
         return found["wav"]
