@@ -16,7 +16,11 @@ from billing.overview.labels import short_model
 from billing.usage.models import Authorization
 
 SHOWN = 5  # on the credits page; the list has all
-PLACED_BY: dict[str, str] = {KeyKind.WORKSPACE: "a key of this workspace", KeyKind.SERVICE: "the platform"}
+PLACED_BY: dict[str, str] = {
+    KeyKind.WORKSPACE: "a key of this workspace",
+    KeyKind.SERVICE: "the platform",
+    "voice": "the page of a voice",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ SOURCES = {"plan": "Plan", "promotion": "Promotional", "bought": "Purchased"}
 KINDS = {
     "usage.spend": ("Usage", "bolt", ""),
     "usage.debt": ("Usage beyond the balance", "bolt", "debt"),
-    "addon.spend": ("Add-on", "puzzle-piece", ""),
+    "addon.spend": ("Add-on or voice", "puzzle-piece", ""),
     "grant.plan": ("Plan credits", "sparkles", "in"),
     "grant.signup": ("Welcome credits", "gift", "in"),
     "grant.promotion": ("Promotional credits", "gift", "in"),

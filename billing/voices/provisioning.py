@@ -102,7 +102,7 @@ def voice_consent(voice_id: int, *, consent: Consent, by: Actor, request: HttpRe
 
 
 def clips_add(
-    voice_id: int, uploads: list[Upload], *, by: Actor, request: HttpRequest | None = None
+    voice_id: int, uploads: list[Upload], *, by: Actor, most: int = MOST_CLIPS, request: HttpRequest | None = None
 ) -> tuple[VoiceJob | None, list[str]]:
     """Keep the files and have all clips inspected; the job, and what was not even kept, in sentences.
 
@@ -126,8 +126,8 @@ def clips_add(
             if stored.sha256 in have:
                 problems.append(f"{shown} was not taken. It is clip {have[stored.sha256]} of this voice already.")
                 continue
-            if len(have) >= MOST_CLIPS:
-                problems.append(f"{shown} was not taken. A voice has at most {MOST_CLIPS} clips.")
+            if len(have) >= most:
+                problems.append(f"{shown} was not taken. A voice has at most {most} clips.")
                 continue
             position = max(have.values(), default=0) + 1
             added.append(

@@ -8,6 +8,7 @@ from billing.credits import clock
 from billing.foundation.audit.services import record
 from billing.voices.jobs.services import Actor
 from billing.voices.models import Rollout, Voice, VoiceJobItem
+from billing.voices.models.jobs import GOING_ON
 from billing.voices.models.jobs import OPEN as WORKING
 from billing.voices.models.rollouts import OPEN as ROLLING
 from billing.voices.prices import prices_of_tiers
@@ -56,17 +57,19 @@ def voice_retire(voice_id: int, *, reason: str, by: Actor, request: HttpRequest 
     return voice
 
 
-def voice_delete(voice_id: int, *, reason: str, by: Actor, request: HttpRequest | None = None) -> Voice:
+def voice_delete(
+    voice_id: int, *, reason: str, by: Actor, during_rollout: bool = False, request: HttpRequest | None = None
+) -> Voice:
     """It is gone for everybody at once, and its files within minutes; the row stays. Raises ValidationError while work
-    on it is going on.
+    on it is going on, or a rollout unless `during_rollout`: that is for who withdraws consent, and waits for nobody.
     """
     with transaction.atomic():
         voice = voice_locked(voice_id)
         must_be(voice, State.DRAFT, State.ENABLED, State.RETIRED)
-        if Rollout.objects.filter(state__in=ROLLING).exists():
+        if not during_rollout and Rollout.objects.filter(state__in=ROLLING).exists():
             raise ValidationError("A rollout is going on: switch or abort it first. Retiring the voice is possible.")
         built = VoiceJobItem.objects.filter(voice=voice, job__state__in=WORKING)
-        if voice.jobs.filter(state__in=WORKING).exists() or built.exists():
+        if voice.jobs.filter(GOING_ON).exists() or built.exists():
             raise ValidationError("A job works on this voice. Wait for it, or cancel it.")
         _move(voice, State.DELETED, by, request, reason)
     return voice

@@ -8,7 +8,7 @@ from billing.voices.jobs.work import work_next
 from billing.voices.models import EngineVersion, Voice
 from billing.voices.provisioning import Consent, Upload, clips_add, voice_make
 from billing.voices.rollouts.steps import rollout_begin, rollout_switch
-from billing.voices.services import voice_enable
+from billing.voices.services import voice_delete, voice_enable
 from billing.voices.serving import channel
 from portal.demo.recordings import recording
 
@@ -26,7 +26,10 @@ def voice_story() -> list[Voice]:
     """Promote the built-in engine, and offer a few voices. What is there already is left as it is."""
     if channel().active is None:
         _promote()
-    return [_voice(*each) for each in VOICES if not Voice.objects.filter(owner=None, name=each[0]).exists()]
+    for left in Voice.objects.filter(owner=None, created_by=BY, state=Voice.State.DRAFT):  # of a start that was cut off
+        voice_delete(left.pk, reason="not finished", by=BY)
+    there = set(Voice.objects.filter(owner=None).exclude(state=Voice.State.DELETED).values_list("name", flat=True))
+    return [_voice(*each) for each in VOICES if each[0] not in there]
 
 
 def _promote() -> None:

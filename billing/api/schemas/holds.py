@@ -60,7 +60,9 @@ class Authorized(Described):
 class HoldDocument(Described):
     hold: str
     status: HoldStatus
-    origin: Literal["workspace", "service"] = Field(description="The class of key that placed it and may resolve it.")
+    origin: Literal["workspace", "service", "voice"] = Field(
+        description="The class of key that placed it and may resolve it; `voice`: the portal, for a voice being cloned."
+    )
     credits: Credits
     credits_nano: Nano
     overdraft: Credits

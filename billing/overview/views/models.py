@@ -1,7 +1,5 @@
 """Models & pricing of a workspace: the list, up to four side by side, one model, the list as a file."""
 
-from collections.abc import Sequence
-
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import urlencode
@@ -19,7 +17,7 @@ from billing.overview.pricereader import Reader
 from billing.overview.pricescsv import prices_csv
 from billing.pricing.detail import canonical, model_detail
 from billing.pricing.selectors import BadCursor, platform_prices
-from billing.voices.clones.selectors import VoiceRow
+from billing.voices.clones.selectors import Catalogue
 from billing.voices.clones.selectors import catalogue as voice_catalogue
 
 ROWS = 50
@@ -48,9 +46,7 @@ def models_csv(request: WorkspaceRequest, workspace_id: str) -> HttpResponseBase
     return prices_csv(request.GET, Reader(request.workspace))
 
 
-def list_page(
-    request: HttpRequest, reader: Reader, frame: str, *, voices: Sequence[VoiceRow] | None = None
-) -> HttpResponse:
+def list_page(request: HttpRequest, reader: Reader, frame: str, *, voices: Catalogue | None = None) -> HttpResponse:
     """`voices`: those that everybody can use, for a reader who may listen to them."""
     try:
         found = price_list(request.GET, reader=reader, limit=ROWS)

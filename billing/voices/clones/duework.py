@@ -2,14 +2,17 @@
 
 from datetime import datetime, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from billing.foundation.audit.services import record
 from billing.foundation.due.registry import due_job
-from billing.voices.clones.ordering import ATTEMPTS, CLONE, clone_ended
+from billing.voices.clones.ordering import ATTEMPTS, CLONE
+from billing.voices.jobs.kinds import kind_of
 from billing.voices.jobs.services import job_resume
 from billing.voices.models import VoiceJob
 
-GIVEN_UP = f"It was interrupted {ATTEMPTS} times. Ask for it again later."
+GIVEN_UP = f"It was interrupted {ATTEMPTS} times."
 
 
 @due_job("voice_clones", every=timedelta(minutes=1))
@@ -22,12 +25,20 @@ def voice_clones(*, now: datetime, limit: int) -> int:
             job = VoiceJob.objects.select_for_update(of=("self",)).select_related("voice", "engine_version").get(pk=pk)
             if job.state != VoiceJob.State.INTERRUPTED:
                 continue
-            if job.attempt < ATTEMPTS:
-                job_resume(pk, by="system")
+            if job.attempt >= ATTEMPTS:
+                _give_up(job, GIVEN_UP)
             else:
-                job.state, job.error = VoiceJob.State.FAILED, GIVEN_UP
-                job.save(update_fields=["state", "error"])
-                job.items.filter(state="waiting").update(state="failed", message=GIVEN_UP)
-                clone_ended(job)
+                try:
+                    with transaction.atomic():
+                        job_resume(pk, by="system")
+                except ValidationError as refused:  # it cannot go on; the next ones can
+                    _give_up(job, " ".join(refused.messages))
         done += 1
     return done
+
+
+def _give_up(job: VoiceJob, why: str) -> None:
+    job.state, job.error = VoiceJob.State.FAILED, why[:500]
+    job.save(update_fields=["state", "error"])
+    kind_of(job).ended(job)
+    record(action="voice.job.failed", actor="system", target=str(job), reason=why)

@@ -18,7 +18,8 @@ def tell_ready(workspace: Workspace, job: VoiceJob) -> None:
 
 
 def tell_failed(workspace: Workspace, job: VoiceJob, why: str) -> None:
-    _send(workspace, job, "failed", f"Your voice {_name(job)} could not be made", why)
+    what = "moved up" if job.voice and job.voice.state == "enabled" else "made"
+    _send(workspace, job, "failed", f"Your voice {_name(job)} could not be {what}", why)
 
 
 def _name(job: VoiceJob) -> str:

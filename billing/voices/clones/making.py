@@ -10,9 +10,9 @@ from billing.voices.clones.quoting import quotes
 from billing.voices.engines.offered import offered_version
 from billing.voices.jobs.services import job_cancel
 from billing.voices.models import Voice, VoiceJob
-from billing.voices.models.jobs import OPEN
-from billing.voices.provisioning import Consent, Upload, clips_add, voice_make
-from billing.voices.services import voice_delete
+from billing.voices.models.jobs import GOING_ON
+from billing.voices.provisioning import Consent, Upload, clip_exclude, clips_add, voice_make
+from billing.voices.services import voice_delete, voice_locked
 
 MOST_DRAFTS = 10  # of a workspace
 MOST_CLIPS = 20  # of a customer's voice
@@ -41,20 +41,34 @@ def draft_make(
 
 def recordings_add(voice: Voice, uploads: list[Upload], *, by: User, request: HttpRequest | None = None) -> list[str]:
     """Keep them and have them inspected; what was not kept, in sentences. Raises CloneRefused."""
-    if voice.state != Voice.State.DRAFT:
-        raise CloneRefused("This voice is finished. For other recordings, clone another one.")
-    if voice.clips.count() + len(uploads) > MOST_CLIPS:
-        raise CloneRefused(f"A voice takes {MOST_CLIPS} recordings at most.")
+    _must_be_draft(voice)
     try:
-        _, problems = clips_add(voice.pk, uploads, by=by, request=request)
+        _, problems = clips_add(voice.pk, uploads, most=MOST_CLIPS, by=by, request=request)
     except ValidationError as refused:
         raise CloneRefused(" ".join(refused.messages)) from None
     return problems
 
 
+def recording_leave_out(voice: Voice, position: int, *, by: User, request: HttpRequest | None = None) -> bool:
+    """Of a draft; False where it has no such recording. Raises CloneRefused."""
+    with transaction.atomic():
+        voice = voice_locked(voice.pk)
+        _must_be_draft(voice)
+        clip = voice.clips.filter(position=position).first()
+        if clip is None:
+            return False
+        try:
+            clip_exclude(clip.pk, reason="left out by its owner", by=by, request=request)
+        except ValidationError as refused:
+            raise CloneRefused(" ".join(refused.messages)) from None
+    return True
+
+
 def clone_cancel(voice: Voice, *, by: User, request: HttpRequest | None = None) -> bool:
-    """Stop what is being done for it; False where nothing was. What is held is given back when it has stopped."""
-    job = VoiceJob.objects.filter(voice=voice, state__in=OPEN).first()
+    """Stop what is being done for it; False where nothing was. What is held is given back when it has stopped, also
+    where the voice was finished at that moment.
+    """
+    job = VoiceJob.objects.filter(GOING_ON, voice=voice).first()
     if job is None:
         return False
     try:
@@ -67,6 +81,11 @@ def clone_cancel(voice: Voice, *, by: User, request: HttpRequest | None = None) 
 def clone_delete(voice: Voice, *, by: User, request: HttpRequest | None = None) -> None:
     """For good, files included. What was charged stays charged. Raises CloneRefused."""
     try:
-        voice_delete(voice.pk, reason="Deleted by its owner", by=by, request=request)
-    except ValidationError as refused:
-        raise CloneRefused(" ".join(refused.messages)) from None
+        voice_delete(voice.pk, reason="Deleted by its owner", by=by, during_rollout=True, request=request)
+    except ValidationError:
+        raise CloneRefused("Something is being done for this voice. Stop it, or wait until it has ended.") from None
+
+
+def _must_be_draft(voice: Voice) -> None:
+    if voice.state != Voice.State.DRAFT:
+        raise CloneRefused("This voice is finished. For other recordings, clone another one.")

@@ -13,6 +13,7 @@ from billing.voices.clones.charging import charge, hold, let_go
 from billing.voices.clones.emails import tell_failed, tell_ready
 from billing.voices.clones.errors import CloneRefused, NotCovered, QuoteOutdated
 from billing.voices.clones.quoting import Quote, quotes
+from billing.voices.clones.words import CHANGED, STOPPED, TOLD, owners_words
 from billing.voices.engines.offered import offered_version
 from billing.voices.models import Voice, VoiceJob, VoiceJobItem
 from billing.voices.services import missing_to_enable, target_of, voice_enable, voice_locked
@@ -20,6 +21,7 @@ from billing.voices.serving import channel_locked
 from billing.voices.tiers import TIERS, lacking
 
 CLONE = "clone"  # in a job's spec: the tier that was asked for
+FROM = "from"  # there, too: state and tier of the voice then
 ATTEMPTS = 3  # of a job whose worker died; then it has failed
 
 
@@ -42,7 +44,7 @@ def clone_order(
             job = voice_build(voice.pk, tier=tier, by=by, request=request)
         except ValidationError as refused:
             raise CloneRefused(" ".join(refused.messages)) from None
-        job.voice, job.spec = voice, job.spec | {CLONE: tier}
+        job.voice, job.spec = voice, job.spec | {CLONE: tier, FROM: [voice.state, voice.tier]}
         job.price_snapshot = quote.snapshot()
         job.hold_id = hold(workspace, job, amount=quote.amount, actor=by.email)
         job.save(update_fields=["spec", "price_snapshot", "hold"])
@@ -60,7 +62,7 @@ def _quoted(workspace: Workspace, voice: Voice, tier: str, expected: int) -> Quo
     paid = voice.tier if voice.state == Voice.State.ENABLED else ""
     if tier not in TIERS or (paid and TIERS[tier].rank <= TIERS[paid].rank):
         raise CloneRefused("Choose a tier that is higher than the voice’s own." if paid else "Choose a tier.")
-    quote = quotes(workspace.pk, has=paid).get(tier)
+    quote = quotes(workspace.pk, voice=voice).get(tier)
     if quote is None:
         raise CloneRefused(f"The tier {TIERS[tier].name} is not sold at present.")
     if lacks := lacking(voice.assessment, voice.stack_hash, tier):
@@ -77,32 +79,36 @@ def clone_ended(job: VoiceJob) -> None:
     if CLONE not in job.spec or job.state == VoiceJob.State.INTERRUPTED:
         return
     workspace = _owner(job)
-    why = job.error or "It was cancelled."
-    if job.state == VoiceJob.State.DONE:
-        item = job.items.get()
-        why = _handed_over(workspace, job) if item.state == VoiceJobItem.State.DONE else item.message
+    stopped = job.cancel_asked_at is not None
+    why = STOPPED if stopped else _handed_over(workspace, job)
     if not why:
         _note("voice.clone.charged", job, workspace, "system", None, job.price_snapshot)
         tell_ready(workspace, job)
         return
     let_go(workspace, job)
-    if job.error != why:
-        job.error = why[:500]
-        job.save(update_fields=["error"])
+    job.result = job.result | {TOLD: why}
+    job.error = job.error or why[:500]
+    job.save(update_fields=["result", "error"])
     _note("voice.clone.failed", job, workspace, "system", None, {"nothing charged": why})
-    if job.state != VoiceJob.State.CANCELLED:
+    if not stopped:
         tell_failed(workspace, job, why)
 
 
 def _handed_over(workspace: Workspace, job: VoiceJob) -> str:
-    """Charge it and let it be used, both or neither; why it was neither."""
+    """Charge it and let it be used, both or neither; why it was neither, in words for its owner."""
+    if job.state != VoiceJob.State.DONE:
+        return owners_words(job)
+    item = job.items.get()
+    if item.state != VoiceJobItem.State.DONE:
+        return item.message
     channel_locked()
     tier, amount = job.spec[CLONE], int((job.price_snapshot or {})["nano"])
     voice = voice_locked(job.voice_id or 0)
     try:
         with transaction.atomic():
-            if missing := missing_to_enable(voice, tier):
-                raise CloneRefused(" ".join(missing))
+            # Staff may have moved it, or retired it for a reason.
+            if [voice.state, voice.tier] != job.spec[FROM] or missing_to_enable(voice, tier):
+                raise CloneRefused(CHANGED)
             job.charge = charge(workspace, job, amount=amount)
             job.save(update_fields=["charge"])
             if voice.state == Voice.State.ENABLED:
@@ -112,9 +118,6 @@ def _handed_over(workspace: Workspace, job: VoiceJob) -> str:
     except (CloneRefused, NotCovered) as refused:
         job.charge = None
         return refused.message
-    except ValidationError as refused:
-        job.charge = None
-        return " ".join(refused.messages)
     return ""
 
 

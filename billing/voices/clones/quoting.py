@@ -16,6 +16,7 @@ from billing.metering.counters import present
 from billing.pricing.book import prices_for
 from billing.pricing.rating import NOTHING_COUNTED, rate
 from billing.pricing.terms import terms_for
+from billing.voices.models import Voice, VoiceJob
 from billing.voices.prices import DIMENSION, METER, prices_of_tiers
 from billing.voices.tiers import TIERS
 
@@ -44,15 +45,22 @@ class Quote:
         }
 
 
-def quotes(workspace_id: int, *, has: str = "", now: datetime | None = None) -> dict[str, Quote]:
-    """By tier that is sold, lowest first. `has`: the tier that a voice is paid for, of which only the difference to a
-    higher one is charged; at today's prices, and nothing where the higher one is not dearer.
+def quotes(workspace_id: int, *, voice: Voice | None = None, now: datetime | None = None) -> dict[str, Quote]:
+    """By tier that is sold, lowest first. Of a voice that is paid for only the difference to a higher tier is charged:
+    at today's prices, where its own tier is sold no more at what it was sold for, and nothing where it is dearer.
     """
     at = now or clock.now()
     sold = prices_of_tiers(at)
     costs = _costs(workspace_id, [tier for tier in TIERS if tier in sold], at)
-    paid = costs.get(has, (0, Decimal(0)))[0]
+    paid = 0
+    if voice is not None and voice.state == Voice.State.ENABLED:
+        paid = costs[voice.tier][0] if voice.tier in costs else _was_sold_for(voice)
     return {tier: Quote(tier, full, max(full - paid, 0), usd, at) for tier, (full, usd) in costs.items()}
+
+
+def _was_sold_for(voice: Voice) -> int:
+    charged = VoiceJob.objects.filter(voice=voice, charge__isnull=False).order_by("pk").last()
+    return int((charged.price_snapshot or {})["full_nano"]) if charged else 0
 
 
 def _costs(workspace_id: int, tiers: list[str], at: datetime) -> Mapping[str, tuple[int, Decimal]]:

@@ -6,12 +6,14 @@ from datetime import datetime
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.ledger.models import Hold
 from billing.ledger.selectors import balance
 from billing.voices.clones.ordering import CLONE
 from billing.voices.clones.quoting import Quote, quotes
+from billing.voices.clones.words import owners_words
 from billing.voices.engines.offered import offered_version
 from billing.voices.models import Conditioning, EngineVersion, ReferenceClip, Voice, VoiceJob
-from billing.voices.models.jobs import OPEN
+from billing.voices.models.jobs import GOING_ON
 from billing.voices.serving import channel, serving
 from billing.voices.tiers import TIERS, Tier, lacking
 
@@ -40,7 +42,8 @@ class VoicePage:
     clips: Sequence[ReferenceClip]
     choices: Sequence[Choice]
     said: str  # how the last thing that was done for it ended, where it did not end well
-    version: EngineVersion | None
+    version: EngineVersion | None  # that serves
+    held: int  # nano-credits, for what is being made
     charged: int  # nano-credits, for all that was bought of it
 
 
@@ -50,10 +53,20 @@ def voice_rows(workspace: Workspace) -> list[VoiceRow]:
     return _rows(list(found))
 
 
-def catalogue() -> list[VoiceRow]:
-    """The platform's voices that anybody can use, by name."""
+@dataclass(frozen=True)
+class Catalogue:
+    """The platform's voices that anybody can use, by name. `version` speaks them."""
+
+    rows: Sequence[VoiceRow]
+    version: EngineVersion | None
+
+
+def catalogue() -> Catalogue:
+    """Empty where what serves is not for customers: a test engine beside real payments."""
+    if offered_version() is None:
+        return Catalogue((), None)
     found = Voice.objects.filter(owner=None, state=Voice.State.ENABLED).order_by("name", "pk")
-    return _rows(list(found))
+    return Catalogue(_rows(list(found)), channel().active)
 
 
 def own_voice(workspace: Workspace, public_id: str) -> Voice | None:
@@ -65,14 +78,15 @@ def voice_page(workspace: Workspace, voice: Voice, now: datetime | None = None) 
     at = now or clock.now()
     (row,) = _rows([voice])
     last = VoiceJob.objects.filter(voice=voice).order_by("-pk").first()
-    ended_badly = last is not None and not last.open and last.error
+    ended_badly = last is not None and row.working is None and last.error
     bought = VoiceJob.objects.filter(voice=voice, charge__isnull=False)
     return VoicePage(
         row=row,
         clips=list(voice.clips.order_by("position")),
         choices=_choices(workspace, voice, at),
-        said=last.error if last is not None and ended_badly else "",
-        version=offered_version(),
+        said=owners_words(last) if last is not None and ended_badly else "",
+        version=channel().active,
+        held=_held(row.working, at),
         charged=sum(int((job.price_snapshot or {})["nano"]) for job in bought),
     )
 
@@ -85,13 +99,20 @@ def _choices(workspace: Workspace, voice: Voice, at: datetime) -> list[Choice]:
     available = balance(workspace.pk, at).available
     return [
         Choice(TIERS[tier], quote, lacking(voice.assessment, voice.stack_hash, tier), quote.amount <= available)
-        for tier, quote in quotes(workspace.pk, has=paid, now=at).items()
+        for tier, quote in quotes(workspace.pk, voice=voice, now=at).items()
         if TIERS[tier].rank > above
     ]
 
 
+def _held(job: VoiceJob | None, at: datetime) -> int:
+    if job is None or job.hold_id is None:
+        return 0
+    open_until = Hold.objects.filter(pk=job.hold_id).values_list("open_until", flat=True).first()
+    return int((job.price_snapshot or {})["nano"]) if open_until is not None and open_until > at else 0
+
+
 def _rows(voices: list[Voice]) -> list[VoiceRow]:
-    working = {job.voice_id: job for job in VoiceJob.objects.filter(voice__in=voices, state__in=OPEN)}
+    working = {job.voice_id: job for job in VoiceJob.objects.filter(GOING_ON, voice__in=voices)}
     speaks = serving(channel().active, [voice for voice in voices if voice.state == Voice.State.ENABLED])
     return [
         VoiceRow(

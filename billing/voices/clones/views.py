@@ -15,13 +15,21 @@ from billing.foundation.site.selectors import site
 from billing.voices import store
 from billing.voices.clones.errors import CloneRefused, NotCovered
 from billing.voices.clones.forms import OrderForm, RecordingsForm, VoiceForm
-from billing.voices.clones.making import clone_cancel, clone_delete, draft_make, recordings_add
+from billing.voices.clones.making import (
+    clone_cancel,
+    clone_delete,
+    draft_make,
+    recording_leave_out,
+    recordings_add,
+)
 from billing.voices.clones.ordering import clone_order
 from billing.voices.clones.quoting import quotes
 from billing.voices.clones.selectors import catalogue, clone_of, own_voice, sample_of, voice_page, voice_rows
 from billing.voices.engines.offered import offered_version
+from billing.voices.errors import OutsideStore
 from billing.voices.models import Voice
-from billing.voices.provisioning import Consent, Upload, clip_exclude
+from billing.voices.provisioning import Consent, Upload
+from billing.voices.serving import channel
 from billing.voices.tiers import TIERS
 
 
@@ -35,7 +43,8 @@ def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "rows": voice_rows(request.workspace),
         "catalogue": catalogue(),
         "offers": [(TIERS[tier], quote) for tier, quote in found.items()],
-        "version": offered_version(),
+        "offered": offered_version() is not None,
+        "version": channel().active,
         "usd_per_credit": site().usd_per_credit,
     }
     return render(request, "voices/list.html", context)
@@ -114,15 +123,11 @@ def recordings(request: WorkspaceRequest, workspace_id: str, voice_id: str) -> H
 @workspace_page(Permission.MANAGE_BILLING)
 def leave_out(request: WorkspaceRequest, workspace_id: str, voice_id: str, position: int) -> HttpResponse:
     voice = _own(request, voice_id)
-    clip = voice.clips.filter(position=position).first()
-    if clip is None:
-        raise Http404("no such recording")
     try:
-        if voice.state != Voice.State.DRAFT:
-            raise ValidationError("This voice is finished. For other recordings, clone another one.")
-        clip_exclude(clip.pk, reason="left out by its owner", by=request.user, request=request)
-    except ValidationError as refused:
-        messages.error(request, " ".join(refused.messages))
+        if not recording_leave_out(voice, position, by=request.user, request=request):
+            raise Http404("no such recording")
+    except CloneRefused as refused:
+        messages.error(request, refused.message)
     return _back(request, voice)
 
 
@@ -188,7 +193,7 @@ def sample(request: WorkspaceRequest, workspace_id: str, voice_id: str) -> HttpR
         raise Http404("nothing to listen to")
     try:
         file = store.absolute(found.sample_path).open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, OutsideStore):
         raise Http404("nothing to listen to") from None
     answer = FileResponse(file, content_type="audio/wav")
     answer["Cache-Control"] = "private, max-age=300"

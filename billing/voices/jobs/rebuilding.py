@@ -15,15 +15,21 @@ from billing.voices.runner import Event
 from billing.voices.samples import sentence
 
 State = VoiceJobItem.State
+CHANGED = "Its recordings changed meanwhile. Build it again."
 
 
 class Rebuild(Kind):
     operation = "rebuild"
 
     def spec(self, job: VoiceJob, work: Path) -> dict[str, Any]:
-        items = [_spec_of(item) for item in _waiting(job)]
+        items = []
+        for item in _waiting(job):
+            if _changed(item):
+                _failed(item, CHANGED)
+            else:
+                items.append(_spec_of(item))
         if not items:
-            raise ValidationError("Every voice of it is built.")
+            raise ValidationError("None of its voices can be built as it was asked for.")
         return {"engine": engine_spec(version_of(job)), "items": items}
 
     def heard(self, job: VoiceJob, event: Event, work: Path) -> None:
@@ -46,6 +52,9 @@ class Rebuild(Kind):
             raise BadResult("it built a voice that was not asked for")
         if said.get("status") != "done":
             _failed(item, str(said.get("message") or "it could not be built"))
+            return
+        if _changed(item):
+            _failed(item, CHANGED)
             return
         verify = said.get("verify")
         if not isinstance(verify, dict):
@@ -102,6 +111,8 @@ class Rebuild(Kind):
                     state=Conditioning.State.BUILDING, reason=""
                 )
         again.update(state=State.WAITING, message="")
+        if not _waiting(job):  # its worker died when all was built: the pipeline has it still, and says so at once
+            job.items.update(state=State.WAITING)
         if job.rollout_id:
             from billing.voices.rollouts.steps import rollout_job_resumed
 
@@ -128,6 +139,10 @@ def _move(job: VoiceJob) -> None:
 
 def _waiting(job: VoiceJob) -> list[VoiceJobItem]:
     return list(job.items.filter(state=State.WAITING).select_related("voice", "conditioning").order_by("pk"))
+
+
+def _changed(item: VoiceJobItem) -> bool:
+    return item.conditioning.stack_hash != item.voice.stack_hash
 
 
 def _spec_of(item: VoiceJobItem) -> dict[str, Any]:

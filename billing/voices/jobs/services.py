@@ -15,6 +15,7 @@ from billing.credits import clock
 from billing.foundation.audit.services import record
 from billing.voices.jobs.kinds import kind_of
 from billing.voices.models import Voice, VoiceJob
+from billing.voices.models.jobs import GOING_ON
 
 log = logging.getLogger(__name__)
 SILENT = timedelta(seconds=90)  # without a heartbeat, then its worker is gone
@@ -30,6 +31,10 @@ def name_of(by: Actor) -> str:
 def job_ask(*, kind: str, by: Actor, request: HttpRequest | None = None, **fields: Any) -> VoiceJob:
     """Write down a job for the voice worker. Raises ValidationError where another one works on the voice."""
     with transaction.atomic():
+        # Looked at before: an insert would wait for the end of a job that ends at this moment, which may wait for us.
+        voice = fields.get("voice")
+        if voice is not None and VoiceJob.objects.filter(GOING_ON, voice=voice).exists():
+            raise ValidationError(BUSY)
         try:
             with transaction.atomic():
                 job = VoiceJob.objects.create(kind=kind, requested_by=name_of(by), **fields)
@@ -62,15 +67,18 @@ def hint() -> None:
 
 
 def job_cancel(job_id: int, *, by: Actor, request: HttpRequest | None = None) -> VoiceJob:
-    """One that waits is cancelled at once; one that runs is asked to stop. Raises ValidationError."""
+    """One that waits is cancelled at once, as is a clone that was interrupted; one that runs is asked to stop. Raises
+    ValidationError.
+    """
     with transaction.atomic():
         job = VoiceJob.objects.select_for_update(of=("self",)).get(pk=job_id)
         if job.state == VoiceJob.State.CANCELLING:
             raise ValidationError(f"{job.cancel_asked_by} cancelled it already; it is stopping.")
-        if not job.open:
+        waits = job.state == VoiceJob.State.INTERRUPTED and job.price_snapshot is not None
+        if not job.open and not waits:
             raise ValidationError(f"It has ended already: {job.get_state_display().lower()}.")
         job.cancel_asked_by, job.cancel_asked_at = name_of(by), clock.now()
-        if job.state == VoiceJob.State.QUEUED:
+        if waits or job.state == VoiceJob.State.QUEUED:
             job.state, job.finished_at = VoiceJob.State.CANCELLED, job.cancel_asked_at
         else:
             job.state = VoiceJob.State.CANCELLING

@@ -52,5 +52,16 @@ class Migration(migrations.Migration):
                 condition=Q(charge=None) | Q(state="done"), name="voice_job_charged_when_done"
             ),
         ),
+        migrations.AddConstraint(
+            model_name="voicejob",
+            constraint=models.UniqueConstraint(
+                condition=Q(
+                    ("price_snapshot__isnull", False),
+                    ("state__in", ("queued", "running", "cancelling", "interrupted")),
+                ),
+                fields=("voice",),
+                name="voice_job_one_clone_per_voice",
+            ),
+        ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

@@ -13,6 +13,10 @@ from billing.voices.models.voices import Conditioning, Voice
 OPEN = ("queued", "running", "cancelling")
 
 
+# What is being done, and clones that were interrupted: they keep their hold and go on by themselves.
+GOING_ON = Q(state__in=OPEN) | Q(state="interrupted", price_snapshot__isnull=False)
+
+
 def new_job_id() -> str:
     return "vjob_" + secrets.token_hex(12)
 
@@ -106,6 +110,11 @@ class VoiceJob(models.Model):
                 fields=["voice"],
                 condition=Q(voice__isnull=False, state__in=OPEN),
                 name="voice_job_one_open_per_voice",
+            ),
+            models.UniqueConstraint(
+                fields=["voice"],
+                condition=Q(price_snapshot__isnull=False, state__in=(*OPEN, "interrupted")),
+                name="voice_job_one_clone_per_voice",
             ),
             models.UniqueConstraint(
                 fields=["kind"],
