@@ -17,7 +17,7 @@ import psutil
 
 from portal.embedded import places
 from portal.home import BASE_DIR
-from portal.testing.environment import STRIPE
+from portal.testing.environment import STRIPE, USDC
 
 READY = "Ctrl-C stops everything."
 # What the shell or the test run has set must not reach the portal under test.
@@ -31,6 +31,7 @@ FOREIGN = (
     "DEBUG",
     "PORT",
     *STRIPE,
+    *USDC,
 )
 
 
@@ -143,8 +144,14 @@ class RunningPortal:
             return []
 
     def part(self, name: str) -> psutil.Process:
-        """The main process of web, worker, beat or payments."""
-        word = {"web": "granian", "worker": "worker", "beat": "beat", "payments": "portal.standin"}[name]
+        """The main process of web, worker, beat, payments or usdc."""
+        word = {
+            "web": "granian",
+            "worker": "worker",
+            "beat": "beat",
+            "payments": "portal.standin",
+            "usdc": "portal.standin_usdc",
+        }[name]
         children = psutil.Process(self.process.pid).children()
         return next(child for child in children if word in child.cmdline())
 
