@@ -44,15 +44,15 @@ def main(arguments: list[str]) -> int:
     if not told.key:
         parser.error("--key is missing: make one on the page “API keys”, with the scope billing:write")
     try:
-        pay(told)
+        status = pay(told)
     except Failed as failed:
         print(f"purser: {failed}", file=sys.stderr)
         return 1
-    return 0
+    return 0 if status < 300 or told.sent_before else 1
 
 
-def pay(told: argparse.Namespace) -> None:
-    """Raises Failed."""
+def pay(told: argparse.Namespace) -> int:
+    """The status of the portal's answer. Raises Failed."""
     body = {"packId": told.pack} if told.pack else {"amount_usd": told.amount}
     headers = {"Authorization": f"Bearer {told.key}", "Idempotency-Key": str(uuid4())}
     if told.workspace:
@@ -70,6 +70,7 @@ def pay(told: argparse.Namespace) -> None:
     print(f"{paid.status_code} {json.dumps(paid.json(), indent=2)}")
     if transaction := paid.json().get("transaction"):
         print(f"{url}{SIMULATED_PAGES}{transaction}")
+    return paid.status_code
 
 
 def signed(demanded: httpx.Response, version: int) -> tuple[dict[str, Any], dict[str, Any]]:

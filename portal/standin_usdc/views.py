@@ -31,9 +31,15 @@ def transaction(request: HttpRequest, hash: str) -> HttpResponse:
         "hash": moved["hash"],
         "payer": checksummed(moved["payer"]),
         "receiver": checksummed(moved["receiver"]),
-        "amount": f"{Decimal(moved['units']).scaleb(-DECIMALS):,f}",
+        "amount": _amount(moved["units"]),
         "block": f"{moved['block']:,}",
         "at": datetime.fromtimestamp(moved["at"], UTC),
         "nonce": moved["nonce"],
     }
     return render(request, "standin_usdc/transaction.html", {"moved": shown})
+
+
+def _amount(units: int) -> str:
+    """As money is written, with as many more decimals as there are."""
+    whole, _, decimals = f"{Decimal(units).scaleb(-DECIMALS):,f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"

@@ -40,6 +40,10 @@ class Rail:
         return self.token.network
 
     @property
+    def chain_id(self) -> int:
+        return int(self.token.network.partition(":")[2])
+
+    @property
     def asset(self) -> str:
         return self.token.asset
 
