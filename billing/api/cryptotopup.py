@@ -14,6 +14,7 @@ from billing.api.autotopup import cents_of
 from billing.api.idempotency import REPLAY
 from billing.api.present import amount
 from billing.api.problems import Problem, invalid
+from billing.api.refusals import problems
 from billing.api.schemas.topup import TopUpBody
 from billing.credits.format import credits_text
 from billing.foundation.site.selectors import site
@@ -83,7 +84,9 @@ def _order(workspace: Workspace, body: TopUpBody) -> Order:
     try:
         if body.pack_id is not None:
             return of_pack(workspace, body.pack_id)
-        return of_amount(cents_of(body.amount_usd, "/amount_usd", most=settings.X402_MOST_USD * 100))
+        with problems():
+            cents = cents_of(body.amount_usd, "/amount_usd", most=settings.X402_MOST_USD * 100)
+        return of_amount(cents)
     except AmountRefused as error:
         raise invalid(str(error), pointer="/packId" if body.pack_id is not None else "/amount_usd") from error
 

@@ -63,7 +63,7 @@ def _takes(kinds: set[tuple[int, str, str]], version: int, rail: Rail) -> bool:
 
 def _node(rail: Rail) -> Iterator[Finding]:
     """Its address may hold a key, so only the host is told."""
-    part, where = f"USDC on {rail.token.label}", urlsplit(rail.node).hostname
+    part, where = f"USDC, {rail.token.label}", urlsplit(rail.node).hostname
     setting = f"the address of {rail.key} in X402_NETWORKS"
     try:
         found = chain.node_is(rail)

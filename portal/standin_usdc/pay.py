@@ -62,33 +62,38 @@ def pay(told: argparse.Namespace) -> int:
         demanded = _post(client, url + TOP_UP, body, headers)
         if demanded.status_code != 402:
             raise Failed(f"nothing to pay was named: {_words(demanded)}")
-        required, payment = signed(demanded, told.version)
+        required = _required(demanded, told.version)
+        payment = payment_of(required, told.version)
         if told.sent_before:
             _send(client, required, payment, told.version)
-        header = base64.b64encode(json.dumps(payment).encode()).decode()
-        paid = _post(client, url + TOP_UP, body, headers | {HEADERS[told.version]: header})
+        paid = _post(client, url + TOP_UP, body, headers | {HEADERS[told.version]: header_of(payment)})
     print(f"{paid.status_code} {json.dumps(paid.json(), indent=2)}")
     if transaction := paid.json().get("transaction"):
         print(f"{url}{SIMULATED_PAGES}{transaction}")
     return paid.status_code
 
 
-def signed(demanded: httpx.Response, version: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is required, and a payment of it by a new wallet. Raises Failed where it is no test money."""
-    if version == 1:
-        required = demanded.json()["accepts"][0]
-        amount = required["maxAmountRequired"]
-    else:
-        required = json.loads(base64.b64decode(demanded.headers["PAYMENT-REQUIRED"]))["accepts"][0]
-        amount = required["amount"]
+def _required(demanded: httpx.Response, version: int) -> dict[str, Any]:
+    """The first way to pay. Raises Failed where it is no test money."""
+    told = demanded.json() if version == 1 else json.loads(base64.b64decode(demanded.headers["PAYMENT-REQUIRED"]))
+    required: dict[str, Any] = told["accepts"][0]
     if not is_simulated(required["payTo"]):
         raise Failed("this portal takes real USDC; this command pays at the demo's stand-in only")
+    return required
+
+
+def header_of(payment: dict[str, Any]) -> str:
+    return base64.b64encode(json.dumps(payment).encode()).decode()
+
+
+def payment_of(required: dict[str, Any], version: int) -> dict[str, Any]:
+    """What is required, signed by a new wallet."""
     token = next(token for key, token in TOKENS.items() if required["network"] in (key, token.network))
     wallet, now = Wallet(), int(time.time())
     wanted = Authorization(
         payer=wallet.address,
         to=required["payTo"],
-        value=int(amount),
+        value=int(required["maxAmountRequired" if version == 1 else "amount"]),
         valid_after=now - 60,
         valid_before=now + required["maxTimeoutSeconds"],
         nonce="0x" + secrets.token_hex(32),
@@ -106,9 +111,8 @@ def signed(demanded: httpx.Response, version: int) -> tuple[dict[str, Any], dict
         },
     }
     if version == 1:
-        payment = {"x402Version": 1, "scheme": "exact", "network": required["network"], "payload": inner}
-        return required, payment
-    return required, {"x402Version": 2, "accepted": required, "payload": inner}
+        return {"x402Version": 1, "scheme": "exact", "network": required["network"], "payload": inner}
+    return {"x402Version": 2, "accepted": required, "payload": inner}
 
 
 def _send(client: httpx.Client, required: dict[str, Any], payment: dict[str, Any], version: int) -> None:

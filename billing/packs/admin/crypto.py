@@ -41,7 +41,7 @@ class CryptoPaymentAdmin(ReadOnlyAdmin):
 
     @display(description="Network", ordering="network")
     def where(self, payment: CryptoPayment) -> str:
-        return f"{payment.network}, test money of the stand-in" if payment.simulated else payment.network
+        return f"{payment.network}, test money" if payment.simulated else payment.network
 
     @display(description="Transaction")
     def explorer(self, payment: CryptoPayment) -> str:

@@ -11,7 +11,7 @@ from portal.doctor import crypto
 from portal.doctor.findings import Finding
 from portal.testing.simulated_usdc import SimulatedUsdc
 
-NODE = "USDC on Base Sepolia"
+NODE = "USDC, Base Sepolia"
 
 
 def found() -> dict[str, Finding]:
@@ -109,7 +109,7 @@ def test_a_node_that_is_not_there(simulated_usdc: SimulatedUsdc, settings: Any) 
 
 def test_a_node_of_another_chain(simulated_usdc: SimulatedUsdc, settings: Any) -> None:
     settings.X402_NETWORKS = {"base": settings.X402_NETWORKS[SIMULATED_KEY]}
-    finding = found()["USDC on Base"]
+    finding = found()["USDC, Base"]
     assert (finding.state, "is of chain 84532, not 8453" in finding.found) == ("wrong", True)
 
 
