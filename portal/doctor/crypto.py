@@ -35,9 +35,10 @@ def _facilitator() -> Iterator[Finding]:
         kinds = facilitator.supported(timeout=PATIENCE)
     except NoAnswer as error:
         said = first_line(error)
-        refused = said in ("HTTP 401", "HTTP 403")
         fix = "X402_FACILITATOR_URL is the address to which /supported, /verify and /settle are added. Does it run?"
-        if refused:
+        if any(rail.simulated for rail in rails()):
+            fix = "Only make run starts the stand-in. X402_PAY_TO takes USDC."
+        elif said in ("HTTP 401", "HTTP 403"):
             fix = "Correct X402_FACILITATOR_TOKEN."
         yield wrong(FACILITATOR, f"{where} does not say what it supports: {said}", fix)
         return

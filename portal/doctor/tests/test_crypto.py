@@ -11,6 +11,7 @@ from portal.doctor import crypto
 from portal.doctor.findings import Finding
 from portal.testing.simulated_usdc import SimulatedUsdc
 
+RECEIVER = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 NODE = "USDC, Base Sepolia"
 
 
@@ -40,7 +41,10 @@ def test_a_facilitator_that_is_not_there(simulated_usdc: SimulatedUsdc, settings
     settings.X402_FACILITATOR_URL = "http://127.0.0.1:9"
     finding = found()["USDC facilitator"]
     assert (finding.state, "ConnectError" in finding.found) == ("wrong", True)
-    assert "X402_FACILITATOR_URL" in finding.fix
+    assert "Only make run starts the stand-in" in finding.fix
+    settings.X402_PAY_TO = RECEIVER
+    assert "X402_FACILITATOR_URL" in found()["USDC facilitator"].fix
+    assert "USDC" not in found(), "what is no test money needs no note"
     settings.X402_FACILITATOR_URL = f"{simulated_usdc.url}/v2"
     assert "HTTP 404" in found()["USDC facilitator"].found
 
@@ -73,7 +77,7 @@ def test_a_facilitator_that_does_not_let_us_in(
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         settings.X402_FACILITATOR_URL = f"http://127.0.0.1:{server.server_port}"
-        settings.X402_FACILITATOR_TOKEN = "old"
+        settings.X402_FACILITATOR_TOKEN, settings.X402_PAY_TO = "old", RECEIVER
         finding = found()["USDC facilitator"]
     assert (finding.state, f"HTTP {status}" in finding.found, fix in finding.fix) == ("wrong", True, True)
 

@@ -12,6 +12,7 @@ import pytest
 from eth_account import Account
 
 from portal.home import BASE_DIR
+from portal.run.config import read_config
 from portal.standin.places import NOWHERE, USDC, choose_port, port_of
 from portal.standin_usdc.tests.payments import authorization, exchange, signature
 from portal.testing.processes import free_port
@@ -73,6 +74,26 @@ def test_a_taken_port_is_one_line(running: Process) -> None:
     assert other.returncode == 1
     assert f"port {running.port}" in other.stderr
     assert "Traceback" not in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, True),
+        ({"X402_PAY_TO": "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"}, False),
+        ({"PURSER_DEMO": "0"}, False),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}, False),
+    ],
+)
+def test_it_is_for_the_demo_whose_operator_takes_no_other(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], wanted: bool
+) -> None:
+    with monkeypatch.context() as patch:
+        for name in ("DATABASE_URL", "PURSER_DEMO", "X402_PAY_TO"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        assert read_config().simulated_usdc is wanted
 
 
 def test_both_stand_ins_have_a_port_of_their_own(tmp_path: Path) -> None:
