@@ -11,6 +11,7 @@ from eth_account import Account
 from x402.http.utils import decode_payment_response_header
 
 from accounts.models import ApiKey, Workspace
+from billing.api.schemas.topup import TopUpDocument
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.rails import SIMULATED_PAY_TO
 from billing.packs.x402.tests.conftest import Agent, credited
@@ -34,6 +35,7 @@ def test_the_packages_client(
     paid = agent.present(version, value)
     told = paid.json()
     assert (paid.status_code, told["state"]) == (200, "credited"), told
+    assert TopUpDocument.model_validate(told).invoice
     assert credited(workspace) == FIVE
     receipt = decode_payment_response_header(paid.headers["X-PAYMENT-RESPONSE" if version == 1 else "PAYMENT-RESPONSE"])
     assert receipt.transaction == told["transaction"]
