@@ -72,7 +72,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(404, UNKNOWN)
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
+        told = self.headers.get("Content-Length", "")
+        length = int(told) if told.isdecimal() else 0
         answer = self.server.asked.get(urlsplit(self.path).path)
         if not self._is_local():
             return

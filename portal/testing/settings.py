@@ -15,5 +15,5 @@ STANDIN_TOKEN = "token-of-the-tests"
 # And USDC is taken only where a fixture says so.
 X402_SIMULATED = True
 X402_PAY_TO = X402_FACILITATOR_URL = ""
-X402_NETWORKS: dict[str, str] = {}
+X402_NETWORKS = {}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

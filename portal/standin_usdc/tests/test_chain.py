@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from billing.packs.x402 import chain as look
 from billing.packs.x402.rails import SIMULATED_KEY, SIMULATED_PAY_TO, TOKENS, Rail
+from portal.home import BASE_DIR
 from portal.standin_usdc import node
 from portal.standin_usdc.chain import FIRST_UNITS, Chain, Reverted, latest
 from portal.standin_usdc.signing import Authorization
@@ -47,6 +48,11 @@ def rpc(rail: Rail, method: str, *params: Any) -> dict[str, Any]:
 
 def test_the_events_are_those_the_portal_looks_for() -> None:
     assert (node.TRANSFER, node.USED) == (look.TRANSFER, look.USED)
+
+
+@pytest.mark.parametrize("file", ["templates/packs/parts/usdc_how.html", "docs/integrations/x402.md"])
+def test_people_are_told_what_everybody_begins_with(file: str) -> None:
+    assert f"address has {FIRST_UNITS // 10**6:,} test USDC" in (BASE_DIR / file).read_text()
 
 
 def test_an_authorization_before_and_after(standin: SimulatedUsdc, rail: Rail, account: LocalAccount) -> None:
