@@ -27,10 +27,6 @@ class Usdc:
         """Whether what is paid now is test money of the stand-in."""
         return any(rail.simulated for rail in self.rails)
 
-    @property
-    def any_simulated(self) -> bool:
-        return any(payment.simulated for payment in self.payments)
-
 
 def usdc(request: HttpRequest, workspace: Workspace, most: int) -> Usdc:
     """The latest payments, with those that are on their way."""
