@@ -6,4 +6,5 @@ pytest_plugins = [
     "portal.testing.database",
     "portal.testing.fixtures",
     "portal.testing.simulated",
+    "portal.testing.simulated_usdc",
 ]

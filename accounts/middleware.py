@@ -19,7 +19,7 @@ OPEN_TO_VISITS = frozenset(
         # The same for everybody.
         *("pricing:models", "pricing:models-csv", "pricing:compare", "pricing:model", "insights:estimate-public"),
         *("standin:checkout", "standin:code", "standin:authentication", "standin:portal"),  # simulated payments
-        *("standin:invoice", "standin:invoice-pdf", "standin:credit-note-pdf"),
+        *("standin:invoice", "standin:invoice-pdf", "standin:credit-note-pdf", "standin_usdc:transaction"),
     }
 )
 

@@ -59,3 +59,5 @@ urlpatterns = [
 ]
 if settings.SIMULATED_PAYMENTS:
     urlpatterns.append(path("simulated-stripe/", include("portal.standin.pages.urls")))
+if settings.X402_SIMULATED:
+    urlpatterns.append(path("simulated-usdc/", include("portal.standin_usdc.urls")))

@@ -33,9 +33,9 @@ from billing.packs.fulfilment import ABANDONED_AFTER
 from billing.packs.models import Purchase
 from billing.packs.promotions import promotion_find, terms, tidy
 from billing.packs.selectors import Offer, offers_for, purchase_named, purchases
-from billing.packs.x402.rails import rails
+from billing.packs.x402.showing import usdc
 
-SHOWN = 50
+SHOWN, LATEST_IN_USDC = 50, 5
 SLOW = timedelta(seconds=60)  # of confirming; then the page says that one may go
 Status = Purchase.Status
 manages_billing = workspace_page(Permission.MANAGE_BILLING)
@@ -67,7 +67,7 @@ def buy(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "connected": connected(),
         "support_email": site().support_email,
         "taxed": seller().tax_percent > 0,
-        "in_usdc": bool(rails()),
+        "usdc": usdc(request, request.workspace, LATEST_IN_USDC),
     }
     with timezone.override(zone(request.workspace.time_zone)):
         return render(request, "packs/buy.html", context, status=422 if form.errors else 200)
@@ -179,7 +179,7 @@ def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
     with timezone.override(zone(request.workspace.time_zone)):
         found = list(purchases(request.workspace).prefetch_related("money_back")[: SHOWN + 1])
         context = {"nav": "credits", "purchases": found[:SHOWN], "more": len(found) > SHOWN, "most": SHOWN}
-        context["in_usdc"] = bool(rails())
+        context["usdc"] = usdc(request, request.workspace, LATEST_IN_USDC)
         return render(request, "packs/purchases.html", context)
 
 

@@ -98,6 +98,7 @@ def _facts(payment: CryptoPayment) -> Facts:
         ("Why it waits", payment.problem),
         ("Paying wallet", f"{payment.payer} on {payment.network}"),
         ("Transaction", payment.transaction or "none"),
+        *([("Kind", "Test money of the stand-in: no USDC arrived anywhere")] if payment.simulated else []),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from portal.doctor import inside, outside, services
+from portal.doctor import crypto, inside, outside, services
 from portal.doctor.findings import Examination, Finding, first_line, wrong
 
 FIRST: tuple[Examination, ...] = (services.database, services.migrations)
@@ -16,6 +16,7 @@ REST: tuple[Examination, ...] = (
     outside.mail,
     outside.payments,
     outside.webhook_address,
+    crypto.usdc,
     inside.deployment,
     inside.due_work,
     inside.ledger,

@@ -24,6 +24,7 @@ class Config:
     workers: int
     threads: int
     stripe_key: str = ""
+    x402_pay_to: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -33,6 +34,10 @@ class Config:
     def simulated(self) -> bool:
         """Whether payments are simulated by a process of ours."""
         return self.demo and not self.stripe_key
+
+    @property
+    def simulated_usdc(self) -> bool:
+        return self.demo and not self.x402_pay_to
 
     @property
     def contact(self) -> str:
@@ -62,6 +67,7 @@ def read_config() -> Config:
         workers=_number("WEB_WORKERS", min(_cores(), 8), most=512),
         threads=_number("WEB_THREADS", 4, most=256),
         stripe_key=stripe_key,
+        x402_pay_to=os.environ.get("X402_PAY_TO", "").strip(),
     )
 
 

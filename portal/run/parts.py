@@ -6,7 +6,7 @@ import sys
 from portal.home import kept_secret
 from portal.run.children import Child
 from portal.run.config import Config
-from portal.standin.places import TOKEN, choose_port, state_file, token_file
+from portal.standin.places import TOKEN, USDC, choose_port, state_file, token_file
 
 VOICES = ("--queues", "voice", "--concurrency", "2", "--hostname", "voices@%h")
 
@@ -31,6 +31,16 @@ def standin(config: Config) -> Child:
         *("--token-file", str(token_file(config.home))),
     ]
     return Child("payments", [sys.executable, *command], environment(config))
+
+
+def standin_usdc(config: Config) -> Child:
+    """Test USDC; its port is chosen and noted in the same way."""
+    command = [
+        *("-m", "portal.standin_usdc"),
+        *("--port", str(choose_port(config.home, USDC))),
+        *("--state", str(state_file(config.home, USDC))),
+    ]
+    return Child("usdc", [sys.executable, *command], environment(config))
 
 
 def parts(config: Config) -> list[Child]:

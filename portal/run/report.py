@@ -71,3 +71,7 @@ def _tell_demo(config: Config, file: Path) -> None:
     say(f"  curl {config.site_url}/api/v1/usage \\")
     say(f"    -H 'Authorization: Bearer {demo['api_key']}' -H 'Content-Type: application/json' \\")
     say("    -d '" + EXAMPLE_EVENT + "'")
+    if config.simulated_usdc:
+        say()
+        say("Pay in USDC as an agent does, with test money:")
+        say(f"  .venv/bin/python -m portal.standin_usdc.pay --url {config.site_url} --key {demo['api_key']} 5")

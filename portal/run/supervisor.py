@@ -12,10 +12,10 @@ from portal.embedded import EmbeddedError, ensure_running
 from portal.run import checks, leftovers
 from portal.run.children import Child, end_groups, kill_group, spawn
 from portal.run.config import Config
-from portal.run.parts import environment, parts, standin
+from portal.run.parts import environment, parts, standin, standin_usdc
 from portal.run.problem import Problem
 from portal.run.report import say, step, tell_ready
-from portal.standin.places import port_of
+from portal.standin.places import USDC, port_of
 
 READY_SECONDS = 90
 STANDIN_SECONDS = 20
@@ -70,7 +70,9 @@ class Supervisor:
             outcome("embedded PostgreSQL" if config.embedded else "DATABASE_URL answers")
         ending.callback(self._end_children)
         if config.simulated:
-            self._start_standin()
+            self._start_standin(standin(config), port_of(config.home), "/_control/health", "simulated payments")
+        if config.simulated_usdc:
+            self._start_standin(standin_usdc(config), port_of(config.home, USDC), "/health", "test USDC")
         self._run_prepare()
 
     def _run_prepare(self) -> None:
@@ -82,17 +84,15 @@ class Supervisor:
         if code:
             raise Problem("could not be prepared, see above")
 
-    def _start_standin(self) -> None:
-        """Simulated payments come first: what is prepared registers with them."""
-        child = standin(self.config)
+    def _start_standin(self, child: Child, port: int, health: str, what: str) -> None:
+        """Stand-ins come first: what is prepared registers with simulated payments."""
         self.children.append(child)
         child.start()
         self._note()
-        port = port_of(self.config.home)
         until = time.monotonic() + STANDIN_SECONDS
-        while not _healthy("127.0.0.1", port, "/_control/health"):
+        while not _healthy("127.0.0.1", port, health):
             if child.exit_code is not None or time.monotonic() > until:
-                raise Problem("simulated payments did not start, see their messages above")
+                raise Problem(f"{what} did not start, see the messages above")
             time.sleep(0.05)
 
     def _start_children(self) -> None:

@@ -3,13 +3,10 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
-from types import FrameType
 
+from portal.standin.process import serve
 from portal.standin.server import Server
 
 
@@ -30,21 +27,8 @@ def main() -> int:
         print(f"purser: port {told.port} for simulated payments: {error.strerror}", file=sys.stderr)
         return 1
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=server.end).start()  # not here: it waits for the loop that we interrupt
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    threading.Thread(target=_watch_parent, args=(server, os.getppid()), daemon=True).start()
-    server.run()
+    serve(server)
     return 0
-
-
-def _watch_parent(server: Server, parent: int) -> None:
-    """Also where the kernel does not tell us."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    server.end()
 
 
 if __name__ == "__main__":

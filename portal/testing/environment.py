@@ -14,8 +14,12 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 EMBEDDED = not os.environ.get("DATABASE_URL")
 
 STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLIC_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_HOST")
+USDC = ("X402_PAY_TO", "X402_NETWORKS", "X402_FACILITATOR_URL", "X402_FACILITATOR_TOKEN")
 # Settings of the shell must not leak into what the tests expect.
-for name in ("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST", *STRIPE):
+for name in (
+    *("EMAIL_URL", "SITE_URL", "PURSER_DEMO", "DEBUG", "METRICS_TOKEN", "BEHIND_PROXY", "PORT", "HOST"),
+    *(*STRIPE, *USDC),
+):
     os.environ.pop(name, None)
 os.environ.setdefault("CHROMIUM", next(filter(None, map(shutil.which, BROWSERS)), ""))
 

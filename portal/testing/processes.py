@@ -17,7 +17,7 @@ import psutil
 
 from portal.embedded import places
 from portal.home import BASE_DIR
-from portal.testing.environment import STRIPE
+from portal.testing.environment import STRIPE, USDC
 
 READY = "Ctrl-C stops everything."
 # What the shell or the test run has set must not reach the portal under test.
@@ -31,6 +31,7 @@ FOREIGN = (
     "DEBUG",
     "PORT",
     *STRIPE,
+    *USDC,
 )
 
 
@@ -143,8 +144,15 @@ class RunningPortal:
             return []
 
     def part(self, name: str) -> psutil.Process:
-        """The main process of web, worker, beat, voices or payments."""
-        words = {"web": "granian", "worker": "worker", "beat": "beat", "payments": "portal.standin", "voices": "voice"}
+        """The main process of web, worker, beat, voices, payments or usdc."""
+        words = {
+            "web": "granian",
+            "worker": "worker",
+            "beat": "beat",
+            "voices": "voice",
+            "payments": "portal.standin",
+            "usdc": "portal.standin_usdc",
+        }
         lines = {child: child.cmdline() for child in psutil.Process(self.process.pid).children()}
         return next(
             child

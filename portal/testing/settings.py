@@ -12,4 +12,8 @@ SIMULATED_PAYMENTS = True
 STRIPE_SECRET_KEY = STRIPE_TEST_SECRET_KEY = "sk_test_" + "t" * 24
 STRIPE_API_HOST = "http://127.0.0.1:9"
 STANDIN_TOKEN = "token-of-the-tests"
+# And USDC is taken only where a fixture says so.
+X402_SIMULATED = True
+X402_PAY_TO = X402_FACILITATOR_URL = ""
+X402_NETWORKS = {}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -4,6 +4,8 @@ import http.cookiejar
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -18,6 +20,7 @@ import stripe
 from billing.insights.whatif.tests.test_speed import crowded
 from portal.embedded.places import places
 from portal.embedded.server import Server
+from portal.home import BASE_DIR
 from portal.standin.client import StandInClient
 from portal.standin.places import port_of
 from portal.standin.world import API_VERSION
@@ -143,7 +146,20 @@ def test_payments_are_simulated_and_their_webhooks_arrive(portal: RunningPortal)
     assert portal.fetch("/simulated-stripe/checkout/cs_test_none/").status == 404
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "voices", "payments"])
+def test_usdc_is_paid_at_a_stand_in(portal: RunningPortal) -> None:
+    command = [sys.executable, "-m", "portal.standin_usdc.pay", "--url", portal.url]
+    assert " ".join(command[1:]) in portal.output
+    paid = subprocess.run(
+        [*command, "--key", portal.demo["api_key"], "5"], cwd=BASE_DIR, capture_output=True, text=True, check=False
+    )
+    assert paid.returncode == 0, paid.stdout + paid.stderr
+    page = portal.fetch(paid.stdout.splitlines()[-1].removeprefix(portal.url))
+    assert "5.00 test USDC moved" in page.text
+    credited = "SELECT count(*) FROM packs_cryptopayment WHERE state = 'credited'"
+    assert question(portal.home, credited) == 1
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "voices", "payments", "usdc"])
 def test_a_part_that_dies_is_started_again(portal: RunningPortal, name: str) -> None:
     portal.part(name).kill()
     portal.wait_for(f"{name} ended", seconds=20)

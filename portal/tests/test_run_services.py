@@ -47,6 +47,8 @@ def test_no_payments_are_simulated(portal: RunningPortal) -> None:
     assert "not connected to Stripe" in portal.output
     assert not (portal.home / "standin").exists()
     assert portal.fetch("/simulated-stripe/checkout/cs_test_x/").status == 404
+    assert not (portal.home / "standin-usdc").exists()
+    assert portal.fetch("/simulated-usdc/transactions/0x00").status == 404
 
 
 def test_there_is_no_outbox_page(portal: RunningPortal) -> None:

@@ -10,13 +10,15 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.foundation.site.selectors import site
 from billing.gateway.looking import connected
-from billing.ledger.selectors import lots
+from billing.ledger.selectors import lots, pending
 from billing.metering.selectors.included import allowances
 from billing.overview.balance import balance_card
 from billing.overview.holds import open_holds
 from billing.overview.page import page
 from billing.packs.selectors import in_flight
+from billing.packs.x402.showing import on_their_way, usdc
 
+LATEST_IN_USDC = 3
 PAST = 20  # used-up and expired lots that are shown
 
 
@@ -31,6 +33,9 @@ def credits(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
         "allowances": allowances(request.workspace.pk),
         "support_email": site().support_email,
         "in_flight": list(in_flight(request.workspace.pk)),
+        "usdc_in_flight": on_their_way(request.workspace.pk),
+        "pending": pending(request.workspace.pk),
+        "usdc": usdc(request, request.workspace, LATEST_IN_USDC),
         "connected": connected(),
     }
     return render(request, "overview/credits.html", context)

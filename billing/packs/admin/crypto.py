@@ -14,12 +14,17 @@ LABELS = {"Credited": "success", "On its way": "info", "Failed": "warning", "Nee
 
 @admin.register(CryptoPayment)
 class CryptoPaymentAdmin(ReadOnlyAdmin):
-    list_display = ("name", "workspace", "standing", "shown_amount", "brings", "network", "created_at", "problem")
+    list_display = ("name", "workspace", "standing", "shown_amount", "brings", "where", "created_at", "problem")
     list_filter = ("state", "created_at")
     list_select_related = ("workspace",)
     search_fields = ("public_id", "payer", "transaction", "nonce", "workspace__name", "workspace__public_id")
-    exclude = ("payload", "requirements", "digest")
-    readonly_fields = ("explorer",)
+    fields = (
+        *("name", "workspace", "standing", "problem", "shown_amount", "brings", "where", "explorer", "payer", "pay_to"),
+        *("public_id", "buyer_label", "idempotency_key", "created_at", "credited_at", "document", "lot", "bonus_lot"),
+        *("pack", "pack_version", "validity_days", "tax_name", "tax_percent", "decided_by", "decided_why"),
+        *("asset", "units", "nonce", "valid_before", "version", "from_block", "attempts", "leased_until"),
+    )
+    readonly_fields = ("standing", "shown_amount", "brings", "where", "explorer")
     show_full_result_count = False
 
     @display(description="State", label=LABELS)
@@ -34,8 +39,13 @@ class CryptoPaymentAdmin(ReadOnlyAdmin):
     def brings(self, payment: CryptoPayment) -> str:
         return exact_text(payment.total_credits)
 
-    @display(description="On the network")
+    @display(description="Network", ordering="network")
+    def where(self, payment: CryptoPayment) -> str:
+        return f"{payment.network}, test money" if payment.simulated else payment.network
+
+    @display(description="Transaction")
     def explorer(self, payment: CryptoPayment) -> str:
         if not payment.transaction_url:
-            return "–"
-        return format_html('<a href="{}" rel="noreferrer">{}</a>', payment.transaction_url, payment.transaction)
+            return payment.transaction or "–"
+        link = '<a class="text-primary-600 dark:text-primary-500" href="{}" rel="noreferrer">{}</a>'
+        return format_html(link, payment.transaction_url, payment.transaction)

@@ -38,6 +38,25 @@ class Shown:
     at: int = 0
 
 
+@dataclass(frozen=True)
+class NodeIs:
+    """Of which chain a node is, whether our token is a contract there, and the time of its latest block, in seconds
+    since 1970.
+    """
+
+    chain_id: int
+    has_token: bool
+    at: int
+
+
+def node_is(rail: Rail) -> NodeIs:
+    """Raises NoAnswer."""
+    with _node() as client:
+        chain_id = _number(_call(client, rail, "eth_chainId", []))
+        code = _call(client, rail, "eth_getCode", [rail.asset, "latest"])
+        return NodeIs(chain_id, str(code) not in ("0x", "None"), _latest(client, rail)[1])
+
+
 def height(rail: Rail) -> int:
     """The latest block's number. Raises NoAnswer."""
     with _node() as client:

@@ -1,15 +1,14 @@
 """System checks: a mistyped address or node would cost money."""
 
-import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from billing.packs.x402.rails import TOKENS
+from billing.packs.x402.addresses import ADDRESS, checksummed, is_mistyped
+from billing.packs.x402.rails import TOKENS, is_simulated
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -21,15 +20,29 @@ def check_crypto(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _rules() -> list[tuple[int, bool, str, str]]:
-    networks = settings.X402_NETWORKS
+    networks, pay_to = settings.X402_NETWORKS, settings.X402_PAY_TO
+    is_address = bool(ADDRESS.fullmatch(pay_to))
     unknown = sorted(set(networks) - set(TOKENS))
     urls = [settings.X402_FACILITATOR_URL, *networks.values()]
     return [
         (
             21,
-            not _ADDRESS.fullmatch(settings.X402_PAY_TO),
+            not is_address,
             "X402_PAY_TO is no address.",
             "0x and 40 hexadecimal digits: the address that receives USDC, of this installation alone.",
+        ),
+        (
+            26,
+            is_address and is_mistyped(pay_to),
+            f"X402_PAY_TO has a wrong checksum: a digit of {pay_to} is mistyped, or the case of a letter.",
+            "Copy it once more from the wallet. If every digit is right, it is spelled"
+            f" {checksummed(pay_to) if is_address else ''}; all in lower case is taken, too.",
+        ),
+        (
+            27,
+            is_simulated(pay_to) and not settings.X402_SIMULATED,
+            "X402_PAY_TO is the address of the demo's stand-in, for which nobody has a key.",
+            "Set an address of a wallet of yours: whatever is sent to this one is lost.",
         ),
         (
             22,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import httpx
 from django.conf import settings
 from pydantic import ValidationError
-from x402.schemas import SettleResponse, VerifyResponse
+from x402.schemas import SettleResponse, SupportedResponse, VerifyResponse
 
 from billing.packs.x402.errors import NoAnswer
 from billing.packs.x402.presented import Payload, Requirements
@@ -27,6 +27,19 @@ class Settled:
     outcome: Literal["done", "refused", "unknown"]
     transaction: str = ""
     problem: str = ""
+
+
+def supported(*, timeout: float = TIMEOUT) -> set[tuple[int, str, str]]:
+    """Version, scheme and network of every kind of payment that it takes; `timeout` in seconds. Raises NoAnswer."""
+    try:
+        with _client() as client:
+            answer = client.get("supported", timeout=timeout).raise_for_status()
+        kinds = SupportedResponse.model_validate(answer.json()).kinds
+        return {(kind.x402_version, kind.scheme, str(kind.network)) for kind in kinds}
+    except httpx.HTTPStatusError as error:
+        raise NoAnswer(f"HTTP {error.response.status_code}") from error
+    except (httpx.HTTPError, ValueError) as error:
+        raise NoAnswer(type(error).__name__) from error
 
 
 def verify(payload: Payload, requirements: Requirements) -> VerifyResponse:

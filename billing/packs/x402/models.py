@@ -11,7 +11,7 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.invoices.models import Document
 from billing.ledger.models import Lot
-from billing.packs.x402.rails import UNITS_PER_CENT, transaction_url
+from billing.packs.x402.rails import UNITS_PER_CENT, is_simulated, transaction_url
 
 
 def new_payment_id() -> str:
@@ -120,4 +120,9 @@ class CryptoPayment(models.Model):
 
     @property
     def transaction_url(self) -> str:
-        return transaction_url(self.network, self.transaction)
+        return transaction_url(self.network, self.transaction, self.pay_to)
+
+    @property
+    def simulated(self) -> bool:
+        """Test money of the demo's stand-in."""
+        return is_simulated(self.pay_to)

@@ -7,6 +7,10 @@ from django.conf import settings
 DECIMALS = 6  # of USDC, on all of these networks
 UNITS_PER_CENT: int = 10 ** (DECIMALS - 2)
 TIMEOUT = 300  # seconds that a payment may take, told to the client
+# What the stand-in of the demo plays, and where it is paid: the end of a hash, so nobody has a key for it.
+SIMULATED_KEY = "base-sepolia"
+SIMULATED_PAY_TO = "0x6D5d88C8066F98d068b0a3582f1D3a40Da5d93c5"
+SIMULATED_PAGES = "/simulated-usdc/transactions/"
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,17 @@ class Rail:
         return self.token.network
 
     @property
+    def chain_id(self) -> int:
+        return int(self.token.network.partition(":")[2])
+
+    @property
     def asset(self) -> str:
         return self.token.asset
+
+    @property
+    def simulated(self) -> bool:
+        """Test money on the stand-in of this machine."""
+        return is_simulated(self.pay_to)
 
 
 # Addresses and EIP-712 names: Circle's contract list, and what the contracts answer to name() and version().
@@ -78,7 +91,16 @@ def rail_of(network: str) -> Rail | None:
     return next((rail for rail in rails() if rail.network == network), None)
 
 
-def transaction_url(network: str, transaction: str) -> str:
-    """Where people can look a transaction up; empty for an unknown network."""
+def is_simulated(pay_to: str) -> bool:
+    """Whether what was paid to this address is the stand-in's test money, whatever is set up by now."""
+    return pay_to.lower() == SIMULATED_PAY_TO.lower()
+
+
+def transaction_url(network: str, transaction: str, pay_to: str) -> str:
+    """Where people can look a transaction up; empty for an unknown network. No explorer knows those of the stand-in:
+    they have a page here, as long as it runs.
+    """
+    if transaction and is_simulated(pay_to):
+        return f"{SIMULATED_PAGES}{transaction}" if settings.X402_SIMULATED else ""
     token = next((token for token in TOKENS.values() if token.network == network), None)
     return token.explorer + transaction if token and transaction else ""

@@ -9,8 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import WorkspaceRequest, workspace_page
 from accounts.roles import Permission
 from billing.metering.selectors.days import zone
-from billing.packs.x402.models import CryptoPayment
-from billing.packs.x402.rails import rails
+from billing.packs.x402.showing import usdc
 
 SHOWN = 50
 
@@ -19,16 +18,6 @@ SHOWN = 50
 @require_safe
 @workspace_page(Permission.MANAGE_BILLING)
 def listed(request: WorkspaceRequest, workspace_id: str) -> HttpResponse:
-    """How an agent pays, and the latest payments, with those that are on their way."""
-    rows = CryptoPayment.objects.filter(workspace=request.workspace).select_related("document")
-    found = list(rows[: SHOWN + 1])
-    context = {
-        "nav": "credits",
-        "rails": rails(),
-        "url": request.build_absolute_uri("/api/v1/credits/topup"),
-        "payments": found[:SHOWN],
-        "more": len(found) > SHOWN,
-        "most": SHOWN,
-    }
+    context = {"nav": "credits", "usdc": usdc(request, request.workspace, SHOWN)}
     with timezone.override(zone(request.workspace.time_zone)):
         return render(request, "packs/usdc.html", context)

@@ -11,11 +11,14 @@ from uuid import uuid4
 
 import pytest
 
+from billing.packs.x402.rails import SIMULATED_KEY
 from portal.home import BASE_DIR
+from portal.standin_usdc.paths import NODE
 from portal.testing.patient import WebServer
 from portal.testing.processes import run_environment
 from portal.testing.ready import prepared
 from portal.testing.simulated import KEY, SimulatedStripe
+from portal.testing.simulated_usdc import SimulatedUsdc
 
 INTEGRATIONS = BASE_DIR / "docs" / "integrations"
 sys.path.insert(0, str(INTEGRATIONS / "python"))
@@ -55,11 +58,17 @@ def manage(environment: dict[str, str], *words: str) -> str:
 @pytest.fixture(scope="package")
 def server() -> Iterator[WebServer]:
     with prepared() as made:
-        payments = SimulatedStripe()
-        server = WebServer(made.home, made.url, STRIPE_SECRET_KEY=KEY, STRIPE_API_HOST=payments.url)
+        payments, usdc = SimulatedStripe(), SimulatedUsdc()
+        crypto = {
+            "X402_PAY_TO": "0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
+            "X402_NETWORKS": f"{SIMULATED_KEY}={usdc.url}{NODE}",
+            "X402_FACILITATOR_URL": usdc.url,
+        }
+        server = WebServer(made.home, made.url, STRIPE_SECRET_KEY=KEY, STRIPE_API_HOST=payments.url, **crypto)
         yield server
         server.kill()
         payments.stop()
+        usdc.stop()
         manage(server.environment, "verify_ledger")  # of all customers; fails when anything does not add up
 
 

@@ -26,7 +26,7 @@ RESOURCES = ["web-1", "disk-2"]
 FOR_OPERATORS = {
     *("workspaces_create", "workspaces_list", "workspaces_get", "workspaces_grant", "workspaces_portal_session"),
 }
-TAKES_NO_USDC = {"credits_topup"}  # unless it is set up
+NEEDS_A_WALLET = {"credits_topup"}  # it is asked, and says what to pay: nobody here can sign that
 
 ALL = "examples,coverage,fuzzing,stateful"
 FEW = 6
@@ -123,7 +123,8 @@ def test_as_the_operators_backend(
     ids |= {"path.workspace": [orbit.workspace], "body.owner_email": ["orbit@example.com"]}
     headers = {"Authorization": f"Bearer {service_key}", "Purser-Workspace": orbit.workspace}
     seen = run(tmp_path, orbit.url, headers, ids, examples)
-    assert operations(orbit.url) - succeeded(seen) == TAKES_NO_USDC
+    assert operations(orbit.url) - succeeded(seen) == NEEDS_A_WALLET
+    assert 402 in seen["credits_topup"]
 
 
 @pytest.mark.parametrize("examples", SIZES)
@@ -133,7 +134,8 @@ def test_as_a_customer_whose_key_may_record_usage(tmp_path: Path, orbit: Custome
     headers = {"Authorization": f"Bearer {orbit.key}", "Purser-Workspace": orbit.workspace}
     # The limits of every field are the same as for the operator's backend, which asks for them at every size.
     seen = run(tmp_path, orbit.url, headers, ids, examples, ALL if examples > FEW else "examples,fuzzing,stateful")
-    assert operations(orbit.url) - succeeded(seen) == FOR_OPERATORS | TAKES_NO_USDC
+    assert operations(orbit.url) - succeeded(seen) == FOR_OPERATORS | NEEDS_A_WALLET
+    assert 402 in seen["credits_topup"]
     # 401: `ignored_auth` asks without the key, too.
     assert all({403} <= seen[name] <= {401, 403} for name in FOR_OPERATORS)
 

@@ -86,7 +86,17 @@ def test_a_pack_brings_its_bonus(agent: Agent, workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"amount_usd": 0.5}, {"amount_usd": 1001}, {"amount_usd": 5.001}, {"packId": "none"}, {"x": 1}]
+    "body",
+    [
+        {},
+        {"amount_usd": 0.5},
+        {"amount_usd": 1001},
+        {"amount_usd": 5.001},
+        {"amount_usd": "five"},
+        {"amount_usd": [5]},
+        {"packId": "none"},
+        {"x": 1},
+    ],
 )
 def test_what_cannot_be_bought(agent: Agent, body: dict[str, Any]) -> None:
     assert agent.present(2, "e30=", body or {"amount_usd": None}).status_code == 400
