@@ -22,13 +22,14 @@ from billing.ledger.selectors import balance
 from billing.packs.x402 import requirements as protocol
 from billing.packs.x402.errors import AlreadyUsed, AmountRefused, Malformed, NoAnswer, NotAccepted, OtherOrder
 from billing.packs.x402.models import CryptoPayment
-from billing.packs.x402.orders import Order, of_amount, of_pack
+from billing.packs.x402.orders import Asked, Order, of_amount, of_pack
 from billing.packs.x402.paying import paid_before, pay
 from billing.packs.x402.rails import rail_of, rails
 
 PATH = "/api/v1/credits/topup"
 EXPOSED = ", ".join((protocol.REQUIRED, protocol.RECEIPT_V2, protocol.RECEIPT_V1))
 State = CryptoPayment.State
+NOT_CREDITED = (State.FAILED, State.CLOSED)
 
 
 class Answer(NamedTuple):
@@ -39,13 +40,18 @@ class Answer(NamedTuple):
 
 def top_up(*, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: str, request: HttpRequest) -> Answer:
     """Raises Problem 400, 402 (with what to pay), 404 or 409, and 503 when the facilitator or the node is silent."""
-    if not rails():
-        raise Problem("not_found", "Top-ups in USDC are not set up here.")
-    order = _order(workspace, documents.read(raw, TopUpBody))
+    asked = _asked(documents.read(raw, TopUpBody))
     name = f"{key.kind}:{idempotency_key}" if idempotency_key else ""
-    ask = protocol.Ask(order.units, settings.SITE_URL + PATH, _description(order))
     try:
-        if (before := paid_before(workspace, order, name)) is not None:
+        # First of all: what was paid is told also where the pack has changed since, or nothing is sold any more.
+        before = paid_before(workspace, asked, name)
+        if before is not None and before.state not in NOT_CREDITED:
+            return _told(before, replay=True)
+        if not rails():
+            raise Problem("not_found", "Top-ups in USDC are not set up here.")
+        order = _order(workspace, asked)
+        ask = protocol.Ask(order.units, settings.SITE_URL + PATH, _description(order))
+        if before is not None:
             return _outcome(before, ask, replay=True)
         header = request.headers.get(protocol.HEADER_V2) or request.headers.get(protocol.HEADER_V1)
         if not header:
@@ -57,7 +63,9 @@ def top_up(*, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: s
     except NotAccepted as error:
         raise _demand(ask, error.code, str(error)) from error
     except OtherOrder as error:
-        raise Problem("idempotency_conflict", "This was used before for another top-up. Nothing was done.") from error
+        raise Problem(
+            "idempotency_conflict", "This was used before for another top-up. Nothing was done by this request."
+        ) from error
     except AlreadyUsed as error:
         raise Problem(
             "payment_used",
@@ -73,22 +81,25 @@ def top_up(*, workspace: Workspace, key: ApiKey, raw: object, idempotency_key: s
 
 
 def _outcome(payment: CryptoPayment, ask: protocol.Ask, *, replay: bool) -> Answer:
-    if payment.state in (State.FAILED, State.CLOSED):
+    if payment.state in NOT_CREDITED:
         raise _demand(ask, payment.problem or "settle_failed", headers=_receipt(payment))
     return _told(payment, replay=replay)
 
 
-def _order(workspace: Workspace, body: TopUpBody) -> Order:
+def _asked(body: TopUpBody) -> Asked:
     if (body.pack_id is None) == (body.amount_usd is None):
         raise invalid("Give packId or amount_usd.", pointer="/amount_usd")
+    if body.pack_id is not None:
+        return Asked(pack=body.pack_id)
+    with problems():
+        return Asked(cents=cents_of(body.amount_usd, "/amount_usd", most=settings.X402_MOST_USD * 100))
+
+
+def _order(workspace: Workspace, asked: Asked) -> Order:
     try:
-        if body.pack_id is not None:
-            return of_pack(workspace, body.pack_id)
-        with problems():
-            cents = cents_of(body.amount_usd, "/amount_usd", most=settings.X402_MOST_USD * 100)
-        return of_amount(cents)
+        return of_pack(workspace, asked.pack) if asked.pack else of_amount(asked.cents)
     except AmountRefused as error:
-        raise invalid(str(error), pointer="/packId" if body.pack_id is not None else "/amount_usd") from error
+        raise invalid(str(error), pointer="/packId" if asked.pack else "/amount_usd") from error
 
 
 def _description(order: Order) -> str:

@@ -24,6 +24,11 @@ def usdc() -> Iterator[Finding]:
         return
     if any(rail.simulated for rail in rails()):
         yield note("USDC", "a stand-in on this machine takes test money", "X402_PAY_TO takes USDC.")
+    elif any(rail.token.test for rail in rails()):
+        names = ", ".join(rail.token.label for rail in rails() if rail.token.test)
+        yield note(
+            "USDC", f"{names}: USDC of a test network buys credits", "It is worth nothing. Use it for tests only."
+        )
     yield from _facilitator()
     for rail in rails():
         yield from _node(rail)
@@ -74,6 +79,10 @@ def _node(rail: Rail) -> Iterator[Finding]:
     if found.chain_id != rail.chain_id:
         words = f"the node at {where} is of chain {found.chain_id}, not {rail.chain_id}"
         yield wrong(part, words, f"Correct {setting}: it has to be a node of {rail.token.label}.")
+        return
+    if not found.searches:
+        words = f"the node at {where} does not search {chain.SPAN:,} blocks at once (eth_getLogs)"
+        yield wrong(part, words, "Use another node, or another plan of its provider: payments cannot be looked up.")
         return
     age = clock.now() - datetime.fromtimestamp(found.at, UTC)
     if not found.has_token:

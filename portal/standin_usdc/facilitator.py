@@ -34,9 +34,9 @@ class BadRequest(Exception):
 
 
 class Facilitator:
-    def __init__(self, chain: Chain, key: str) -> None:
-        """`key`: the network as version 1 of the protocol writes it."""
-        self.chain = chain
+    def __init__(self, chain: Chain, key: str, *, pay_to: str = "") -> None:
+        """`key`: the network as version 1 of the protocol writes it. `pay_to`: the only address that may be paid."""
+        self.chain, self._pay_to = chain, pay_to.lower()
         self._names = {1: key, 2: chain.token.network}
 
     def supported(self) -> dict[str, Any]:
@@ -81,6 +81,7 @@ class Facilitator:
         amount = requirements.max_amount_required if version == 1 else requirements.amount
         extra = requirements.extra or {}
         objections = {
+            "recipient_not_served": self._pay_to not in ("", requirements.pay_to.lower()),
             "unsupported_scheme": {theirs.scheme, requirements.scheme} != {SCHEME},
             "network_mismatch": theirs.network != requirements.network,
             "invalid_exact_evm_failed_to_get_network_config": requirements.network != self._names[version],

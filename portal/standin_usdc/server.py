@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from billing.packs.x402.rails import SIMULATED_KEY, TOKENS
+from billing.packs.x402.rails import SIMULATED_KEY, SIMULATED_PAY_TO, TOKENS
 from portal.standin_usdc.chain import Chain
 from portal.standin_usdc.facilitator import BadRequest, Facilitator
 from portal.standin_usdc.node import Node
@@ -29,7 +29,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, *, port: int, file: Path | None) -> None:
         super().__init__((HOST, port), Handler)
         self.chain = Chain(TOKENS[SIMULATED_KEY], file)
-        facilitator = Facilitator(self.chain, SIMULATED_KEY)
+        facilitator = Facilitator(self.chain, SIMULATED_KEY, pay_to=SIMULATED_PAY_TO)
         self.asked: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "/verify": facilitator.verify,
             "/settle": facilitator.settle,

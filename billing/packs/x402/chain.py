@@ -17,7 +17,7 @@ from billing.packs.x402.errors import NoAnswer
 from billing.packs.x402.rails import Rail
 
 TIMEOUT = 5.0  # seconds
-SPAN = 1_000  # blocks that are searched: several times what an authorization lasts, and what any node answers
+SPAN = 1_000  # blocks that are searched at once, several times what an authorization lasts; doctor asks for as many
 BEFORE = 20  # blocks before the one at which it was presented: nodes are not all at the same one
 
 # keccak-256 of Transfer(address,address,uint256), and of AuthorizationUsed / AuthorizationCanceled(address,bytes32).
@@ -40,13 +40,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class NodeIs:
-    """Of which chain a node is, whether our token is a contract there, and the time of its latest block, in seconds
-    since 1970.
+    """Of which chain a node is, whether our token is a contract there, the time of its latest block, in seconds since
+    1970, and whether it looks through as many blocks at once as payments are looked for in.
     """
 
     chain_id: int
     has_token: bool
     at: int
+    searches: bool
 
 
 def node_is(rail: Rail) -> NodeIs:
@@ -54,7 +55,15 @@ def node_is(rail: Rail) -> NodeIs:
     with _node() as client:
         chain_id = _number(_call(client, rail, "eth_chainId", []))
         code = _call(client, rail, "eth_getCode", [rail.asset, "latest"])
-        return NodeIs(chain_id, str(code) not in ("0x", "None"), _latest(client, rail)[1])
+        latest, at = _latest(client, rail)
+        nobody = {"address": rail.asset, "topics": [[USED, CANCELED], _topic("0x0"), _topic("0x0")]}
+        try:
+            blocks = {"fromBlock": hex(max(latest - SPAN, 0)), "toBlock": hex(latest)}
+            _call(client, rail, "eth_getLogs", [nobody | blocks])
+            searches = True
+        except NoAnswer:
+            searches = False
+        return NodeIs(chain_id, str(code) not in ("0x", "None"), at, searches)
 
 
 def height(rail: Rail) -> int:

@@ -1,5 +1,6 @@
 """System checks: a mistyped address or node would cost money."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from billing.packs.x402.addresses import ADDRESS, checksummed, is_mistyped
 from billing.packs.x402.rails import TOKENS, is_simulated
 
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -47,7 +49,7 @@ def _rules() -> list[tuple[int, bool, str, str]]:
         (
             22,
             not networks or bool(unknown),
-            f"X402_NETWORKS names {', '.join(unknown) or 'no network'}.",
+            f"X402_NETWORKS names {', '.join(_shown(unknown)) or 'no network'}.",
             f"One or several of {', '.join(TOKENS)}, each with its node: base=https://node.example/…",
         ),
         (
@@ -69,6 +71,11 @@ def _rules() -> list[tuple[int, bool, str, str]]:
             "Whole US dollars, from 1 to 100,000.",
         ),
     ]
+
+
+def _shown(names: list[str]) -> list[str]:
+    """Where the name was forgotten, it is an address, which may hold a key."""
+    return [name if _NAME.fullmatch(name) else "an address without a name" for name in names]
 
 
 def _tests_are_paid_for(networks: dict[str, str]) -> bool:

@@ -23,7 +23,8 @@ def decide(
         return "wait", "The network's node does not answer."
     if shown.what == "paid":
         # Whoever settles gets "refused" for what somebody else sent before: then it is not known whose money it is.
-        if refused and not tried_before:
+        ours = settled is not None and settled.transaction.lower() == shown.transaction.lower()
+        if refused and not tried_before and not ours:
             return "review", "The money is here, but not by this try: somebody else sent the authorization."
         return "credit", ""
     if shown.what == "canceled":

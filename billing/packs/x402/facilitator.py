@@ -22,7 +22,9 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a payment, as far as the facilitator knows. "unknown": it may have moved money, or not."""
+    """What became of a payment, as far as the facilitator knows. "unknown": it may have moved money, or not.
+    `transaction` of one that was "refused": that of a try which the network turned down.
+    """
 
     outcome: Literal["done", "refused", "unknown"]
     transaction: str = ""
@@ -46,6 +48,8 @@ def verify(payload: Payload, requirements: Requirements) -> VerifyResponse:
     """Whether the payment is good; nothing moves. Raises NoAnswer."""
     try:
         answer = _post("verify", payload, requirements)
+        if answer.status_code >= 500:
+            raise NoAnswer(f"verify: HTTP {answer.status_code}")
         return VerifyResponse.model_validate(answer.json())
     except (httpx.HTTPError, ValueError) as error:
         raise NoAnswer(f"verify: {type(error).__name__}") from error
@@ -70,7 +74,7 @@ def _settle(payload: Payload, requirements: Requirements) -> Settled:
     transaction = found.transaction if _HASH.fullmatch(found.transaction or "") else ""
     if found.success:
         return Settled("done", transaction)
-    if answer.status_code >= 500 or problem == PENDING or transaction:
+    if answer.status_code >= 500 or problem == PENDING:
         return Settled("unknown", transaction, problem or f"HTTP {answer.status_code}")
     return Settled("refused", transaction, problem or "settle_failed")
 

@@ -11,7 +11,7 @@ from billing.credits import clock
 from billing.invoices.seller import seller
 from billing.packs.x402.errors import OtherOrder
 from billing.packs.x402.models import CryptoPayment
-from billing.packs.x402.orders import Order
+from billing.packs.x402.orders import Asked, Order
 from billing.packs.x402.presented import Presented
 
 State = CryptoPayment.State
@@ -91,13 +91,13 @@ def claim(
             raise
     if known.workspace_id != workspace.pk or known.digest != found.digest:
         return known, False
-    of_the_same(known, order)
+    of_the_same(known, order.asked)
     return known, take_over(known)
 
 
-def of_the_same(payment: CryptoPayment, order: Order) -> None:
-    """Raises OtherOrder."""
-    if (payment.amount, payment.pack_id) != (order.cents, order.pack.pk if order.pack else None):
+def of_the_same(payment: CryptoPayment, asked: Asked) -> None:
+    """The pack may cost something else by now, or be gone. Raises OtherOrder."""
+    if asked != (Asked(pack=payment.pack.key) if payment.pack else Asked(cents=payment.amount)):
         raise OtherOrder
 
 

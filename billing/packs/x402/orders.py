@@ -1,6 +1,7 @@
 """What a payment in USDC buys: a pack, or credits at face value for an amount of the customer's choice."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -12,6 +13,13 @@ from billing.packs.models import Pack
 from billing.packs.selectors import pack_for
 from billing.packs.x402.errors import AmountRefused
 from billing.packs.x402.rails import UNITS_PER_CENT
+
+
+class Asked(NamedTuple):
+    """What somebody asks for: a pack by its key, or credits for so many cents. What it costs is not part of it."""
+
+    pack: str = ""
+    cents: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,10 @@ class Order:
     @property
     def units(self) -> int:
         return self.cents * UNITS_PER_CENT
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(pack=self.pack.key) if self.pack else Asked(cents=self.cents)
 
     @property
     def total_credits(self) -> int:

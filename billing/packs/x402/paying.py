@@ -20,7 +20,7 @@ from billing.packs.x402.chain import Shown
 from billing.packs.x402.errors import AlreadyUsed, NoAnswer, NotAccepted
 from billing.packs.x402.journal import claim, of_the_same, payment_of, payment_under, take_over
 from billing.packs.x402.models import CryptoPayment
-from billing.packs.x402.orders import Order
+from billing.packs.x402.orders import Asked, Order
 from billing.packs.x402.presented import Presented, presented
 from billing.packs.x402.rails import rails
 from billing.packs.x402.requirements import Ask
@@ -39,17 +39,18 @@ class Paid:
     how: Literal["now", "replay"]
 
 
-def paid_before(workspace: Workspace, order: Order, key: str) -> CryptoPayment | None:
+def paid_before(workspace: Workspace, asked: Asked, key: str) -> CryptoPayment | None:
     """What was paid under an Idempotency-Key; asked before a payment is asked for, because a client that lost the
     answer would sign another one. One whose worker died goes on here. Raises OtherOrder, NoAnswer.
     """
     payment = payment_under(workspace, key)
     if payment is None:
         return None
-    of_the_same(payment, order)
-    if payment.state == State.SETTLING and take_over(payment):
-        with _turn():
-            payment = payment_settle(payment)
+    of_the_same(payment, asked)
+    if payment.state == State.SETTLING and payment.leased_until < clock.now():
+        with _turn():  # before it is taken over: nobody else goes on with it after that
+            if take_over(payment):
+                payment = payment_settle(payment)
     return payment
 
 
@@ -68,7 +69,7 @@ def pay(*, workspace: Workspace, order: Order, ask: Ask, header: str, key: str, 
             return Paid(payment_settle(payment), "now")
     if payment.workspace_id != workspace.pk or payment.digest != found.digest:
         if key and payment.workspace_id == workspace.pk and payment.idempotency_key == key:
-            of_the_same(payment, order)
+            of_the_same(payment, order.asked)
             return Paid(payment, "replay")  # another signature under the same name was faster: this one is not taken
         raise AlreadyUsed
     if payment.state == State.FAILED:

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 State = CryptoPayment.State
 NAMESPACE, GRANTS = "packs", "crypto:"
 LOOKS, PAUSE = 4, 0.5  # a node may be a few blocks behind the one that the facilitator uses
+SOON = timedelta(seconds=10)
 LAG = timedelta(seconds=60)  # the nodes behind one address are not all at the same block
 
 
@@ -50,7 +51,8 @@ def payment_settle(payment: CryptoPayment) -> CryptoPayment:
     shown = _look(rail, payment) if tried_before else Shown("unused")
     if shown is not None and shown.what == "unused" and not _over(payment, shown):
         settled = facilitator.settle(*_exchanged(payment))
-        payment.transaction = settled.transaction or payment.transaction
+        if settled.outcome != "refused":
+            payment.transaction = settled.transaction or payment.transaction
         shown = _look_until_there(rail, payment, settled)
     following, why = decide(
         settled,
@@ -63,7 +65,7 @@ def payment_settle(payment: CryptoPayment) -> CryptoPayment:
         assert shown is not None  # noqa: S101 - decided by it
         return payment_credit(payment.pk, shown.transaction)
     if following == "wait":
-        return _wait(payment, why)
+        return _wait(payment, why, soon=settled is not None and settled.outcome == "done")
     return _end(payment, State.FAILED if following == "fail" else State.REVIEW, why, shown)
 
 
@@ -182,8 +184,12 @@ def _exchanged(payment: CryptoPayment) -> tuple[Any, Any]:
     return PaymentPayload.model_validate(payment.payload), PaymentRequirements.model_validate(payment.requirements)
 
 
-def _wait(payment: CryptoPayment, why: str) -> CryptoPayment:
-    _mine(payment).update(problem=cut(why, 300), transaction=payment.transaction)
+def _wait(payment: CryptoPayment, why: str, *, soon: bool = False) -> CryptoPayment:
+    """`soon`: it is only a matter of a few blocks, so that whoever asks next may look again."""
+    changes: dict[str, Any] = {"problem": cut(why, 300), "transaction": payment.transaction}
+    if soon:
+        changes["leased_until"] = clock.now() + SOON
+    _mine(payment).update(**changes)
     payment.refresh_from_db()
     return payment
 
@@ -193,8 +199,8 @@ def _end(payment: CryptoPayment, state: str, why: str, shown: Shown | None) -> C
     changes: dict[str, Any] = {"state": state, "problem": cut(why, 300)}
     if state == State.FAILED:
         changes["idempotency_key"] = ""
-    elif shown is not None and shown.transaction:
-        changes["transaction"] = shown.transaction
+    else:
+        changes["transaction"] = (shown.transaction if shown else "") or payment.transaction
     with transaction.atomic():
         ended = _mine(payment).update(**changes)
         payment.refresh_from_db()

@@ -9,6 +9,7 @@ import pytest
 from billing.packs.x402.rails import SIMULATED_KEY
 from portal.doctor import crypto
 from portal.doctor.findings import Finding
+from portal.standin_usdc.paths import NODE as NODE_PATH
 from portal.testing.simulated_usdc import SimulatedUsdc
 
 RECEIVER = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
@@ -44,7 +45,7 @@ def test_a_facilitator_that_is_not_there(simulated_usdc: SimulatedUsdc, settings
     assert "Only make run starts the stand-in" in finding.fix
     settings.X402_PAY_TO = RECEIVER
     assert "X402_FACILITATOR_URL" in found()["USDC facilitator"].fix
-    assert "USDC" not in found(), "what is no test money needs no note"
+    assert "USDC of a test network buys credits" in found()["USDC"].found
     settings.X402_FACILITATOR_URL = f"{simulated_usdc.url}/v2"
     assert "HTTP 404" in found()["USDC facilitator"].found
 
@@ -129,10 +130,24 @@ def test_a_node_of_another_chain(simulated_usdc: SimulatedUsdc, settings: Any) -
     ],
 )
 def test_a_node_that_is_no_good(simulated_usdc: SimulatedUsdc, changed: dict[str, Any], said: str) -> None:
-    answer = simulated_usdc.server.asked["/rpc"]
-    simulated_usdc.server.asked["/rpc"] = lambda asked: (
+    answer = simulated_usdc.server.asked[NODE_PATH]
+    simulated_usdc.server.asked[NODE_PATH] = lambda asked: (
         answer(asked) | ({"result": changed[asked["method"]]} if asked["method"] in changed else {})
     )
     finding = found()[NODE]
     assert (finding.state, said in finding.found) == ("wrong", True), finding
     assert finding.fix
+
+
+def test_a_node_that_searches_too_few_blocks(simulated_usdc: SimulatedUsdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = simulated_usdc.server.asked
+    usual = asked[NODE_PATH]
+
+    def narrow(body: dict[str, Any]) -> dict[str, Any]:
+        if body["method"] != "eth_getLogs":
+            return usual(body)
+        return {"jsonrpc": "2.0", "id": body["id"], "error": {"code": -32005, "message": "range too wide"}}
+
+    monkeypatch.setitem(asked, NODE_PATH, narrow)
+    finding = found()[NODE]
+    assert (finding.state, "1,000 blocks" in finding.found) == ("wrong", True)

@@ -223,3 +223,14 @@ def test_other_paths_methods_and_names(standin: SimulatedUsdc) -> None:
         httpx.post(standin.url + "/rpc", headers={"Host": "evil.example"}, json={}, trust_env=False),
     ):
         assert answer.status_code == 403
+
+
+@VERSIONS
+def test_it_is_paid_at_its_own_address_only(standin: SimulatedUsdc, account: LocalAccount, version: int) -> None:
+    elsewhere = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+    message = authorization(account, to=elsewhere)
+    asked = exchange(version, message, signature(account, message))
+    asked["paymentRequirements"]["payTo"] = elsewhere
+    for path in ("/verify", "/settle"):
+        good, why, _ = outcome(standin.url, path, asked)
+        assert (good, why) == (False, "recipient_not_served")

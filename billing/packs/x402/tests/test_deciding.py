@@ -20,6 +20,9 @@ PAID, UNUSED, CANCELED, OTHER = Shown("paid", "0x1"), Shown("unused"), Shown("ca
         (None, PAID, True, False, "credit"),  # an earlier one of ours
         (REFUSED, PAID, True, False, "credit"),
         (REFUSED, PAID, False, False, "review"),  # sent by somebody else
+        (Settled("refused", "0x9", "transaction_failed"), PAID, False, False, "review"),  # not by the try that failed
+        (Settled("refused", "0x1", "transaction_failed"), PAID, False, False, "credit"),  # it went through all the same
+        (Settled("refused", "0x9", "transaction_failed"), UNUSED, False, True, "fail"),
         (DONE, OTHER, False, False, "review"),
         (DONE, CANCELED, False, False, "fail"),
         (REFUSED, UNUSED, False, False, "wait"),  # it may have been sent all the same

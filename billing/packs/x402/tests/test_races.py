@@ -138,3 +138,20 @@ def test_the_database_takes_an_authorization_once_and_keeps_what_was_credited(ag
     payment.lot = payment.bonus_lot = payment.document = payment.credited_at = None
     with pytest.raises(IntegrityError, match="crypto_payment_authorization_once"), transaction.atomic():
         payment.save(force_insert=True)
+
+
+def test_who_finds_no_turn_leaves_the_payment_to_others(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    value, _ = agent.sign(2)
+    name = {"Idempotency-Key": "turn"}
+    monkeypatch.setattr(paying, "payment_settle", lambda payment: payment)  # a worker that dies before it settles
+    assert agent.present(2, value, **name).status_code == 202
+    CryptoPayment.objects.update(leased_until=PAST)
+    monkeypatch.setattr(paying, "TURN", 0.01)
+    turns = [paying._turns.acquire(timeout=1) for _ in range(paying.MOST)]
+    try:
+        assert agent.ask(**name).status_code == 503
+    finally:
+        for _ in turns:
+            paying._turns.release()
+    found = CryptoPayment.objects.get()
+    assert (found.attempts, found.leased_until < clock.now()) == (1, True)

@@ -289,3 +289,22 @@ def test_the_ledger_check_finds_what_does_not_agree(agent: Agent, workspace: Wor
         cursor.execute("SET LOCAL purser.ledger_rewrite = 'on'")
         CryptoPayment.objects.all().delete()
     assert len(verify_crypto(workspace.pk)) == 1, "credits without a payment"
+
+
+def test_a_lost_answer_is_told_whatever_became_of_the_pack(agent: Agent, workspace: Workspace, settings: Any) -> None:
+    pack = Pack.objects.filter(currency="usd").first()
+    assert pack is not None
+    name, body = {"Idempotency-Key": "order-8"}, {"packId": pack.key}
+    value, _ = agent.sign(2, body)
+    paid = agent.present(2, value, body, **name).json()
+    assert paid["state"] == "credited"
+    had = credited(workspace)
+    Pack.objects.filter(pk=pack.pk).update(price=F("price") + 100, version=F("version") + 1)
+    assert agent.ask(body, **name).json()["id"] == paid["id"]
+    Pack.objects.filter(pk=pack.pk).update(active=False)
+    assert agent.ask(body, **name).json()["id"] == paid["id"]
+    settings.X402_PAY_TO = ""
+    again = agent.ask(body, **name)
+    assert (again.status_code, again.json()["id"]) == (200, paid["id"])
+    assert agent.ask({"amount_usd": 5}, **name).status_code == 409  # the name was used for the pack
+    assert credited(workspace) == had
