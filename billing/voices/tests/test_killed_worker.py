@@ -78,7 +78,7 @@ def now(job: VoiceJob) -> VoiceJob:
 
 
 def until(what: Callable[[], Any], worker: VoiceWorker) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180  # several processes start one after the other, which a busy machine makes long
     while not what():
         assert worker.process.poll() is None
         assert time.monotonic() < end
@@ -118,9 +118,10 @@ def assert_no_secret(store_root: Path) -> None:
 @pytest.mark.parametrize(
     "killed",
     [
-        "all of it",
+        "its main process",
+        pytest.param("all of it", marks=pytest.mark.slow),
         pytest.param("the process that does the job", marks=pytest.mark.slow),
-        pytest.param("it and the program", marks=pytest.mark.slow),  # as when the machine fails
+        pytest.param("it and the program", marks=pytest.mark.slow),  # as when the machine fails: no checkpoint is saved
     ],
 )
 def test_a_killed_training_goes_on_to_the_same_end(
@@ -144,7 +145,7 @@ def test_a_killed_training_goes_on_to_the_same_end(
         family = first.family()
         if killed == "it and the program":
             program.kill()
-        first.kill()
+        first.kill(all_of_it=killed != "its main process")
     assert alive([*family, *session], within=5) == []
     assert alive(of_session(program.pid), within=0) == []
     run = store.absolute(now(job).resume_dir)

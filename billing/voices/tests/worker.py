@@ -43,9 +43,12 @@ class VoiceWorker:
         (found,) = [each for each in self.family() if "voice_pipeline" in each.cmdline()]
         return found
 
-    def kill(self) -> None:
-        """SIGKILL to all its processes at once. What they started has sessions of its own."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+    def kill(self, *, all_of_it: bool = True) -> None:
+        """SIGKILL to all its processes at once, or to the first one. What does a job has a session of its own."""
+        if all_of_it:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.kill()
         self.process.wait(10)
 
     def stop(self) -> None:
