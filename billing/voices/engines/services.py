@@ -21,8 +21,9 @@ State, Family = EngineVersion.State, EngineVersion.Family
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,59}")
 FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LIGHT_LABEL, LIGHT_LICENCE = "built-in", "Apache-2.0 (part of Purser)"
-# A checkpoint while training: the engine's own files, the optimiser's, and one more being written.
-TIMES_ITS_SIZE = 3
+# As the pipeline asks for before its first step: a checkpoint has the weights and two moments of the optimiser, and
+# three of them are there at once.
+TIMES_ITS_SIZE = 9
 
 
 def light_register(*, by: Actor, request: HttpRequest | None = None) -> EngineVersion:

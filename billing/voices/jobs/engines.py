@@ -36,9 +36,10 @@ class Train(Kind):
         elif event.type == "run" or (event.type == "result" and event.data.get("resume_dir")):
             job.resume_dir = _below(event.data.get("resume_dir"), work)
         elif event.type == "epoch":
-            epochs = job.result.setdefault("epochs", [])
-            epochs.append({name: event.data.get(name) for name in ("epoch", "of", "train_loss", "eval_loss")})
-            job.result["epochs"] = epochs[-1_000:]
+            said = {name: event.data.get(name) for name in ("epoch", "of", "train_loss", "eval_loss")}
+            # What goes on from an older checkpoint tells of an epoch again.
+            others = [epoch for epoch in job.result.get("epochs", []) if epoch["epoch"] != said["epoch"]]
+            job.result["epochs"] = [*others, said][-1_000:]
 
     def done(self, job: VoiceJob, result: dict[str, Any], work: Path) -> None:
         job.resume_dir = _below(result.get("resume_dir"), work)

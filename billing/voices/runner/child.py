@@ -166,6 +166,8 @@ def _listen(run: _Run, on_event: Callable[[Event], None], stop_wish: Callable[[]
 def _outcome(run: _Run) -> Outcome:
     code = run.child.returncode
     status = CODES.get(code, "crashed")
+    if code == -signal.SIGTERM and not run.reader.last:
+        status = "cancelled"  # in its first instants it has no exit code of its own for that: nothing was begun
     said = run.result.get("status")
     if status == "done" and said != "done":
         status = "crashed"  # it left as if all were well, and never said so

@@ -1,4 +1,4 @@
-"""The lines of the pipeline's contract, version 1 (voice_pipeline/README.md), read strictly."""
+"""The lines of the pipeline's contract, version 1 (docs/voice-pipeline.md), read strictly."""
 
 import json
 from collections.abc import Iterator

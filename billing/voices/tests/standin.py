@@ -1,7 +1,7 @@
 """Stands in for the pipeline: keeps to its contract, quickly, except where `plan.json` in the store says otherwise.
 
 {"refuse": {sha256: why}, "lacks": {tier: [message]}, "fail": {voice: why}, "unverified": [voice], "lie": word,
- "slow": seconds a step, "is_test": bool}
+ "slow": seconds a step, "mute": seconds before it listens or speaks, "is_test": bool}
 """
 
 import hashlib
@@ -128,6 +128,7 @@ def export() -> dict[str, Any]:
     return {"engine_dir": str(out), "files": files, "describe": facts}
 
 
+time.sleep(PLAN.get("mute", 0))
 signal.signal(signal.SIGTERM, stop)
 say("started", operation=SPEC["operation"])
 if SPEC["operation"] != "inspect":

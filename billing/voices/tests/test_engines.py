@@ -45,7 +45,7 @@ def test_files_are_hashed_and_made_read_only(store_root: Path) -> None:
     assert version.state == "ready"
     assert (folder.stat().st_mode & 0o777, (folder / "model.pth").stat().st_mode & 0o777) == (0o500, 0o400)
     assert folders() == []
-    assert disk_needed(version) == 3 * (len("weights") + 2)
+    assert disk_needed(version) == 9 * (len("weights") + 2)
 
 
 @pytest.mark.parametrize("folder", ["../engines", "nothing", "/etc", "", ".", "a/b", "empty", "link", "linked"])

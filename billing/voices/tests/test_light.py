@@ -1,7 +1,6 @@
 """The real pipeline with the engine that comes with it, from recordings to a promotion of what was trained."""
 
 import json
-import subprocess
 import sys
 import wave
 from pathlib import Path
@@ -20,29 +19,14 @@ from billing.voices.rollouts.steps import rollout_back, rollout_begin, rollout_s
 from billing.voices.services import missing_to_enable, voice_enable
 from billing.voices.serving import channel, serving
 from billing.voices.tests.conftest import draft, finished, work
+from billing.voices.tests.recordings import recorded
 
 pytestmark = pytest.mark.django_db
-# Recordings of two speakers by the pipeline's own synthesiser, in a process of its own: we import none of it.
-MAKE = """
-import sys, numpy, soundfile
-from voice_pipeline.adapters.light.speech import Speaker, speak
-for name, speaker in (("ada", Speaker(pitch=205.0, tract=1.12)), ("bob", Speaker(pitch=105.0, tract=0.9))):
-    for number in range(2):
-        text = "the quick brown fox jumps over the lazy dog and many more animals look at it " + "again " * number
-        sound = speak(text, speaker, 22_050, seed=number + 1).astype(float)
-        soundfile.write(f"{sys.argv[1]}/{name}{number}.wav", sound, 22_050)
-noise = numpy.random.default_rng(1).standard_normal(len(sound)) * 0.2
-soundfile.write(f"{sys.argv[1]}/noisy.wav", sound + noise, 22_050)
-soundfile.write(f"{sys.argv[1]}/short.flac", sound[:22_050], 22_050)
-soundfile.write(f"{sys.argv[1]}/silence.flac", numpy.zeros(22_050 * 900), 22_050)
-"""
 
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("recordings")
-    subprocess.run([sys.executable, "-c", MAKE, str(folder)], check=True)
-    return {path.stem: path.read_bytes() for path in folder.iterdir()}
+    return recorded(tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture(autouse=True)

@@ -181,6 +181,19 @@ def test_a_cancel_is_asked_for_politely(run: Run, heard: list[Event]) -> None:
     assert heard[-1].data["step"] == 7
 
 
+@pytest.mark.parametrize(
+    ("code", "why"), [("time.sleep(60)", "it was cancelled"), ("os.kill(os.getpid(), signal.SIGTERM)", "")]
+)
+def test_ended_before_its_first_word_it_is_cancelled(run: Run, code: str, why: str) -> None:
+    outcome = run(code, stop=lambda: why)
+    assert (outcome.status, outcome.exit_code, outcome.why) == ("cancelled", -signal.SIGTERM, why)
+
+
+def test_ended_later_without_a_word_it_has_crashed(run: Run, heard: list[Event]) -> None:
+    outcome = run("say('started'); time.sleep(60)", stop=lambda: "it was cancelled" if heard else "")
+    assert (outcome.status, outcome.exit_code) == ("crashed", -signal.SIGTERM)
+
+
 def test_a_child_that_does_not_listen_is_killed_with_all_it_started(run: Run, tmp_path: Path) -> None:
     began = time.monotonic()
     outcome = run(
