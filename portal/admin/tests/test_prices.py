@@ -121,7 +121,7 @@ class TestSources:
         staff.get(reverse("admin:pricing_pricesource_changelist"))
         assert staff.get("/admin/pricing/pricesource/platform/read/").status_code == 200
         done = staff.post("/admin/pricing/pricesource/platform/read/", {"key": "k"}, follow=True).content.decode()
-        assert "says what it said last time: 12 prices" in done
+        assert "says what it said last time: 15 prices" in done
         failed = staff.post("/admin/pricing/pricesource/litellm/read/", {"key": "k"}).content.decode()
         assert "No price was changed: it has no address" in failed
 
