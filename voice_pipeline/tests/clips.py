@@ -25,12 +25,12 @@ def spoken(text: str = TEXT, speaker: Speaker = ADA, *, rate: int = 22_050, seed
     return speak(text, speaker, rate, seed=seed).astype(np.float64)
 
 
-def recording(source: str, folder: Path) -> tuple[Sound, int]:
-    """Clean speech of either source with its rate."""
+def recording(source: str, folder: Path, text: str = TEXT) -> tuple[Sound, int]:
+    """Clean speech of one speaker of either source with its rate."""
     if source == "numpy":
-        return spoken(), 22_050
+        return spoken(text), 22_050
     path = folder / "espeak.wav"
-    subprocess.run(["espeak-ng", "-v", "en-gb+f3", "-s", "150", "-w", path, TEXT], check=True)
+    subprocess.run(["espeak-ng", "-v", "en-gb+f3", "-s", "150", "-w", path, text], check=True)
     sound, rate = soundfile.read(path)
     return sound * 0.7 / np.abs(sound).max(), rate
 

@@ -1,15 +1,17 @@
 """Stands in for the pipeline: keeps to its contract, quickly, except where `plan.json` in the store says otherwise.
 
 {"refuse": {sha256: why}, "lacks": {tier: [message]}, "fail": {voice: why}, "unverified": [voice], "lie": word,
- "slow": seconds a step, "mute": seconds before it listens or speaks, "is_test": bool}
+ "slow": seconds a step, "mute": seconds before it listens or speaks, "is_test": bool, "tone": bool}
 """
 
 import hashlib
 import json
+import math
 import os
 import signal
 import sys
 import time
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,19 @@ def written(path: Path, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def spoken(path: Path, name: str) -> str:
+    """Its sample: where the plan wants a tone, a second that can be heard."""
+    if not PLAN.get("tone"):
+        return written(path, f"RIFF{name}")
+    pitch = 100 + hashlib.sha256(name.encode()).digest()[0]
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8_000)
+        sound.writeframes(bytes(128 + int(60 * math.sin(2 * math.pi * pitch * n / 8_000)) for n in range(8_000)))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def inspect() -> dict[str, Any]:
@@ -92,7 +107,7 @@ def rebuild() -> dict[str, Any]:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
             say("artifact", name="conditioning", voice=name, path=str(path), bytes=len(text), sha256=digest)
             sample = WORK / "voices" / name / "sample.wav"
-            say("artifact", name="sample", voice=name, path=str(sample), bytes=4, sha256=written(sample, f"RIFF{name}"))
+            say("artifact", name="sample", voice=name, path=str(sample), bytes=4, sha256=spoken(sample, name))
             say("item", voice=name, status="done", kept=False, verify={"passed": LIE != "not verified", "checks": []})
         say("progress", stage="rebuild", done=number, total=len(SPEC["items"]))
     if LIE == "says nothing of them":
