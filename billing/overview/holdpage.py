@@ -32,7 +32,7 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """What the request cost: `from_hold` was set aside for it, the rest was taken from the balance or is owed. A
+    """What it cost: `from_hold` was set aside for it, the rest was taken from the balance or is owed. A
     request that was reported after its hold had expired is paid from the balance alone.
     """
 

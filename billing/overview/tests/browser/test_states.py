@@ -42,7 +42,7 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
         (f"{healthy}/budgets/{workspace.budgets.earliest('pk').pk}/remove", "Remove the budget"),
         (f"{healthy}/credits/holds", "How well holds fitted"),
         (f"{fresh}/credits/holds", "No request has set credits aside yet"),
-        (f"{healthy}/credits/holds/{settled}", "What the request cost"),
+        (f"{healthy}/credits/holds/{settled}", "What it cost"),
         (f"{healthy}/credits/holds/{hold.latest('pk')}", "Open until"),
         (f"{healthy}/credits/lots/{lot.pk}", "Where it went"),
         (f"{healthy}/credits/lots/{lot.pk}/entries?first={day.first}&last={day.last}", "From this lot"),

@@ -60,7 +60,7 @@ def test_add_change_and_remove(alice_client: Client, workspace: Workspace, page:
     }  # fmt: skip
     with clock.at(day(2, 15)):
         usage = text(alice_client.get(f"/w/{workspace.public_id}/usage"))
-        assert "Add-ons took 1,500 credits in these days" in usage
+        assert "Add-ons and voice clones took 1,500 credits in these days" in usage
         activity = text(alice_client.get(f"/w/{workspace.public_id}/activity"))
         assert "Knowledge base × 3, 14 Feb to 28 Feb 2026" in activity
 
