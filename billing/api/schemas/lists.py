@@ -163,7 +163,7 @@ class NamedSpend(Spend):
 class SpendByName(Described):
     agents: list[NamedSpend]
     apps: list[NamedSpend]
-    addons: Spend = Field(description="What add-ons took; no request is behind it.")
+    addons: Spend = Field(description="What add-ons and voice clones took; no request is behind it.")
 
 
 class AllowanceState(Described):

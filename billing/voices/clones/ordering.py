@@ -118,6 +118,9 @@ def _handed_over(workspace: Workspace, job: VoiceJob) -> str:
     except (CloneRefused, NotCovered) as refused:
         job.charge = None
         return refused.message
+    except ValidationError:  # looked at once more, and something was missing by then
+        job.charge = None
+        return CHANGED
     return ""
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from accounts.models import User
+from accounts.models import User, Workspace
 from billing.credits import clock
+from billing.credits.units import NANO
+from billing.ledger.services import credits_grant
 from billing.pricing.models import PriceLine
 from billing.pricing.operator import Wish, price_set
 from billing.pricing.testing import import_demo_prices
 from billing.voices.building import voice_build
+from billing.voices.clones.making import draft_make, recordings_add
 from billing.voices.engines.services import licence_accept, light_register, version_register
 from billing.voices.jobs.work import work_next
 from billing.voices.models import EngineVersion, Voice, VoiceJob
@@ -136,3 +139,23 @@ def enabled(name: str = "Ada", **how: Any) -> Voice:
     voice_enable(voice.pk, by="a test")
     voice.refresh_from_db()
     return voice
+
+
+@pytest.fixture
+def rich(workspace: Workspace) -> Workspace:
+    credits_grant(workspace_id=workspace.pk, key="start", amount=100_000 * NANO, label="Start", source="bought")
+    return workspace
+
+
+@pytest.fixture
+def made(rich: Workspace, active: EngineVersion, alice: User) -> Callable[..., Voice]:
+    """`made(name)`: a draft of the workspace with recordings that were listened to."""
+
+    def make(name: str = "Ada") -> Voice:
+        voice = draft_make(workspace=rich, name=name, language="en", consent=CONSENT, by=alice)
+        assert recordings_add(voice, [upload(f"{name} {number}") for number in range(2)], by=alice) == []
+        work()
+        voice.refresh_from_db()
+        return voice
+
+    return make

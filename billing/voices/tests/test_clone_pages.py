@@ -10,10 +10,8 @@ from django.test import Client
 
 from accounts.errors import Refused
 from accounts.models import User, Workspace
-from billing.credits.units import NANO
 from billing.ledger.models import Hold
 from billing.ledger.selectors import balance
-from billing.ledger.services import credits_grant
 from billing.voices.clones.making import draft_make, recordings_add
 from billing.voices.clones.ordering import clone_order
 from billing.voices.clones.quoting import quotes
@@ -21,12 +19,6 @@ from billing.voices.models import EngineVersion, ReferenceClip, Voice, VoiceJob
 from billing.voices.tests.conftest import CONSENT, Plan, enabled, upload, work
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def rich(workspace: Workspace) -> Workspace:
-    credits_grant(workspace_id=workspace.pk, key="start", amount=100_000 * NANO, label="Start", source="bought")
-    return workspace
 
 
 def path(workspace: Workspace, *parts: str) -> str:
