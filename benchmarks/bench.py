@@ -101,8 +101,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=(*PARTS, READING), default=PARTS, help="parts of it (default: all but reading)"
     )
-    parser.add_argument("--seconds", type=float, default=6.0, help="measured per figure, in all (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns in which they are (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=18.0, help="per figure, in all (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=6, help="turns in which they are (default: %(default)s)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="before each turn (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workspaces", type=int, default=64)

@@ -33,7 +33,7 @@ def document(found: Estimate) -> dict[str, Any]:
         **amount("balance", found.balance.available),
         **amount("balance_after_request", found.balance_after),
         "sufficient": found.sufficient,
-        "concurrency": concurrency(found.concurrency, found.balance.open_holds),
+        "concurrency": concurrency(found.concurrency, found.running),
         "budget": None if found.budget is None else budget(found.budget),
         "basis": found.basis,
         "note": found.note,

@@ -70,7 +70,8 @@ def answer(given: dict[str, Any]) -> HttpResponse | None:
         response = _secured(request, known, *found)
     except SourceChanged:
         knownkeys.forget(known)
-        given["wsgi.input"] = BytesIO(request.body)
+        if hasattr(request, "_body"):  # else nothing of it was read
+            given["wsgi.input"] = BytesIO(request.body)
         return None
     return response
 
@@ -99,11 +100,16 @@ def _response(request: HttpRequest, known: Found, route: Route, arguments: dict[
     except SourceChanged:
         raise
     except Problem as refused:
-        if not _still(known):
+        if not _half_read(request) and not _still(known):
             raise SourceChanged from refused
         return problem_of(request, refused)
     except Exception as error:  # perhaps after it was committed: nothing makes a hold twice, and so it ends here
         return problem_of(request, error)
+
+
+def _half_read(request: HttpRequest) -> bool:
+    """Whether a body broke off or was too large: it cannot be read again, and is refused whoever sends it."""
+    return getattr(request, "_read_started", False) and not hasattr(request, "_body")
 
 
 def _still(known: Found) -> bool:

@@ -88,6 +88,12 @@ def _ended(workspace_id: int, kind: str, before: int | None) -> QuerySet[HoldRes
     return found.order_by("-hold").values_list("hold_id", flat=True)
 
 
+def open_count(workspace_id: int, origins: Iterable[str], now: datetime | None = None) -> int:
+    """How many holds of these origins are open at `now`."""
+    at = now or clock.now()
+    return Hold.objects.filter(workspace_id=workspace_id, open_until__gt=at, origin__in=list(origins)).count()
+
+
 def hold(workspace_id: int, pk: int, now: datetime | None = None) -> HoldRow | None:
     """One hold of the workspace, or None."""
     rows = _rows(Hold.objects.filter(workspace_id=workspace_id, pk=pk), now or clock.now())

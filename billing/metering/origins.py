@@ -6,6 +6,7 @@ A source counts within its class of key, so that no customer can take an id of t
 from hashlib import sha256
 
 LONGEST = 200
+KEY_CLASSES = ("workspace", "service")  # a hold of another origin is for no request: no key can resolve it
 _SPELLED, _DIGESTED = "ce", "ce-sha256"
 
 

@@ -100,7 +100,7 @@ def normalise(usage: Mapping[str, Any], fmt: str | None = None) -> dict[str, Dec
         meter = ALIASES.get(name, name)
         if name in TOTALS or value is None:
             continue
-        if meter != name and meter in usage:
+        if meter != name and usage.get(meter) is not None:
             continue  # sent under both names: ours counts
         quantities[meter] = number(name, value)
     return quantities

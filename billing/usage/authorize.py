@@ -116,7 +116,7 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
         refuse_paused(paused)
         if book.open_holds >= ledger_holds.MOST_OPEN:
             raise TooManyHolds(ledger_holds.MOST_OPEN)
-        check_concurrency(limits, book.open_holds)
+        check_concurrency(named.workspace_id, limits, book.open_holds, book.now)
         return _new(request, named, book, included, due)
 
 

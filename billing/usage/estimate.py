@@ -28,7 +28,7 @@ from billing.usage.budgets.pace import pause_of, refuse_paused
 from billing.usage.budgets.rules import rules_at
 from billing.usage.errors import OutOfCredits, Standing, UsageRefused
 from billing.usage.expected import estimate_size
-from billing.usage.limits import check_limits
+from billing.usage.limits import check_limits, requests_running
 from billing.usage.sizing import Sized, audio_seconds
 from billing.usage.wanted import Wanted, parse_wanted
 from billing.usage.words import in_credits
@@ -51,7 +51,8 @@ class Estimate:
     balance: ledger.Balance
     balance_after: int
     sufficient: bool  # for the balance, and for every budget that stops requests
-    concurrency: int | None  # holds that may be open at the same time; `balance` says how many are
+    concurrency: int | None  # requests that may run at the same time
+    running: int  # so many do; 0 where there is no limit
     budget: Standing | None  # of those that stop requests, the one that has least left
 
 
@@ -89,6 +90,7 @@ def estimated(
         note_refusal(refused, now)
         raise refused
     totals = UsageTotals.of(size.usage)
+    most = limits_for(workspace.pk).concurrency
     return Estimate(
         nano=rating.nano,
         cost_usd=cost_usd(rating.nano, face_value),
@@ -101,7 +103,8 @@ def estimated(
         balance=balance,
         balance_after=balance.available - rating.nano,
         sufficient=rating.nano <= max(balance.headroom, 0) and (budget is None or rating.nano <= budget.left),
-        concurrency=limits_for(workspace.pk).concurrency,
+        concurrency=most,
+        running=0 if most is None else requests_running(workspace.pk, now),
         budget=budget,
     )
 

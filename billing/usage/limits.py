@@ -1,13 +1,16 @@
 """What a plan allows a single request."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
 
 from accounts.models import Workspace
 from billing.foundation.cache import TimedCache
+from billing.ledger.held import open_count
 from billing.metering.events import plain
+from billing.metering.origins import KEY_CLASSES
 from billing.packs.selectors import suspended
 from billing.plans.models import PlanVersion
 from billing.plans.selectors import PlanLimits, limits_for
@@ -44,10 +47,18 @@ def check_limits(
         raise UsageRefused("quality_not_in_plan", _not_in_plan(quality, limits), "/variant/quality")
 
 
-def check_concurrency(limits: PlanLimits, open_holds: int) -> None:
-    """Raises ConcurrencyExceeded if one more hold would be too many. Exact while the wallet is locked."""
-    if limits.concurrency is not None and open_holds >= limits.concurrency:
-        raise ConcurrencyExceeded(limits.plan_name, limit=limits.concurrency, open_holds=open_holds)
+def check_concurrency(workspace_id: int, limits: PlanLimits, open_holds: int, at: datetime) -> None:
+    """Raises ConcurrencyExceeded if one more request would be too many. Exact while the wallet is locked."""
+    if limits.concurrency is None or open_holds < limits.concurrency:
+        return
+    running = requests_running(workspace_id, at)  # not every hold is for one
+    if running >= limits.concurrency:
+        raise ConcurrencyExceeded(limits.plan_name, limit=limits.concurrency, open_holds=running)
+
+
+def requests_running(workspace_id: int, at: datetime) -> int:
+    """How many requests are authorised and neither settled nor over."""
+    return open_count(workspace_id, KEY_CLASSES, at)
 
 
 def _not_in_plan(quality: str, limits: PlanLimits) -> str:

@@ -12,6 +12,8 @@ from accounts.models import Workspace
 from billing.api.calls import METERED_HEADERS
 from billing.api.tests.conftest import Answer, Api, key_of
 from billing.credits import clock
+from billing.credits.units import NANO
+from billing.ledger.services import credits_grant
 
 MODEL = "openai/gpt-4o-mini"
 NOW = clock.now()
@@ -189,6 +191,26 @@ def test_events_receipt_and_breakdown(api: Api) -> None:
         assert (whole.status, whole.json["credits"]) == (200, Decimal("0.072"))
         assert api.get("/api/v1/usage/breakdown", query, Accept="text/csv").kind.startswith("text/csv")
     assert b"req_8f" in api.get("/api/v1/usage/events", Accept="text/csv").content
+
+
+def test_a_month_of_1250_credits(api: Api) -> None:
+    middle = (NOW + timedelta(days=62)).replace(day=15, hour=12)
+    for days, messages in ((40, "6630.5"), (3, "1204.8"), (0, "45.2")):
+        with clock.at(middle - timedelta(days=days)):
+            body = {"event_id": f"{days} days ago", "usage": {"messages": messages}}
+            assert api.post("/api/v1/usage", body).status == 201
+    with clock.at(middle):
+        summary = api.get("/api/v1/credits/summary")
+    assert figures(summary, "balance", "pending", "usage") == [
+        *(Decimal("4523.5"), 0),
+        {"today": Decimal("45.2"), "thisMonth": 1250},
+    ]
+
+
+def test_327_of_12731_credits(api: Api, funded: Workspace) -> None:
+    credits_grant(workspace_id=funded.pk, key="more", amount=327 * NANO, label="More")
+    used = api.post("/api/v1/usage", {"event_id": "e", "usage": {"messages": 327}}).json["usage"]
+    assert (used["billable_tokens"], used["remaining_balance"]) == (327, 12_404)
 
 
 def test_summary(api: Api) -> None:

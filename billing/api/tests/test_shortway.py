@@ -203,6 +203,47 @@ def test_a_key_that_has_changed_writes_nothing_from_that_moment(
     assert (Transfer.objects.count(), Hold.objects.count(), UsageEvent.objects.count()) == (before, 0, 1)
 
 
+BIG = json.dumps(ASKED | {"task": "x" * 3_000_000}).encode()  # more than Django's own reader takes
+REFUSED_EARLY = [
+    ({"Purser-Workspace": "ws_unknown"}, BIG, 404),  # nothing of the body was read
+    ({"Content-Type": "text/plain"}, b"x", 415),
+    ({}, BIG * 2, 413),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "status"), REFUSED_EARLY)
+def test_what_is_refused_before_its_body_was_read_is_refused_with_a_changed_key_too(
+    short: Api, headers: dict[str, str], body: bytes, status: int
+) -> None:
+    short.client.raise_request_exception = False
+    assert short.post(AUTHORIZE, ASKED).status == 201
+    with transaction.atomic():
+        ApiKey.objects.update(name="renamed meanwhile")
+    kind = headers.get("Content-Type", "application/json")
+    answer = short.post(AUTHORIZE, body, content_type=kind, **headers)
+    assert (answer.status, answer.kind) == (status, "application/problem+json")
+    assert Hold.objects.count() == 1
+
+
+def test_a_body_that_broke_off_is_refused_with_a_changed_key_too(short: Api) -> None:
+    assert short.post(AUTHORIZE, ASKED).status == 201
+    with transaction.atomic():
+        ApiKey.objects.update(name="renamed meanwhile")
+    environ = short.client._base_environ(
+        REQUEST_METHOD="POST",
+        PATH_INFO=AUTHORIZE,
+        CONTENT_TYPE="application/json",
+        CONTENT_LENGTH="500",
+        HTTP_AUTHORIZATION=short.headers["Authorization"],
+        HTTP_PURSER_WORKSPACE=short.headers["Purser-Workspace"],
+    )
+    response = shortway.answer(environ | {"wsgi.input": BytesIO(b'{"model":')})
+    assert response is not None
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
+    assert b"ends before its Content-Length" in response.content
+    assert Hold.objects.count() == 1
+
+
 def test_a_hold_is_not_settled_by_a_key_that_was_revoked(short: Api) -> None:
     hold = short.post(AUTHORIZE, ASKED).json["hold"]
     revoked()

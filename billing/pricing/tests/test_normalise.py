@@ -150,6 +150,11 @@ def test_simple_aliases_are_understood_without_a_format() -> None:
     assert normalise({"prompt_tokens": 8, "total_tokens": 8})["input_tokens"] == 8
 
 
+def test_a_name_that_says_nothing_does_not_hide_its_alias() -> None:
+    assert normalise({"images": None, "output_images": 4}) == {"images": 4}
+    assert normalise({"images": 3, "output_images": 4}) == {"images": 3}  # under both names: ours counts
+
+
 def test_our_meters_may_stand_beside_a_providers_numbers() -> None:
     assert nonzero(normalise({**OPENAI_CHAT, "images": 2}, "openai"))["images"] == 2
 

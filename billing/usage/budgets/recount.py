@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from billing.ledger.book import Book
 from billing.ledger.models import Hold
 from billing.metering.events import Source
+from billing.metering.origins import KEY_CLASSES
 from billing.metering.projects import existing_project
 from billing.usage.budgets.counting import spent_before
 from billing.usage.budgets.models import Budget, BudgetHold, BudgetPeriod
@@ -54,7 +55,9 @@ def _count(book: Book, rules: Rules, budget: Budget, holds: Iterable[OpenHold]) 
 
 
 def _open_holds(book: Book) -> list[OpenHold]:
-    found = Hold.objects.filter(workspace_id=book.workspace_id, open_until__gt=book.now, amount__gt=0)
+    found = Hold.objects.filter(
+        workspace_id=book.workspace_id, open_until__gt=book.now, amount__gt=0, origin__in=KEY_CLASSES
+    )
     found = found.exclude(pk__in=[hold.id for hold in book.ended])
     subjects = _subjects(book.workspace_id, found)
     rows = found.order_by("pk").values_list("pk", "amount")

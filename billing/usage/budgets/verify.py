@@ -7,6 +7,7 @@ from billing.credits import clock
 from billing.credits.units import credits
 from billing.ledger.models import Hold, Wallet
 from billing.ledger.records import Problem
+from billing.metering.origins import KEY_CLASSES
 from billing.usage.budgets.counting import spent_before
 from billing.usage.budgets.models import Budget, BudgetHold, BudgetPeriod
 from billing.usage.budgets.periods import Span
@@ -37,7 +38,9 @@ def _held(budget: Budget) -> list[Problem]:
     if ended := Hold.objects.filter(pk__in=rows.values("hold"), open_until=None).count():
         found.append(_problem(budget, f"counts {ended} holds that have ended"))
     if budget.level == "workspace":  # of the others a key may have another project by now
-        opened = Hold.objects.filter(workspace=budget.workspace_id, open_until__isnull=False, amount__gt=0)
+        opened = Hold.objects.filter(
+            workspace=budget.workspace_id, open_until__isnull=False, amount__gt=0, origin__in=KEY_CLASSES
+        )
         if lost := opened.exclude(pk__in=rows.values("hold")).count():
             found.append(_problem(budget, f"does not count {lost} open holds"))
     return found

@@ -7,9 +7,12 @@ import pytest
 
 from accounts.models import Workspace
 from billing.credits import clock
+from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
+from billing.ledger.book import open_book
 from billing.ledger.hold_services import hold_release
 from billing.ledger.models import Hold, Wallet
+from billing.ledger.records import OperationDraft
 from billing.ledger.selectors import balance
 from billing.plans.addons.services import addon_set
 from billing.plans.models import AddOn
@@ -44,7 +47,20 @@ def test_an_estimate_tells_how_many_run_and_refuses_nothing(funded: Workspace) -
     on_plan(funded, concurrency=1)
     hold_for(funded, **ASKED)
     found = estimate(workspace=funded, raw=asked)
-    assert (found.concurrency, found.balance.open_holds, found.sufficient) == (1, 1, True)
+    assert (found.concurrency, found.running, found.sufficient) == (1, 1, True)
+
+
+def test_a_hold_that_is_for_no_request_takes_no_place(funded: Workspace) -> None:
+    on_plan(funded, concurrency=1)
+    with open_book(funded.pk) as book:
+        operation = OperationDraft("voice", "hold:job", bytes(32), "hold.place")
+        book.hold(operation=operation, amount=NANO, expires_at=book.now + timedelta(hours=24), origin="voice")
+    assert balance(funded.pk).open_holds == 1
+    assert estimate(workspace=funded, raw={"model": MINI, **ASKED}).running == 0
+    hold_for(funded, **ASKED)
+    error = refused(funded, **ASKED)
+    assert isinstance(error, ConcurrencyExceeded)
+    assert (error.limit, error.open) == (1, 1)
 
 
 def test_an_add_on_raises_it(funded: Workspace) -> None:

@@ -14,6 +14,9 @@ from billing.ledger.book import open_book
 from billing.ledger.models import Hold, HoldResolution
 from billing.ledger.records import OperationDraft
 from billing.ledger.selectors import balance
+from billing.usage.budgets.recount import count_anew
+from billing.usage.budgets.services import budget_create
+from billing.usage.budgets.verify import verify_budgets
 from billing.voices.building import voice_tier
 from billing.voices.clones.errors import CloneRefused, NotCovered, QuoteOutdated
 from billing.voices.clones.making import MOST_DRAFTS, clone_cancel, clone_delete, draft_make
@@ -75,6 +78,21 @@ def test_it_costs_nothing_when_it_cannot_be_made(made: Callable[..., Voice], ali
     work()
     assert charged(team) == price(team)
     adds_up(team)
+
+
+def test_budgets_are_for_requests_and_add_up_while_it_is_held_for(made: Callable[..., Voice], alice: User) -> None:
+    voice = made()
+    team = voice.owner
+    assert team is not None
+    budget = budget_create(workspace=team, period="day", amount=NANO, stops=True, by=alice)
+    ordered(voice, alice)
+    with open_book(team.pk) as book:
+        count_anew(book, [budget])
+    budget.refresh_from_db()
+    assert (budget.held, verify_budgets(team.pk)) == (0, [])
+    work()
+    assert charged(team) > budget.amount
+    assert verify_budgets(team.pk) == []
 
 
 def clone_refused(job: VoiceJob) -> None:
