@@ -16,6 +16,7 @@ from accounts.services.key_changes import api_key_rotate
 from accounts.services.workspaces import workspace_update
 from billing.credits import clock
 from billing.credits.units import NANO
+from billing.foundation.site.services import site_update
 from billing.ledger.hold_services import hold_release
 from billing.ledger.roundtrip import Statement
 from billing.ledger.selectors import balance
@@ -26,11 +27,11 @@ from billing.metering.events import Source
 from billing.metering.hooks import spend_counters
 from billing.metering.tests.test_races import together
 from billing.pricing.testing import import_demo_prices
-from billing.usage.budgets.models import Budget
+from billing.usage.budgets.models import Budget, KeyPace
 from billing.usage.budgets.rules import read_rules
 from billing.usage.budgets.services import budget_change, budget_create
 from billing.usage.budgets.tests.conftest import hold, key_made_by, settle, source_of, spend
-from billing.usage.errors import BudgetExceeded
+from billing.usage.errors import BudgetExceeded, KeyPaused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIMITS = {"workspace": 40, "project": 23, "key": 9, "member": 17}
@@ -105,6 +106,24 @@ def test_20_threads_never_spend_more_than_any_of_four_levels_allows(house: Works
         assert spent + each.held <= each.amount, name
     assert made["workspace"].held == balance(house.pk).held
     assert verify().problems == []
+
+
+def test_a_key_is_paused_by_what_all_threads_spend_with_it_together(house: Workspace, alice: User) -> None:
+    site_update(changes={"velocity_factor": 3, "velocity_minimum": 5}, actor="test")
+    source = source_of(key_made_by(alice, house))
+    moment = (clock.now() + timedelta(minutes=2)).replace(second=10)
+
+    def work() -> None:
+        with clock.at(moment):
+            for _ in range(4):
+                spend(house, 1, source)
+
+    assert together(*[work] * 8) == [None] * 8
+    pace = KeyPace.objects.get()
+    assert (pace.spent, pace.paused_spent) == (32 * NANO, 16 * NANO)  # by the first credit above three times five
+    with clock.at(moment), pytest.raises(KeyPaused):
+        hold(house, 1, source)
+    assert balance(house.pk, moment).available == (10_000 - 32) * NANO
 
 
 def test_a_budget_made_and_changed_meanwhile_counts_everything(house: Workspace, alice: User) -> None:
