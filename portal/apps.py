@@ -20,6 +20,7 @@ class PortalConfig(AppConfig):
 
         from billing.packs import hooks
         from billing.plans.selectors import plan_names, subscribed_plan
+        from portal import upgrades  # noqa: F401 - its check
 
         # Neighbours that do not know each other: which packs are for whom depends on the plan.
         hooks.plan_of.append(subscribed_plan)

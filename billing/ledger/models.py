@@ -1,7 +1,7 @@
 """The ledger's tables. Amounts are integer nano-credits (10**-9 credit); README.md explains the accounts.
 
 Operation, Transfer, LotTake, HoldExtension and HoldResolution are append-only; of a Lot only `remaining`, `held`,
-`scheduled` and `priority` change, of a Hold only `open_until` (triggers in migrations/0003 and 0007). The wallet row
+`scheduled` and `priority` change, of a Hold only `open_until` (triggers in migrations/_rules.py). The wallet row
 is the one lock of its workspace.
 """
 
@@ -205,7 +205,7 @@ class Lot(models.Model):
 
 class LotExtension(models.Model):
     """What was free of a lot goes on in another one of the same source and price that ends later (a trigger in
-    migrations/0017 holds it to that). What a hold pinned then stayed where it was.
+    migrations/_rules.py holds it to that). What a hold pinned then stayed where it was.
     """
 
     into = models.OneToOneField(Lot, models.PROTECT, primary_key=True, related_name="extends")

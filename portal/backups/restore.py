@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
 
 from portal.backups.errors import BackupError
 from portal.backups.tools import connection_environment, private, tool
 from portal.backups.write import FORMAT, backup_write
 from portal.home import own_directory
 from portal.settings.env import HOME
+from portal.upgrades import known_migrations, stopped_between
 
 # What one server writes and another one does not know, without any meaning for the data: a setting of the session
 # (known from 17 on), and a counter that late releases of older servers keep in the options of columns.
@@ -68,8 +68,8 @@ def _check(manifest: Path, source: Path) -> None:
         told = json.loads(manifest.read_text())
     except (OSError, ValueError) as error:
         raise BackupError(f"{source} is not a backup of Purser") from error
-    known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or {}}
-    if told.get("format") != FORMAT or not set(told.get("migrations", [])) <= known:
+    applied = {(app, name) for app, _, name in (each.partition(".") for each in told.get("migrations", []))}
+    if told.get("format") != FORMAT or not applied <= known_migrations() or stopped_between(applied):
         raise BackupError(f"{source} was made by another version of Purser; restore it with that one, then upgrade")
 
 

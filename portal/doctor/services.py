@@ -18,6 +18,7 @@ from billing.foundation.due.tasks import run_due_task
 from portal.doctor.findings import Finding, first_line, note, ok, wrong
 from portal.run.checks import OLDEST_POSTGRES, broker_reachable
 from portal.run.problem import Problem
+from portal.upgrades import HINT, stopped_here
 
 WORKER_PATIENCE = 15.0  # seconds until a worker has taken what it was sent
 START_WORKER = "Start it: python -m portal.run worker. make run starts all parts."
@@ -42,6 +43,9 @@ def database() -> Iterator[Finding]:
 
 
 def migrations() -> Iterator[Finding]:
+    if stopped := stopped_here():
+        yield wrong("migrations", stopped, HINT)
+        return
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:

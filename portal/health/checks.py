@@ -10,6 +10,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.connection import Connection
 
+from portal.upgrades import stopped_here
+
 log = logging.getLogger(__name__)
 
 BROKER_PATIENCE = 3  # seconds
@@ -48,7 +50,7 @@ class NotApplied(Exception):
 def _applied() -> str:
     """Remembered once true: the code of this process does not change."""
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if stopped_here() or executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotApplied
     return "ok"
 

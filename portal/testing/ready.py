@@ -32,7 +32,7 @@ MIGRATED = "ready"
 SOURCES = (
     *("requirements.txt", "constraints.txt", "accounts/migrations/*.py", "billing/**/*migrations/*.py"),
     *("billing/**/shipped.py", "billing/*/apps.py", "billing/pricing/*.py", "billing/pricing/data/*"),
-    *("accounts/staff.py", "portal/apps.py", "portal/admin/roles.py"),
+    *("accounts/staff.py", "accounts/tables.py", "portal/apps.py", "portal/admin/roles.py"),
 )
 
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0006_portal_link'),
+        ('accounts', '0001_squashed_0008_erased_people'),
     ]
 
     operations = [

@@ -49,22 +49,27 @@ def _models(app_label: str, state: ProjectState) -> Iterator[type[models.Model]]
 class Migration(migrations.Migration):
     initial = True
     replaces = [("djstripe", "0001_initial"), ("djstripe", "0002_2_10"), ("djstripe", "0003_2_11")]
-    # After the portal's own: with each migration Django works out anew the models that hang together with those it
-    # changes, and sixty more from the beginning would double the time that a new database takes. Nothing newer is ever
-    # named here: whoever has applied this one could not migrate any more.
+    # After most that hangs together with people: with each migration Django works out anew the models that hang
+    # together with those it changes, and sixty more from the beginning would double the time that a new database takes.
+    # Nothing newer is ever named here: whoever has applied this one could not migrate any more.
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("accounts", "0006_portal_link"),
-        ("alerts", "0001_price_notices"),
-        ("api", "0003_rate_window_of_workspaces"),
-        ("foundation", "0012_due_job_runs"),
+        ("accounts", "0001_squashed_0008_erased_people"),
+        ("alerts", "0001_squashed_0005_answers_of_alerts"),
+        ("api", "0001_squashed_0003_rate_window_of_workspaces"),
+        ("foundation", "0001_squashed_0019_find_entries_and_mails"),
         ("gateway", "0001_stripe_customers"),
-        ("invoices", "0002_issued_is_fixed"),
-        ("ledger", "0013_open_holds"),
-        ("metering", "0018_count_months"),
-        ("packs", "0003_modes_and_answers"),
-        ("plans", "0010_kept_as_agreed"),
-        ("pricing", "0011_terms_are_whole"),
-        ("usage", "0002_authorization_append_only"),
+        ("invoices", "0001_squashed_0002_issued_is_fixed"),
+        ("ledger", "0001_squashed_0018_list_what_came_in_on_some_days"),
+        ("metering", "0001_squashed_0021_usage_of_before"),
+        ("packs", "0001_squashed_0008_payments_in_usdc"),
+        ("plans", "0001_squashed_0014_limits_of_their_own"),
+        ("pricing", "0001_squashed_0011_terms_are_whole"),
+        ("usage", "0001_squashed_0003_fewer_indexes"),
+        ("budgets", "0001_budgets"),
+        ("mfa", "0003_authenticator_type_uniq"),
+        ("trial", "0001_flow_sums"),
+        ("usersessions", "0001_initial"),
+        ("worth", "0001_sums_of_the_ledger_by_day"),
     ]
     operations = [CreateInstalledModels()]

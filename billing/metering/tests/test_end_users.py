@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -158,26 +157,6 @@ def test_the_database_refuses_negative_sums_and_second_rows(record: Record, work
     for name, refused in (("ann", "end_user_once"), ("", "end_user_has_a_name")):
         with pytest.raises(IntegrityError, match=refused), transaction.atomic():
             EndUser.objects.create(workspace=workspace, name=name, created_at=clock.now())
-
-
-def test_events_of_before_are_counted_as_they_would_have_been(record: Record, workspace: Workspace) -> None:
-    fund(workspace)
-    record(event("a", end_user="ann", usage={"input_tokens": 1000, "cached_input_tokens": 400, "output_tokens": 50}))
-    record(event("b", end_user="ann", model="openai/text-embedding-3-small", usage={"input_tokens": 10_000}))
-    record(event("c", end_user="bea", model="", usage={"messages": "1.5"}))
-    record(event("d", end_user="bea", model="acme/brain", usage={"input_tokens": 3}))
-    record(event("e", end_user="bea"))
-    record(event("nobody"))
-    reverse(workspace, "e")
-    shown = ("end_user__name", "hour", "amount", "requests", "tokens", "quantity")
-    before = sorted(EndUserHour.objects.values_list(*shown))
-    EndUserHour.objects.all().delete()
-    EndUser.objects.all().delete()
-    migration = import_module("billing.metering.migrations.0010_count_end_users_of_before")
-    with connection.cursor() as cursor:
-        cursor.execute(migration.FORWARD)
-    assert sorted(EndUserHour.objects.values_list(*shown)) == before
-    assert codes(workspace) == set()
 
 
 # Reading

@@ -1,13 +1,10 @@
 """What usage costs the operator is counted with it, on every way that usage takes."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -140,38 +137,3 @@ def test_an_event_whose_cost_was_changed_is_found(record: Record, workspace: Wor
     with rewriting():
         UsageEvent.objects.update(upstream=1)
     assert {problem.code for problem in verify_usage(workspace.pk)} == {"hour_upstream"}
-
-
-@pytest.mark.parametrize("portion", [2, 20_000])
-def test_usage_of_before_gets_its_cost(
-    record: Record, batch: Record, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, portion: int
-) -> None:
-    """The migration finds again what is recorded today, to the nano-dollar and in the same series; in portions, and
-    when it was stopped and goes on.
-    """
-    fund(workspace)
-    record(event())
-    record(event("platform", model="", usage={"messages": 3}))
-    record(event("waits", model="acme/brain"))
-    batch([event(f"e{n}", agent=f"a{n % 3}", occurred_at=NOW - timedelta(hours=n % 4)) for n in range(9)])
-    before = (
-        dict(UsageEvent.objects.values_list("pk", "upstream")),
-        dict(HourUsage.objects.values_list("pk", "upstream")),
-    )
-    assert any(before[0].values())
-    with rewriting():
-        UsageEvent.objects.update(upstream=0)
-        HourUsage.objects.update(upstream=0)
-    module = import_module("billing.metering.migrations.0020_say_what_usage_of_before_cost_upstream")
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "PORTION", portion)
-        for _ in range(2):
-            module.forward(None, connection.schema_editor())
-    after = (
-        dict(UsageEvent.objects.values_list("pk", "upstream")),
-        dict(HourUsage.objects.values_list("pk", "upstream")),
-    )
-    assert after == before
-    assert verify().problems == []

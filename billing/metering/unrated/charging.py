@@ -38,7 +38,7 @@ from billing.pricing.terms import terms_for
 
 log = logging.getLogger(__name__)
 
-# The row is changed only here and only so: a trigger (migrations, events_kept_as_recorded) refuses everything else.
+# The row is changed only here and only so: a trigger (migrations/_rules.py) refuses everything else.
 _PRICED = """
 UPDATE metering_usageevent SET unrated_as = problem, problem = '', priced_at = %s::timestamptz,
     provider = p.provider, model = p.model, lines = p.lines, amount = p.amount, cost_usd = p.cost,

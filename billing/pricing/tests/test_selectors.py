@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _demo(db: None) -> None:
-    import_module("billing.pricing.migrations.0003_meters").add_meters(apps, None)
+    import_module("billing.pricing.migrations.0001_squashed_0011_terms_are_whole").add_meters(apps, None)
     import_demo_prices()
 
 

@@ -22,6 +22,7 @@ from portal.demo.story import Scale
 from portal.run.report import say_in_between, step
 from portal.settings.env import env
 from portal.static_files import collect_if_changed
+from portal.upgrades import HINT, stopped_here
 
 LOCK = 0x507572736572  # any number, the same in every process of an installation
 PAUSE = 0.5  # seconds
@@ -67,10 +68,14 @@ def _locked(cursor: CursorWrapper) -> bool:
 
 
 def _migrate() -> int:
+    if stopped := stopped_here():
+        raise CommandError(f"{stopped} {HINT}")
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
         call_command("migrate", interactive=False, verbosity=0)
+    else:
+        executor.check_replacements()  # whoever has all that was replaced has what replaces it
     call_command("createcachetable", verbosity=0)
     return len(plan)
 

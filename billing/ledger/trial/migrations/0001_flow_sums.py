@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0003_invitation_recent_sends'),
+        ('accounts', '0001_squashed_0008_erased_people'),
     ]
 
     operations = [
