@@ -10,7 +10,7 @@ from billing.plans.selectors import limits_for
 from billing.pricing.models import CatalogModel
 from billing.pricing.tariff import ModelPrices
 from billing.usage.history import LATEST, PERCENT, Recent, Requests, recent, recent_answers, usual_output
-from billing.usage.sizing import Answer, Sized, sized
+from billing.usage.sizing import FEWEST_BYTES_PER_TOKEN, Answer, Sized, sized
 from billing.usage.wanted import HoldWanted, Wanted
 
 USUAL_OUTPUT = 500  # tokens, where the workspace has no history with the model
@@ -44,7 +44,7 @@ def hold_size(asked: HoldWanted, prices: ModelPrices, *, workspace_id: int, now:
         return _nearly_longest(wanted, prices, tokens, workspace_id)
 
     if wanted.usage or wanted.text is not None:
-        size = sized(wanted, prices, at=now, answer=answer)
+        size = sized(wanted, prices, at=now, answer=answer, bytes_per_token=FEWEST_BYTES_PER_TOKEN)
     elif asked.max_nano is None:
         size = _like_recent(wanted, prices, workspace_id)
     else:

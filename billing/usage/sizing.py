@@ -10,7 +10,10 @@ from billing.metering.errors import EventRejected
 from billing.pricing.tariff import ModelPrices
 from billing.usage.wanted import Wanted
 
-CHARACTERS_PER_TOKEN = 4
+# Of a text in UTF-8, whatever its script: English has about four bytes to a token, code, Chinese, Japanese and Russian
+# come to between two and four. An estimate says what is usual, a hold promises and must rather be too large.
+USUAL_BYTES_PER_TOKEN = 4
+FEWEST_BYTES_PER_TOKEN = 3
 CHARACTERS_PER_SECOND = 15  # of speech at an ordinary pace
 
 
@@ -39,7 +42,14 @@ class Sized:
 Expect = Callable[[Decimal], Answer]
 
 
-def sized(wanted: Wanted, prices: ModelPrices, *, at: datetime, answer: Expect) -> Sized:
+def sized(
+    wanted: Wanted,
+    prices: ModelPrices,
+    *,
+    at: datetime,
+    answer: Expect,
+    bytes_per_token: int = USUAL_BYTES_PER_TOKEN,
+) -> Sized:
     """The quantities of `wanted`, which gives usage or text: as given, or by what the model bills.
 
     Raises EventRejected for a text that says nothing about what the model bills.
@@ -48,16 +58,16 @@ def sized(wanted: Wanted, prices: ModelPrices, *, at: datetime, answer: Expect) 
     billed = {meter for meter, line in tariff.lines.items() if not line.platform}
     if wanted.text is None:
         return _given(wanted, answer if "output_tokens" in billed else None)
-    characters = Decimal(len(wanted.text))
     if "input_characters" in billed:
-        usage = {"input_characters": characters}
+        usage = {"input_characters": Decimal(len(wanted.text))}
         return Sized(usage, "given", asked=usage)
-    tokens = {"input_tokens": (characters + CHARACTERS_PER_TOKEN - 1) // CHARACTERS_PER_TOKEN}
-    counted = f"A token is taken as {CHARACTERS_PER_TOKEN} characters."
+    tokens = _tokens(wanted.text, bytes_per_token)
+    usual = _tokens(wanted.text, USUAL_BYTES_PER_TOKEN)  # a plan's limit must not refuse what is only held for
+    counted = f"A token is taken as {bytes_per_token} bytes of the text in UTF-8."
     if "output_tokens" in billed:
-        return _with_answer(tokens, wanted, answer, counted)
+        return _with_answer(tokens, wanted, answer, counted, named=usual)
     if billed & {"input_tokens", "embedding_tokens"}:
-        return Sized(tokens, "default", counted, asked=tokens)
+        return Sized(tokens, "default", counted, asked=usual)
     if "images" in billed:
         return Sized({"images": Decimal(1)}, "default", "One image is assumed.")
     meters = ", ".join(sorted(billed)) or "no meter"
@@ -72,9 +82,22 @@ def _given(wanted: Wanted, answer: Expect | None) -> Sized:
     return _with_answer(wanted.usage, wanted, answer)
 
 
-def _with_answer(usage: Mapping[str, Decimal], wanted: Wanted, answer: Expect, counted: str = "") -> Sized:
+def _tokens(words: str, bytes_per_token: int) -> Mapping[str, Decimal]:
+    return {"input_tokens": Decimal(-(-len(words.encode()) // bytes_per_token))}
+
+
+def _with_answer(
+    usage: Mapping[str, Decimal],
+    wanted: Wanted,
+    answer: Expect,
+    counted: str = "",
+    named: Mapping[str, Decimal] | None = None,
+) -> Sized:
+    """`named` is what the request itself says of its size, where that is not `usage`."""
     expected = answer(usage.get("input_tokens", Decimal(0)))
-    asked = usage if wanted.max_output_tokens is None else {**usage, "output_tokens": wanted.max_output_tokens}
+    asked = usage if named is None else named
+    if wanted.max_output_tokens is not None:
+        asked = {**asked, "output_tokens": wanted.max_output_tokens}
     note = f"{counted} {expected.note}".strip()
     return Sized({**usage, "output_tokens": expected.tokens}, expected.basis, note, asked)
 

@@ -96,7 +96,9 @@ class Event(Described):
     cost_usd: Number
     late: bool
     unrated: Literal["", "unknown_model", "unknown_meter"]
-    priced_at: Instant | None = Field(description="When it got a price and was charged, if it waited for one.")
+    priced_at: Instant | None = Field(
+        description="When it got a price and was charged, or was decided to cost nothing, if it waited for a price."
+    )
     archived_at: Instant | None = Field(
         description="Since when `variant`, `metadata` and the receipt's `lines` are in the operator's archive only."
     )

@@ -180,7 +180,9 @@ def test_a_price_that_covers_only_some_of_its_meters_charges_nothing(record: Rec
 
 
 def test_a_price_from_now_on_does_not_reach_back(record: Record, workspace: Workspace) -> None:
-    """A new variant of a meter that had a price counts from a minute after its import on."""
+    """A new variant of a meter that had a price counts from a minute after its import on; staff decide of what waits
+    (test_unrated_decided).
+    """
     price_appears()
     record(brain(usage={"images": 1}, variant={"size": "huge"}))
     rows = [PriceRow("acme", "brain", "images", "image", Decimal(1), 1, dims_of(size="small"))]

@@ -1,4 +1,5 @@
-"""Charging events that waited for a price: at the prices in force when they occurred, and once, in their hour.
+"""Charging events that waited for a price: at the prices in force when they occurred, and once, in their hour. Where
+these do not cover them, staff may let the first ones after them count, or charge nothing.
 
 Each has an operation of its own, under a key made of the event. What was reported, and what its reporter was told,
 stays; the row says when it was priced and what was wrong before.
@@ -7,9 +8,9 @@ stays; the row says when it was priced and what was wrong before.
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from django.db import DataError, IntegrityError
@@ -26,14 +27,17 @@ from billing.metering.allowances import Allowances, Due, open_at, with_what_is_d
 from billing.metering.counters import Counters
 from billing.metering.counting import counted_spends, source_of
 from billing.metering.errors import EventRejected
-from billing.metering.events import EventInput, Source
+from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.hooks import Spend
 from billing.metering.keys import NAMESPACE, items_digest, pricing_key
 from billing.metering.known import forget_everything
 from billing.metering.models import UsageEvent
 from billing.metering.rated import RatedEvent, cost_usd, rate_at, take_included
+from billing.metering.unrated.instants import later_price, priced_as_of, stored_input
 from billing.metering.unrated.recount import Recount
+from billing.pricing.meters import MAX, peak_counter
+from billing.pricing.models import Meter
 from billing.pricing.terms import terms_for
 
 log = logging.getLogger(__name__)
@@ -49,6 +53,14 @@ WHERE metering_usageevent.id = p.id AND problem <> ''
 """
 
 
+class Way(Enum):
+    """How an event stops waiting."""
+
+    OWN = "own"  # at the prices of its own time
+    LATER = "later"  # where these do not cover it, at the first ones after it that do
+    NOTHING = "nothing"  # where these do not cover it, without a charge
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A waiting event, what it costs, and the operation that charged it (None: it was free, or included)."""
@@ -58,7 +70,7 @@ class Priced:
     operation_id: int | None
 
 
-def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | None = None) -> int:
+def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | None = None, way: Way = Way.OWN) -> int:
     """Charge those of these events that still wait and have a price; how many did. Again charges nothing.
 
     One whose charge the ledger cannot hold goes on waiting, and keeps no other from being charged. Give a few hundred
@@ -68,7 +80,7 @@ def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | Non
         return 0
 
     def charge(due: Due) -> int:
-        return _charge(workspace_id, pks, now, due)
+        return _charge(workspace_id, pks, now, due, way)
 
     try:
         return with_what_is_due(workspace_id, charge, can_wait=True)
@@ -82,30 +94,10 @@ def charge_waiting(*, workspace_id: int, pks: Sequence[int], now: datetime | Non
         if len(pks) == 1:
             log.warning("event %s costs more than the ledger can hold, and was not charged: %s", pks[0], error)
             return 0
-        return sum(charge_waiting(workspace_id=workspace_id, pks=[pk], now=now) for pk in pks)
+        return sum(charge_waiting(workspace_id=workspace_id, pks=[pk], now=now, way=way) for pk in pks)
 
 
-def stored_input(row: UsageEvent) -> EventInput:
-    """What was reported, as far as its price depends on it. Its hold ended when it was recorded."""
-    return EventInput(
-        event_id=row.event_id,
-        model=f"{row.provider}/{row.model}" if row.provider and row.model else row.model,
-        usage={meter: Decimal(quantity) for meter, quantity in row.usage.items()},
-        variant=row.variant,
-        occurred_at=row.occurred_at,
-        agent=row.agent,
-        app=row.app,
-        task=row.task,
-        end_user=row.end_user,
-    )
-
-
-def priced_as_of(row: UsageEvent) -> datetime:
-    """The instant whose prices count: when it occurred, or was recorded where the reporter's clock was ahead."""
-    return min(row.occurred_at, row.recorded_at)
-
-
-def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Due) -> int:
+def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Due, way: Way) -> int:
     waiting = UsageEvent.objects.filter(workspace_id=workspace_id, pk__in=pks).exclude(problem="").order_by("pk")
     earliest = waiting.aggregate(at=Min("booked_at"))["at"]
     if earliest is None:
@@ -115,7 +107,7 @@ def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Du
         counters = Counters(terms_for(workspace_id), book=book)
         settings = charging_site()
         # Asked again, under the lock: another worker may have charged some of them.
-        found = (_priced(book, row, allowances, counters, settings) for row in waiting.select_related("api_key"))
+        found = (_priced(book, row, allowances, counters, settings, way) for row in waiting.select_related("api_key"))
         charged = [each for each in found if each is not None]
         if charged:
             book.also(*_rows(charged, book.now, settings))
@@ -127,14 +119,15 @@ def _charge(workspace_id: int, pks: Sequence[int], now: datetime | None, due: Du
 
 
 def _priced(
-    book: Book, row: UsageEvent, allowances: Allowances, counters: Counters, settings: SiteSettings
+    book: Book, row: UsageEvent, allowances: Allowances, counters: Counters, settings: SiteSettings, way: Way
 ) -> Priced | None:
     """Charge one event under the lock; None: it goes on waiting. Raises NotOpened, AmountOutOfRange."""
+    at = (later_price(row, book.now) if way is Way.LATER else None) or priced_as_of(row)
     try:
         rated = rate_at(
             stored_input(row),
             hash=bytes(row.request_hash),
-            at=priced_as_of(row),
+            at=at,
             occurred_at=row.occurred_at,
             booked_at=row.booked_at,
             late=row.late,
@@ -146,6 +139,9 @@ def _priced(
     except EventRejected as error:
         log.warning("event %s cannot be charged: %s", row.pk, error)
         return None
+    if way is Way.NOTHING:
+        # What has a price of its own time is charged by the job.
+        return Priced(row, _for_nothing(row, rated, counters), None) if rated.problem else None
     if rated.problem:
         return None
     if rated.nano - book.available + book.debt > MAX_NANO:
@@ -156,6 +152,16 @@ def _priced(
     items = items_digest([(row.event_id, rated.nano)])
     book.spend(operation=operation, amount=rated.nano, occurred_at=rated.occurred_at, items_digest=items)
     return Priced(row, rated, operation.id)
+
+
+def _for_nothing(row: UsageEvent, rated: RatedEvent, counters: Counters) -> RatedEvent:
+    """Counted as it was reported, without a line. A month's highest value was reached all the same."""
+    highest = Meter.objects.filter(aggregation=MAX, key__in=rated.event.usage).values_list("key", flat=True)
+    reached = {peak_counter(meter): rated.event.usage[meter] for meter in highest}
+    free = replace(rated, problem="", detail="", provider=row.provider, model=row.model, highest=reached)
+    if reached:
+        counters.add((), reached, rated.booked_at)
+    return free
 
 
 def _counted(book: Book, charged: Sequence[Priced]) -> Iterator[Statement]:

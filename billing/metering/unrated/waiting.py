@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import groupby
 
 from django.db import connection
 from django.db.models import Q
 
+from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
-from billing.foundation.site.selectors import site
 from billing.metering.models import UsageEvent
-from billing.metering.unrated.charging import priced_as_of, stored_input
+from billing.metering.unrated.instants import later_price, missing, priced_as_of, stored_input
 from billing.pricing.book import prices_for
-from billing.pricing.rating import rate
 
 CHUNK = 2_000  # events read at once
 PORTION = 200  # of one workspace, charged at once
@@ -45,6 +43,8 @@ class Waiting:
     since: datetime  # when the first of them occurred
     latest: datetime  # when the last of them was recorded
     detail: str
+    sample: int  # the first of them
+    reached_at: datetime | None  # when prices began that cover it, after it occurred: staff decide whether they count
 
 
 def how_many(workspace_id: int | None = None) -> int:
@@ -53,8 +53,9 @@ def how_many(workspace_id: int | None = None) -> int:
     return (waiting if workspace_id is None else waiting.filter(workspace_id=workspace_id)).count()
 
 
-def groups(limit: int = MOST_GROUPS) -> list[Waiting]:
+def groups(limit: int = MOST_GROUPS, *, now: datetime | None = None) -> list[Waiting]:
     """What events wait for, the most wanted first."""
+    now = now or clock.now()
     with connection.cursor() as cursor:
         cursor.execute(_GROUPS, [limit])
         rows = cursor.fetchall()
@@ -69,10 +70,34 @@ def groups(limit: int = MOST_GROUPS) -> list[Waiting]:
             since=since,
             latest=latest,
             detail=" ".join(_missing(samples[pk]).split()),
+            sample=pk,
+            reached_at=later_price(samples[pk], now),
         )
         for _, _, problem, meters, _, events, workspaces, since, latest, pk in rows
         if pk in samples  # else it was charged in between
     ]
+
+
+def of_group(sample: int) -> Iterator[tuple[int, list[int]]]:
+    """(workspace, events) that wait for the same as `sample`, portion by portion; none when it waits no more."""
+    first = UsageEvent.objects.filter(pk=sample).exclude(problem="").first()
+    if first is None:
+        return
+    alike = UsageEvent.objects.filter(
+        provider=first.provider,
+        model=first.model,
+        problem=first.problem,
+        variant=first.variant,
+        usage__has_keys=list(first.usage),
+    ).order_by("workspace_id", "recorded_at", "pk")
+    rows = [
+        (workspace_id, pk)
+        for workspace_id, pk, usage in alike.values_list("workspace_id", "pk", "usage").iterator(chunk_size=CHUNK)
+        if usage.keys() == first.usage.keys()
+    ]
+    for workspace_id, found in groupby(rows, key=lambda row: row[0]):
+        pks = [pk for _, pk in found]
+        yield from ((workspace_id, pks[start : start + PORTION]) for start in range(0, len(pks), PORTION))
 
 
 def chargeable() -> Iterator[tuple[int, list[int]]]:
@@ -100,15 +125,7 @@ def _ref(provider: str, model: str) -> str:
 
 def _missing(row: UsageEvent) -> str:
     """What keeps the event from being charged; empty when nothing does."""
-    event = stored_input(row)
     try:
-        rating = rate(
-            prices_for(event.model),
-            usage=event.usage,
-            variant=event.variant,
-            at=priced_as_of(row),
-            usd_per_credit=Decimal(site().usd_per_credit),
-        )
+        return missing(row, priced_as_of(row))
     except AmountOutOfRange:
         return "This usage would cost more than the ledger can hold."
-    return rating.detail

@@ -16,7 +16,7 @@ from billing.metering.events import EventInput, Source
 from billing.metering.models import UsageEvent
 from billing.metering.record import usage_record, usage_record_batch
 from billing.metering.tests.pricing import price_appears
-from billing.metering.unrated.charging import charge_waiting
+from billing.metering.unrated.charging import Way, charge_waiting
 from billing.overview.receipt import event_receipt
 from billing.plans.services import workspace_open
 from billing.pricing.agreed import Scope, Step
@@ -96,8 +96,20 @@ def test_a_request_that_waited_for_its_price_says_so(prices: None, alice: User, 
     assert charge_waiting(workspace_id=workspace.pk, pks=[found.pk]) == 1
     text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
     assert "It had no price when it was reported." in text
+    assert "there was one, and it was charged." in text
     assert "no price for this model yet" not in text
     assert "has no price yet" not in alice_client.get(usage).content.decode()
+
+
+def test_a_request_that_nothing_is_charged_for_says_so(prices: None, alice: User, alice_client: Client) -> None:
+    workspace = two_lots(alice)
+    usage_record(workspace_id=workspace.pk, source=SERVICE, event=event("odd", model="acme/brian"))
+    found = UsageEvent.objects.get(event_id="odd")
+    assert charge_waiting(workspace_id=workspace.pk, pks=[found.pk], way=Way.NOTHING) == 1
+    text = alice_client.get(f"/w/{workspace.public_id}/activity/requests/{found.pk}").content.decode()
+    assert "the operator decided to charge nothing for it." in text
+    assert "it was charged." not in text
+    assert "has no price yet" not in alice_client.get(f"/w/{workspace.public_id}/usage").content.decode()
 
 
 def test_an_archived_request_names_the_file_with_its_prices(

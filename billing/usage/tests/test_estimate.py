@@ -73,7 +73,9 @@ def test_a_text_is_counted_by_what_the_model_bills(funded: Workspace) -> None:
     assert (speech.basis, speech.audio_seconds) == ("given", Decimal("0.7"))
     chat = ask(funded, text="a" * 401, max_output_tokens=300)
     assert [(line.meter, line.quantity) for line in chat.lines] == [("input_tokens", 101), ("output_tokens", 300)]
-    assert "4 characters" in chat.note
+    assert "4 bytes" in chat.note
+    chinese = ask(funded, text="价" * 400, max_output_tokens=300)
+    assert chinese.input_tokens == 300  # three bytes each
     embedding = ask(funded, model="openai/text-embedding-3-small", text="a" * 400)
     assert embedding.total_tokens == 100
     image = ask(funded, model="google/gemini-2.5-flash-image", text="a cat")

@@ -48,13 +48,13 @@ def test_given_usage_is_taken_as_it_is(funded: Workspace, past: Past) -> None:
 
 def test_without_history_the_longest_answer_asked_for_is_held_for(funded: Workspace) -> None:
     size = sized(funded, text="a" * 401, max_output_tokens=300)
-    assert (size.usage, size.basis) == ({"input_tokens": 101, "output_tokens": 300}, "worst_case")
+    assert (size.usage, size.basis) == ({"input_tokens": 134, "output_tokens": 300}, "worst_case")
     partly = sized(funded, usage={"input_tokens": 900}, max_output_tokens=300)
     assert (partly.usage, partly.basis) == ({"input_tokens": 900, "output_tokens": 300}, "worst_case")
 
 
 def test_without_history_and_limit_all_that_the_model_can_answer_is_held_for(funded: Workspace) -> None:
-    assert output(sized(funded, text="a" * 400)) == (128_000 - 100, "worst_case")
+    assert output(sized(funded, text="a" * 400)) == (128_000 - 134, "worst_case")
     size = sized(funded, model="anthropic/claude-sonnet-4-5", text="hi")
     assert output(size) == (131_072, "worst_case")
     assert "max_output_tokens" in size.note
@@ -120,3 +120,27 @@ def test_so_many_credits_need_no_usage(funded: Workspace) -> None:
     assert (size.usage, size.basis) == ({}, "max_credits")
     size = sized(funded, max_credits=2, usage={"input_tokens": 1})
     assert (size.usage, size.basis) == ({"input_tokens": 1}, "max_credits")
+
+
+# Tokens of real texts (the dearer of cl100k and o200k): what is held for must not be far below them.
+@pytest.mark.parametrize(
+    ("text", "held", "real"),
+    [
+        ("价格" * 725, 1450, 1750),
+        ("値段" * 700, 1400, 1600),
+        ("цена за год " * 129, 903, 800),
+        ("def price(x):\n    return x\n" * 90, 780, 1150),
+    ],
+)
+def test_a_text_of_any_script_is_held_for(funded: Workspace, text: str, held: int, real: int) -> None:
+    size = sized(funded, text=text, max_output_tokens=1)
+    assert size.usage["input_tokens"] == -(-len(text.encode()) // 3)
+    assert held - 30 <= size.usage["input_tokens"] <= held + 30
+    assert size.usage["input_tokens"] > real * Decimal("0.65")
+    assert "3 bytes" in size.note
+
+
+def test_a_plans_limit_goes_by_the_usual_tokens_of_a_text(funded: Workspace) -> None:
+    assert sized(funded, text="a" * 400, max_output_tokens=5).asked == {"input_tokens": 100, "output_tokens": 5}
+    embedding = sized(funded, model="openai/text-embedding-3-small", text="a" * 400)
+    assert (embedding.usage, embedding.asked) == ({"input_tokens": 134}, {"input_tokens": 100})

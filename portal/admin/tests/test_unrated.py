@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -9,6 +10,7 @@ from django.test import Client
 
 from accounts.models import User, Workspace
 from billing.credits import clock
+from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.due.registry import run_due
 from billing.foundation.outbox.models import OutboxMessage
@@ -17,6 +19,8 @@ from billing.metering.record import usage_record
 from billing.metering.tasks import CHARGING
 from billing.metering.tests.conftest import NOW, SERVICE, event
 from billing.metering.tests.pricing import price_appears
+from billing.pricing.services import import_reading
+from billing.pricing.sources.rows import ModelRow, PriceRow, Reading
 from billing.pricing.testing import import_demo_prices
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +120,73 @@ def test_staff_are_told_once_a_day_and_only_of_further_events(staff: Client, rep
     assert "2 events wait for a price" in text
     assert "- acme/brain (input_tokens, output_tokens): 1 event, since 10 Mar 2026, 12:30 UTC." in text
     assert "/admin/unrated/" in text
+
+
+@pytest.fixture
+def large(report: Callable[..., None]) -> int:
+    """Waits for a price of its variant, which began after it."""
+    small, huge = (
+        PriceRow("acme", "pics", "images", "image", Decimal(usd), 1, (("size", size),))
+        for usd, size in (("1", "small"), ("2", "huge"))
+    )
+    described = [ModelRow("acme", "pics", "Pics", "image")]
+    with clock.at(clock.now() - timedelta(hours=2)):
+        import_reading(Reading("litellm", "1", [small], described))
+        report("large", "acme/pics", usage={"images": 1}, variant={"size": "huge"})
+        import_reading(Reading("litellm", "2", [small, huge], described))
+    return UsageEvent.objects.get().pk
+
+
+def decided(client: Client, group: object, way: str, reason: str = "They agreed") -> str:
+    page = client.post(URL, {"group": group, "way": way, "reason": reason}, follow=True)
+    return " ".join(page.content.decode().split())
+
+
+def test_staff_charge_what_waits_at_the_first_price_after_it(staff: Client, large: int) -> None:
+    text = text_of(staff)
+    assert "There is a price since" in text
+    assert "Charge at the first price after each" in text
+    assert "no event that waits has a price yet" in staff.post(URL, follow=True).content.decode()
+    assert "1 event got the first price after it." in decided(staff, large, "later")
+    assert "Nothing was done" in decided(staff, large, "later")
+    assert UsageEvent.objects.get().amount == 400 * NANO
+    entry = AuditEntry.objects.get(action="usage.charged_later")
+    assert (entry.target, entry.reason) == (f"1 events like {large}", "They agreed")
+    assert "Everything is priced" in text_of(staff)
+
+
+def test_staff_charge_nothing_for_what_never_gets_a_price(staff: Client, report: Callable[..., None]) -> None:
+    report("a", "acme/brian"), report("b", "acme/brian"), report("c", "acme/other")
+    first = UsageEvent.objects.get(event_id="a").pk
+    assert "Charge at the first price" not in text_of(staff)
+    assert "Nothing was done" in decided(staff, first, "later")
+    assert "2 events stopped waiting, and nothing is charged for them." in decided(staff, first, "nothing")
+    assert AuditEntry.objects.filter(action="usage.charged_nothing", reason="They agreed").count() == 1
+    assert list(UsageEvent.objects.exclude(problem="").values_list("event_id", flat=True)) == ["c"]
+    assert "acme/brian" not in text_of(staff)
+
+
+@pytest.mark.parametrize(
+    ("group", "way", "reason"),
+    [
+        ("", "nothing", "x"),
+        ("1e3", "nothing", "x"),
+        ("{}", "own", "x"),
+        ("{}", "nothing", " "),
+        ("{}", "later", "x" * 201),
+    ],
+)
+def test_a_decision_that_is_incomplete_does_nothing(
+    staff: Client, large: int, group: str, way: str, reason: str
+) -> None:
+    text = decided(staff, group.format(large), way, reason)
+    assert "Say why" in text or "Choose what to do" in text
+    assert UsageEvent.objects.get().problem == "unknown_meter"
+    assert not AuditEntry.objects.filter(action__startswith="usage.charged").exists()
+
+
+def test_deciding_needs_the_permission_to_post(bob: User, large: int) -> None:
+    reader = client_of(bob, "view_usageevent")
+    assert "Decide</summary>" not in text_of(reader)
+    assert reader.post(URL, {"group": large, "way": "nothing", "reason": "x"}).status_code == 403
+    assert UsageEvent.objects.get().problem == "unknown_meter"
