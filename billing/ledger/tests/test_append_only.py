@@ -27,12 +27,17 @@ def run(sql: str) -> None:
         "TRUNCATE ledger_lottake",
         "TRUNCATE ledger_lot CASCADE",
         "TRUNCATE ledger_wallet",
-        "TRUNCATE accounts_workspace CASCADE",
     ],
 )
 def test_rewriting_by_sql_is_refused(db: None, sql: str) -> None:
     with pytest.raises(IntegrityError, match="append-only"):
         run(sql)
+
+
+def test_emptying_workspaces_with_all_they_have_is_refused(db: None) -> None:
+    """By the first of the tables that are kept."""
+    with pytest.raises(IntegrityError, match=r"(append-only|is kept): TRUNCATE of \w+ is refused"):
+        run("TRUNCATE accounts_workspace CASCADE")
 
 
 @pytest.mark.django_db(transaction=True)
