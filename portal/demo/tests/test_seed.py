@@ -180,7 +180,7 @@ def lost_secrets_are_replaced(demo: access.Access, home: Path) -> None:
 @pytest.mark.django_db
 def test_an_interrupted_start_begins_anew(little_around: None, home: Path, simulated: SimulatedStripe) -> None:
     def stop(words: str) -> None:
-        if "50%" in words:
+        if "10%" in words:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
