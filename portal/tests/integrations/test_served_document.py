@@ -138,7 +138,7 @@ def test_as_the_operators_backend(tmp_path: Path, orbit: Customer, invoice: str,
     assert 402 in seen["credits_topup"]
 
 
-@sizes(Size(6))
+@sizes(Size(4))
 def test_as_a_customer_whose_key_may_record_usage(tmp_path: Path, orbit: Customer, invoice: str, size: Size) -> None:
     ids = {"path.invoice": [invoice], "path.external_id": RESOURCES, "path.model": ["gpt-4o-mini"]}
     ids |= {"path.hold_id": holds(orbit.purser), "path.event_id": ["event-1"], "body.model": [MODEL]}
