@@ -7,4 +7,5 @@ pytest_plugins = [
     "portal.testing.fixtures",
     "portal.testing.simulated",
     "portal.testing.simulated_usdc",
+    "portal.testing.story",
 ]

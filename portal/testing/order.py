@@ -3,10 +3,11 @@
 # Those that take longest, the longest first.
 LONGEST = (
     "portal/tests/test_run.py",
-    "overview/tests/browser/test_states.py",
-    "integrations/test_price_at_noon.py",
-    "portal/tests/test_backups.py",
+    "integrations/test_two_servers.py",
     "integrations/test_served_document.py",
+    "portal/tests/integrations/",  # one after another: a process of ours that goes on with them keeps its portal
+    "overview/tests/browser/test_states.py",
+    "portal/tests/test_backups.py",
     "browser/test_account_pages.py",
     "test_three_years_at_stripe.py",
     "portal/tests/test_killed_server.py",

@@ -51,7 +51,7 @@ URL, EXPORT = "/admin/money/", "/admin/money-exports/"
 
 @pytest.fixture
 def demo(
-    db: None,
+    little_around: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     settings: Settings,

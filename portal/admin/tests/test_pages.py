@@ -25,6 +25,7 @@ from billing.plans.models import Plan, PlanVersion
 from billing.plans.services import plan_start
 from billing.plans.tests.test_drafts import seen_of
 from billing.pricing.models import PriceLine
+from billing.pricing.testing import import_demo_prices
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -80,6 +81,7 @@ def test_first_page_shows_true_numbers(staff: Client, workspace: Workspace) -> N
 
 @pytest.mark.usefixtures("maintained")
 def test_first_page_warns_of_silent_jobs_and_unsent_mail(staff: Client, settings: Settings) -> None:
+    import_demo_prices()  # or the jobs would import the whole catalogue
     settings.DEMO, settings.EMAIL_URL = False, ""
     send(to=["a@example.com"], subject="s", text="t", kind="test")
     page = staff.get("/admin/").content.decode()

@@ -35,11 +35,13 @@ pytestmark = pytest.mark.django_db
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|TRUNCATE)", re.IGNORECASE)
 OF_THE_SESSION = re.compile(r'"(django_session|usersessions_usersession)"')
 SETTLED = (200, 204, 286, 302, 304)
+PLAIN, BACK, PART = ("", {}), ("?back=1&saved=1", {}), ("", {"HX-Request": "true"})
+PAID_AT_CHECKOUT = ("addons:", "packs:", "plans:")
 
 
 @pytest.fixture
 def customer(
-    db: None, simulated: SimulatedStripe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+    little_around: None, simulated: SimulatedStripe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> Workspace:
     """The demo's main workspace, with a year of everything, and what the demo leaves out."""
     monkeypatch.setattr(access, "HOME", tmp_path)
@@ -120,15 +122,22 @@ def written(found: CaptureQueriesContext) -> list[str]:
     return [each for each in sql if WRITES.match(each) and not OF_THE_SESSION.search(each)]
 
 
-def test_reading_writes_nothing_and_nothing_can_be_sent(client: Client, customer: Workspace) -> None:
+def ways(name: str, *, every: bool) -> list[tuple[str, dict[str, str]]]:
+    """To ask for a page: as Checkout leads back to those where one pays, and as an open page asks for its parts."""
+    return [PLAIN, BACK, PART] if every or name.startswith(PAID_AT_CHECKOUT) else [PLAIN, PART]
+
+
+@pytest.mark.parametrize(
+    "every", [pytest.param(False, id="small"), pytest.param(True, id="full", marks=pytest.mark.slow)]
+)
+def test_reading_writes_nothing_and_nothing_can_be_sent(client: Client, customer: Workspace, every: bool) -> None:
     routes, real = workspace_routes(), of(customer)
     assert set(real) <= set(routes)
     before = Operation.objects.count(), AuditEntry.objects.count(), Membership.objects.count()
     read, sent = [], []
     for name, made_up in routes.items():
         url = address(name, customer, **real.get(name, made_up))
-        # As Checkout leads back, and as an open page asks for its parts.
-        for query, headers in (("", {}), ("?back=1&saved=1", {}), ("", {"HX-Request": "true"})):
+        for query, headers in ways(name, every=every):
             with CaptureQueriesContext(connection) as found:
                 page = client.get(url + query, headers=headers)
                 if page.streaming:

@@ -83,7 +83,7 @@ def operator(server: WebServer, service_key: str) -> Purser:
     return Purser(f"http://127.0.0.1:{server.port}", service_key)
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def customer(server: WebServer, operator: Purser) -> Make:
     """`customer(credits)`: a new workspace that has so many and may record its own usage."""
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -29,7 +30,6 @@ FOR_OPERATORS = {
 NEEDS_A_WALLET = {"credits_topup"}  # it is asked, and says what to pay: nobody here can sign that
 
 ALL = "examples,coverage,fuzzing,stateful"
-FEW = 6
 Seen = dict[str, set[int]]  # statuses by operation
 
 
@@ -47,12 +47,28 @@ def holds(purser: Purser) -> list[str]:
     return [purser.authorize(MODEL, max_credits=1, expires_in=86_400).hold for _ in range(60)]
 
 
+@dataclass(frozen=True)
+class Size:
+    """How many random requests and series of requests, and of the limits of fields every how many-th of each kind."""
+
+    examples: int
+    share: int = 1
+
+
+FULL = Size(60)
+
+
+def sizes(small: Size) -> pytest.MarkDecorator:
+    full = pytest.param(FULL, id="full", marks=pytest.mark.slow)
+    return pytest.mark.parametrize("size", [pytest.param(small, id="small"), full])
+
+
 def run(
     place: Path,
     url: str,
     headers: Mapping[str, str],
     ids: Mapping[str, list[str]],
-    examples: int,
+    size: Size,
     phases: str = ALL,
 ) -> Seen:
     """Let schemathesis loose on the portal: known examples, limits of every field, random requests, and series of
@@ -72,11 +88,11 @@ def run(
                 "run",
                 f"{url}/api/v1/openapi.json",
             ),
-            *("--checks", ",".join(CHECKS), "--seed", "1", "--max-examples", str(examples), "--phases", phases),
+            *("--checks", ",".join(CHECKS), "--seed", "1", "--max-examples", str(size.examples), "--phases", phases),
             *("--continue-on-failure", "--warnings", "off", "--no-color"),
         ],
         cwd=place,  # where it keeps what it found
-        env={"SEEN": str(seen), "PYTHONPATH": str(BASE_DIR)},
+        env={"SEEN": str(seen), "SHARE": str(size.share), "PYTHONPATH": str(BASE_DIR)},
         capture_output=True,
         text=True,
         timeout=1_500,
@@ -110,38 +126,33 @@ def succeeded(seen: Seen) -> set[str]:
     return {name for name, statuses in seen.items() if any(status < 300 for status in statuses)}
 
 
-SIZES = [pytest.param(FEW, id="small"), pytest.param(60, id="full", marks=pytest.mark.slow)]
-
-
-@pytest.mark.parametrize("examples", SIZES)
-def test_as_the_operators_backend(
-    tmp_path: Path, orbit: Customer, invoice: str, service_key: str, examples: int
-) -> None:
+@sizes(Size(3, share=4))
+def test_as_the_operators_backend(tmp_path: Path, orbit: Customer, invoice: str, service_key: str, size: Size) -> None:
     operator = Purser(orbit.url, service_key, workspace=orbit.workspace)
     ids = {"path.hold_id": holds(operator), "path.event_id": ["event-1"], "body.model": [MODEL]}
     ids |= {"path.invoice": [invoice], "path.external_id": RESOURCES, "path.model": ["gpt-4o-mini"]}
     ids |= {"path.workspace": [orbit.workspace], "body.owner_email": ["orbit@example.com"]}
     headers = {"Authorization": f"Bearer {service_key}", "Purser-Workspace": orbit.workspace}
-    seen = run(tmp_path, orbit.url, headers, ids, examples)
+    seen = run(tmp_path, orbit.url, headers, ids, size)
     assert operations(orbit.url) - succeeded(seen) == NEEDS_A_WALLET
     assert 402 in seen["credits_topup"]
 
 
-@pytest.mark.parametrize("examples", SIZES)
-def test_as_a_customer_whose_key_may_record_usage(tmp_path: Path, orbit: Customer, invoice: str, examples: int) -> None:
+@sizes(Size(4))
+def test_as_a_customer_whose_key_may_record_usage(tmp_path: Path, orbit: Customer, invoice: str, size: Size) -> None:
     ids = {"path.invoice": [invoice], "path.external_id": RESOURCES, "path.model": ["gpt-4o-mini"]}
     ids |= {"path.hold_id": holds(orbit.purser), "path.event_id": ["event-1"], "body.model": [MODEL]}
     headers = {"Authorization": f"Bearer {orbit.key}", "Purser-Workspace": orbit.workspace}
     # The limits of every field are the same as for the operator's backend, which asks for them at every size.
-    seen = run(tmp_path, orbit.url, headers, ids, examples, ALL if examples > FEW else "examples,fuzzing,stateful")
+    seen = run(tmp_path, orbit.url, headers, ids, size, ALL if size == FULL else "examples,fuzzing,stateful")
     assert operations(orbit.url) - succeeded(seen) == FOR_OPERATORS | NEEDS_A_WALLET
     assert 402 in seen["credits_topup"]
     # 401: `ignored_auth` asks without the key, too.
     assert all({403} <= seen[name] <= {401, 403} for name in FOR_OPERATORS)
 
 
-@pytest.mark.parametrize("examples", SIZES)
-def test_as_somebody_without_a_key(tmp_path: Path, orbit: Customer, examples: int) -> None:
+@sizes(Size(2))
+def test_as_somebody_without_a_key(tmp_path: Path, orbit: Customer, size: Size) -> None:
     # What is in a request makes no difference to it: the limits of every field are left to the others.
-    seen = run(tmp_path, orbit.url, {}, {"path.event_id": ["event-1"]}, examples, "examples,fuzzing")
+    seen = run(tmp_path, orbit.url, {}, {"path.event_id": ["event-1"]}, size, "examples,fuzzing")
     assert seen == {name: {401} for name in operations(orbit.url)}
