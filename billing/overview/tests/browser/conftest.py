@@ -66,6 +66,7 @@ class Visit:
     base: str
     theme: Theme
     problems: list[str] = field(default_factory=list)
+    within: str = "html"  # where axe looks
     whole: bool = False  # every page is looked at as closely as the first
     looks: int = 0
     frames: set[tuple[str, ...]] = field(default_factory=set)  # that were looked at
@@ -117,7 +118,7 @@ class Visit:
         frame = (self.page.evaluate(KINDS, FRAME), self.theme, *rules)
         without = FRAME if frame in self.frames and not self.whole else []
         self.frames.add(frame)
-        return [f"{self.theme}: {violation}" for violation in self.violations(rules=rules, without=without)]
+        return [f"{self.theme}: {violation}" for violation in self.violations(self.within, rules, without)]
 
     def _turn(self) -> None:
         """To the other theme; the next pages begin with it, which spares turning back."""
