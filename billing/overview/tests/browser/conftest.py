@@ -23,9 +23,10 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 # Only what it finds: to hand over all that is in order takes several times as long as looking.
-RUN_AXE = """async ([part, rules]) => {
+RUN_AXE = """async ([part, rules, without = []]) => {
     const less = {preload: false, selectors: false, ancestry: false, xpath: false, elementRef: false};
-    const found = await axe.run(part, {runOnly: rules, resultTypes: ["violations"], ...less});
+    const where = {include: [part], exclude: without};
+    const found = await axe.run(where, {runOnly: rules, resultTypes: ["violations"], ...less});
     return found.violations;
 }"""
 # Two frames after which nothing changes its looks any more: a busy machine is slow to draw even the first. What moves
@@ -36,6 +37,13 @@ PAINTED = """async () => {
 }"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OF_SIZE = ["target-size", "scrollable-region-focusable"]
+# What stands round the pages of a workspace, and which kinds of elements are in it.
+FRAME = [".side", ".top"]
+KINDS = """frame => {
+    const kind = each => each.tagName + [...each.attributes].map(at => at.name + (at.name === "class" ? at.value : ""));
+    const elements = document.querySelectorAll(frame.map(part => `${part}, ${part} *`).join());
+    return [...new Set([...elements].map(kind))].sort().join();
+}"""
 
 
 @pytest.fixture(scope="package")
@@ -58,6 +66,10 @@ class Visit:
     base: str
     theme: Theme
     problems: list[str] = field(default_factory=list)
+    within: str = "html"  # where axe looks
+    whole: bool = False  # every page is looked at as closely as the first
+    looks: int = 0
+    frames: set[tuple[str, ...]] = field(default_factory=set)  # that were looked at
 
     def open(self, path: str) -> Page:
         self.page.goto(self.base + path)
@@ -67,11 +79,11 @@ class Visit:
         """Wait until htmx has taken in what it put on the page: only then it listens to it."""
         expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-added")).to_have_count(0)
 
-    def violations(self, within: str = "html", rules: list[str] = RULES) -> list[str]:
+    def violations(self, within: str = "html", rules: list[str] = RULES, without: list[str] | None = None) -> list[str]:
         """What axe finds, one line each; `rules` are names of rules or of groups of them."""
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
-        found = self.page.evaluate(RUN_AXE, [within, rules])
+        found = self.page.evaluate(RUN_AXE, [within, rules, without or []])
         return [
             f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
             for violation in found
@@ -83,19 +95,33 @@ class Visit:
         return width
 
     def wrong(self) -> list[str]:
-        """What is wrong with the page as it is, in both themes, and as narrow as on a phone."""
-        found = [*self._wide(), *(f"{self.theme}: {violation}" for violation in self.violations())]
-        self._turn()
-        found += [f"{self.theme}: {violation}" for violation in self.violations(rules=["color-contrast"])]
+        """What is wrong with the page as it is, and how it fits on a phone; with every third page, or with each where
+        the `whole` is asked for, also what the other theme and little room change.
+        """
+        found = [*self._wide(), *self._found(RULES)]
+        closely, self.looks = self.whole or self.looks % 3 == 0, self.looks + 1
+        if closely:
+            self._turn()
+        if self.whole:
+            found += self._found(["color-contrast"])
         usual = self.page.viewport_size
         self.page.set_viewport_size({"width": 390, "height": 800})
-        found += [f"narrow: {violation}" for violation in [*self._wide(), *self.violations(rules=OF_SIZE)]]
+        found += [f"narrow: {each}" for each in self._wide()]
+        if closely:
+            found += [f"narrow: {each}" for each in self._found(["color-contrast", *OF_SIZE])]
         if usual:
             self.page.set_viewport_size(usual)
         return [f"{self.page.url}: {each}" for each in found]
 
+    def _found(self, rules: list[str]) -> list[str]:
+        """Violations, in the frame only if it holds what was not looked at like this before."""
+        frame = (self.page.evaluate(KINDS, FRAME), self.theme, *rules)
+        without = FRAME if frame in self.frames and not self.whole else []
+        self.frames.add(frame)
+        return [f"{self.theme}: {violation}" for violation in self.violations(self.within, rules, without)]
+
     def _turn(self) -> None:
-        """To the other theme; the next page begins with it, which spares turning back."""
+        """To the other theme; the next pages begin with it, which spares turning back."""
         self.theme = "light" if self.theme == "dark" else "dark"
         self.page.emulate_media(color_scheme=self.theme)
         self.page.evaluate(PAINTED)
@@ -146,6 +172,14 @@ def visit(browser: Browser, live_server: LiveServer, alice: User) -> Iterator[Vi
     assert [problem for found in visits for problem in found.problems] == []
 
 
+@pytest.fixture(params=[pytest.param(False, id="some"), pytest.param(True, id="whole", marks=pytest.mark.slow)])
+def tab(request: pytest.FixtureRequest, visit: Visiting) -> Visit:
+    """For looking at many pages: at some of them closely, or at each."""
+    tab: Visit = visit()
+    tab.whole = request.param
+    return tab
+
+
 def _note(found: Visit, kind: str, text: str) -> None:
     if kind in ("error", "warning"):
         found.problems.append(text)
@@ -156,13 +190,21 @@ def _session(user: User) -> str:
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
+class States(dict[str, Workspace]):
+    """Each is made when it is first asked for."""
+
+    def __init__(self, owner: User) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def __missing__(self, state: str) -> Workspace:
+        days = {"days": 5} if state == "healthy" else {}
+        self[state] = getattr(scenarios, state)(self._owner, **days)
+        return self[state]
+
+
 @pytest.fixture
 def four_states(transactional_db: None, alice: User) -> dict[str, Workspace]:
     """The same person's workspaces: healthy, low, stopped, new."""
     import_demo_prices()
-    return {
-        "healthy": scenarios.healthy(alice, days=5),
-        "low": scenarios.low(alice),
-        "stopped": scenarios.stopped(alice),
-        "new": scenarios.new(alice),
-    }
+    return States(alice)

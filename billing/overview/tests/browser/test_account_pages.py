@@ -13,7 +13,7 @@ from accounts.services.key_changes import api_key_rotate
 from accounts.services.keys import api_key_create, api_key_revoke
 from accounts.services.portal_links import portal_link_create
 from accounts.services.projects import project_archive, project_create
-from billing.overview.tests.browser.conftest import Visit, Visiting
+from billing.overview.tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,8 +91,7 @@ def confirm_it_is_her(tab: Visit) -> None:
     page.wait_for_url("**/sessions/")
 
 
-def test_pages_of_people_and_keys_are_clean(lived_in: Workspace, alice: User, visit: Visiting) -> None:
-    tab = visit()
+def test_pages_of_people_and_keys_are_clean(lived_in: Workspace, alice: User, tab: Visit) -> None:
     wrong = tab.wrong_at("/accounts/reauthenticate/", "Confirm")
     confirm_it_is_her(tab)
     for path, text in signed_in_pages(lived_in):
@@ -112,10 +111,10 @@ def test_pages_of_people_and_keys_are_clean(lived_in: Workspace, alice: User, vi
     assert wrong == []
 
 
-def test_the_way_in_by_a_portal_link_is_clean(lived_in: Workspace, visit: Visiting) -> None:
+def test_the_way_in_by_a_portal_link_is_clean(lived_in: Workspace, tab: Visit) -> None:
     key, _ = api_key_create(kind=KeyKind.SERVICE, workspace=None, name="crm", scopes=["workspaces:write"])
     _, url = portal_link_create(workspace=lived_in, made_by=key)
-    path, tab = url.removeprefix("http://localhost:8000"), visit()
+    path = url.removeprefix("http://localhost:8000")
     tab.page.context.clear_cookies()
     wrong = tab.wrong_at(path, "for this workspace only")
     tab.page.get_by_role("button", name="Continue").click()
@@ -131,8 +130,7 @@ def test_the_way_in_by_a_portal_link_is_clean(lived_in: Workspace, visit: Visiti
     assert wrong == []
 
 
-def test_pages_before_signing_in_are_clean(lived_in: Workspace, visit: Visiting) -> None:
-    tab = visit()
+def test_pages_before_signing_in_are_clean(lived_in: Workspace, tab: Visit) -> None:
     tab.page.context.clear_cookies()
     wrong = []
     for path, text in SIGNED_OUT:

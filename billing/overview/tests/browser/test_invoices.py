@@ -15,7 +15,7 @@ from billing.invoices.models import BillingProfile, Document
 from billing.invoices.money import LineInput, Tax
 from billing.invoices.seller import seller_update
 from billing.invoices.writing import Payment
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VAT = Tax("VAT", Decimal(19))
@@ -36,12 +36,11 @@ def billed(workspace: Workspace, alice: User) -> dict[str, Document]:
     return {"pack": pack, "note": note, "custom": custom}
 
 
-def test_pages_are_clean(workspace: Workspace, billed: dict[str, Document], visit: Visiting) -> None:
-    seen = visit()
+def test_pages_are_clean(workspace: Workspace, billed: dict[str, Document], tab: Visit) -> None:
     for path in ["invoices", "billing", *(f"invoices/{document.number}" for document in billed.values())]:
-        seen.open(f"/w/{workspace.public_id}/{path}")
-        assert seen.wrong() == []
-    expect(seen.page.get_by_text("Overdue")).to_be_visible()
+        tab.open(f"/w/{workspace.public_id}/{path}")
+        assert tab.wrong() == []
+    expect(tab.page.get_by_text("Overdue")).to_be_visible()
 
 
 def test_from_the_list_to_the_document(workspace: Workspace, billed: dict[str, Document], visit: Visiting) -> None:

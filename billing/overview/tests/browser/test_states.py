@@ -8,7 +8,7 @@ from billing.ledger.models import Hold, Lot, Transfer
 from billing.metering.models import UsageEvent
 from billing.overview.lotpage import lot_days
 from billing.overview.tests import scenarios
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 
 TEXT = {
     "healthy": "Spends next",
@@ -85,15 +85,16 @@ def pages(states: dict[str, Workspace]) -> list[tuple[str, str]]:
     ]
 
 
-def test_the_four_states_are_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
-    tab, wrong = visit(), []
-    for state, workspace in four_states.items():
-        wrong += tab.wrong_at(f"/w/{workspace.public_id}/", TEXT[state])
+def test_the_four_states_are_clean(four_states: dict[str, Workspace], tab: Visit) -> None:
+    paths = {f"/w/{four_states[state].public_id}/": text for state, text in TEXT.items()}
+    wrong = []
+    for path, text in paths.items():
+        wrong += tab.wrong_at(path, text)
     assert wrong == []
 
 
-def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
-    tab, wrong = visit(), []
+def test_every_other_page_is_clean(four_states: dict[str, Workspace], tab: Visit) -> None:
+    wrong = []
     for path, text in pages(four_states):
         wrong += tab.wrong_at(path, text)
     assert wrong == []
@@ -103,7 +104,7 @@ def test_every_other_page_is_clean(four_states: dict[str, Workspace], visit: Vis
 def test_menus_open_without_a_script_and_are_clean(
     four_states: dict[str, Workspace], visit: Visiting, width: int
 ) -> None:
-    tab = visit(width)
+    tab, low = visit(width), four_states["low"]
     page = tab.open(f"/w/{four_states['healthy'].public_id}/")
     if width < 500:
         page.get_by_role("button", name="Open menu").click()
@@ -111,7 +112,7 @@ def test_menus_open_without_a_script_and_are_clean(
     assert page.get_by_role("link", name="Low Tide Labs").is_visible()
     assert tab.violations("#workspace-menu") == []  # what it covers cannot be hit meanwhile
     page.get_by_role("link", name="Low Tide Labs").click()
-    page.wait_for_url(f"**/{four_states['low'].public_id}/")
+    page.wait_for_url(f"**/{low.public_id}/")
 
 
 def test_the_error_page_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:

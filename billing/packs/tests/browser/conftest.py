@@ -10,11 +10,11 @@ from django.db import connection
 from accounts.models import Workspace
 from billing.foundation.due.registry import run_due
 from billing.gateway.endpoint import connect
-from billing.overview.tests.browser.conftest import browser, visit
+from billing.overview.tests.browser.conftest import browser, tab, visit
 from billing.packs.tasks import JOB
 from portal.testing.simulated import SimulatedStripe
 
-__all__ = ["browser", "visit"]
+__all__ = ["browser", "tab", "visit"]
 
 
 class Worker(threading.Thread):

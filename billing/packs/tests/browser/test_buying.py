@@ -129,8 +129,7 @@ def test_pressed_twice_it_is_one_purchase(
     credited_once(workspace, shop)
 
 
-def test_the_pages_are_accessible_and_fit(visit: Visiting, shop: SimulatedStripe, workspace: Workspace) -> None:
-    tab = visit()
+def test_the_pages_are_accessible_and_fit(tab: Visit, shop: SimulatedStripe, workspace: Workspace) -> None:
     for path in ("credits/buy", "credits/purchases", "payment-methods", "credits"):
         tab.open(f"/w/{workspace.public_id}/{path}")
         assert tab.wrong() == []

@@ -8,7 +8,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import ApiKey, Workspace
 from billing.credits import clock
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.tests.rows import in_review
 from portal.standin_usdc import pay as paying
@@ -34,8 +34,7 @@ def paid(
     return CryptoPayment.objects.get(state="credited")
 
 
-def test_the_pages_are_accessible_and_fit(visit: Visiting, paid: CryptoPayment, workspace: Workspace) -> None:
-    tab = visit()
+def test_the_pages_are_accessible_and_fit(tab: Visit, paid: CryptoPayment, workspace: Workspace) -> None:
     for path, text in (
         ("credits", "Not in the balance yet"),
         ("credits/buy", "Pay in USDC"),

@@ -5,9 +5,9 @@ import pytest
 from accounts.models import Workspace
 from billing.credits.units import NANO
 from billing.ledger.services import credits_grant
-from billing.overview.tests.browser.conftest import browser, visit
+from billing.overview.tests.browser.conftest import browser, tab, visit
 
-__all__ = ["browser", "visit"]
+__all__ = ["browser", "tab", "visit"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User, Workspace
 from billing.credits.units import NANO
 from billing.ledger.services import credits_adjust
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 from billing.voices.clones.making import draft_make, recordings_add
 from billing.voices.clones.ordering import clone_order
 from billing.voices.clones.quoting import quotes
@@ -66,8 +66,8 @@ TEXTS = {
 }
 
 
-def test_pages_are_clean(rich: Workspace, voices: dict[str, str], visit: Visiting) -> None:
-    tab, home = visit(), f"/w/{rich.public_id}/voices"
+def test_pages_are_clean(rich: Workspace, voices: dict[str, str], tab: Visit) -> None:
+    home = f"/w/{rich.public_id}/voices"
     found = tab.wrong_at(home, "Being made") + tab.wrong_at(f"{home}/new", "Whose voice it is")
     for name, text in TEXTS.items():
         found += tab.wrong_at(f"{home}/{voices[name]}", text)
@@ -75,16 +75,16 @@ def test_pages_are_clean(rich: Workspace, voices: dict[str, str], visit: Visitin
     assert found == []
 
 
-def test_pages_are_clean_where_nothing_is(rich: Workspace, priced: None, visit: Visiting) -> None:
-    tab, home = visit(), f"/w/{rich.public_id}/voices"
+def test_pages_are_clean_where_nothing_is(rich: Workspace, priced: None, tab: Visit) -> None:
+    home = f"/w/{rich.public_id}/voices"
     found = tab.wrong_at(home, "Voices cannot be cloned at present")
     assert found + tab.wrong_at(f"{home}/new", "has not set it up") == []
 
 
 def test_pages_are_clean_before_the_first_voice(
-    rich: Workspace, active: EngineVersion, alice: User, visit: Visiting
+    rich: Workspace, active: EngineVersion, alice: User, tab: Visit
 ) -> None:
-    tab, home = visit(), f"/w/{rich.public_id}/voices"
+    home = f"/w/{rich.public_id}/voices"
     found = tab.wrong_at(home, "No voice of your own yet")
     poor = drafted(rich, "Paul", alice)
     work()

@@ -6,16 +6,18 @@ from accounts.models import Workspace
 from billing.alerts.webhooks.delivery import deliver
 from billing.alerts.webhooks.models import WebhookDelivery, WebhookEndpoint
 from billing.alerts.webhooks.tests.conftest import Make, Receiver, answer, emit
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 
 
 @pytest.mark.django_db(transaction=True)
-def test_added_tested_and_looked_at(workspace: Workspace, visit: Visiting, endpoint: Make, receiver: Receiver) -> None:
+def test_added_tested_and_looked_at(
+    workspace: Workspace, tab: Visit, visit: Visiting, endpoint: Make, receiver: Receiver
+) -> None:
     url = f"/w/{workspace.public_id}/webhooks/"
-    wide, phone = visit(), visit(width=390, theme="dark")
-    for tab in (wide, phone):
-        assert tab.open(url).get_by_text("No webhooks yet").is_visible()
-        assert tab.violations() == []
+    wide, phone = tab, visit(width=390, theme="dark")
+    for each in (wide, phone):
+        assert each.open(url).get_by_text("No webhooks yet").is_visible()
+        assert each.violations() == []
     page = wide.open(url + "new")
     assert wide.violations() == []
     page.get_by_label("Address").fill(receiver.url + "/a/rather/long/path/that/does/not/fit/on/a/phone/at/all")
@@ -32,7 +34,10 @@ def test_added_tested_and_looked_at(workspace: Workspace, visit: Visiting, endpo
     deliver()
     made, row = WebhookEndpoint.objects.get(), WebhookDelivery.objects.order_by("pk")[0]
     own = f"{url}{made.public_id}/"
-    for tab, width in ((wide, 1280), (phone, 390)):
-        for path in (url, own, f"{own}edit", f"{own}rotate", f"{own}delete", f"{own}deliveries/{row.pk}"):
-            tab.open(path)
-            assert (path, tab.violations(), tab.width()) == (path, [], width)
+    delivery = f"{own}deliveries/{row.pk}"
+    for path in (url, own, f"{own}edit", f"{own}rotate", f"{own}delete", delivery):
+        wide.open(path)
+        assert wide.wrong() == []
+        if wide.whole or path in (own, delivery):  # on which the most is
+            phone.open(path)
+            assert (path, phone.violations(), phone.width()) == (path, [], 390)

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User, Workspace
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 from billing.plans.services import workspace_open
 from billing.pricing.testing import import_demo_prices
 
@@ -79,8 +79,7 @@ def test_without_javascript_a_button_does_it(northwind: Workspace, visit: Visiti
     assert page.url.endswith(f"{path}?calls=1000&m.container_days=30")
 
 
-def test_everybody_can_use_it_at_any_size(northwind: Workspace, visit: Visiting) -> None:
-    tab = visit()
+def test_everybody_can_use_it_at_any_size(northwind: Workspace, tab: Visit) -> None:
     full = "calls=500&cached=10&call_cached=10&m.container_days=30&at_once=2"
     for path in (f"/estimate?{full}", f"/w/{northwind.public_id}/estimate?{full}", "/estimate?turns=no&model=gpt4"):
         tab.open(path)

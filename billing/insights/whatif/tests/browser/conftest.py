@@ -1,3 +1,3 @@
-from billing.overview.tests.browser.conftest import browser, four_states, visit
+from billing.overview.tests.browser.conftest import browser, four_states, tab, visit
 
-__all__ = ["browser", "four_states", "visit"]
+__all__ = ["browser", "four_states", "tab", "visit"]

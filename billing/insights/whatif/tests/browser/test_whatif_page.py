@@ -5,12 +5,11 @@ import re
 from playwright.sync_api import expect
 
 from accounts.models import Workspace
-from billing.overview.tests.browser.conftest import Visiting
+from billing.overview.tests.browser.conftest import Visit, Visiting
 
 
-def test_every_state_is_clean(four_states: dict[str, Workspace], visit: Visiting) -> None:
+def test_every_state_is_clean(four_states: dict[str, Workspace], tab: Visit) -> None:
     healthy, fresh = (f"/w/{four_states[state].public_id}/what-if" for state in ("healthy", "new"))
-    tab = visit()
     for path, text in (
         (healthy, "A cheaper model for simple tasks"),
         (f"{healthy}?model=openai/gpt-4o-mini&cached=50", "All text usage on openai/gpt-4o-mini with 50%"),

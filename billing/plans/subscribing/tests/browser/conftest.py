@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from accounts.models import User, Workspace
-from billing.overview.tests.browser.conftest import browser, visit
+from billing.overview.tests.browser.conftest import browser, tab, visit
 from billing.plans.services import plan_start
 from billing.plans.subscribing.tests.conftest import Till, plans
 from portal.testing.simulated import SimulatedStripe
 
-__all__ = ["browser", "plans", "visit"]
+__all__ = ["browser", "plans", "tab", "visit"]
 DAYS_BEHIND = 62
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from accounts.models import User, Workspace
 from accounts.services.workspaces import workspace_create
 from billing.credits import clock
-from billing.overview.tests.browser.conftest import Visit, Visiting
+from billing.overview.tests.browser.conftest import Visit
 from billing.plans.addons.services import addon_set
 from billing.plans.models import Subscription, SubscriptionChange, WorkspaceAddOn
 from billing.plans.periods.life import subscription_end
@@ -81,8 +81,8 @@ def refused(tab: Visit, status: int) -> None:
     tab.problems[:] = [each for each in tab.problems if f"status of {status}" not in each]
 
 
-def test_every_page_is_clean(visit: Visiting, customer: Workspace, newcomer: Workspace) -> None:
-    tab, wrong = visit(), []
+def test_every_page_is_clean(tab: Visit, customer: Workspace, newcomer: Workspace) -> None:
+    wrong = []
     for path, text in sights(customer, newcomer):
         wrong += tab.wrong_at(path, text)
 

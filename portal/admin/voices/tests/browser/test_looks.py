@@ -5,7 +5,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from accounts.staff import StaffRole
-from billing.overview.tests.browser.conftest import OF_SIZE, PAINTED, Visit
+from billing.overview.tests.browser.conftest import Visit
 from billing.voices.building import voice_build
 from billing.voices.models import EngineVersion, Rollout, Voice
 from billing.voices.provisioning import clips_add
@@ -20,26 +20,21 @@ OURS = "#content"
 PAGES = ("voice-provisioning", "voice-provision", "voice-engine", "voice-rollout", "voice-jobs")
 
 
-def wrong(page: Page, address: str) -> list[str]:
+def wrong(tab: Visit, address: str) -> list[str]:
     """In the part of the page that is about voices, and how wide it all is."""
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme="light")
-    page.goto(address)
-    picture(page, f"staff{address.replace('/', '-')}")
-    seen = Visit(page, "", "light")
-    found = [*seen._wide(), *seen.violations(OURS)]
-    page.emulate_media(color_scheme="dark")
-    page.evaluate(PAINTED)
-    found += [f"dark: {each}" for each in seen.violations(OURS, ["color-contrast"])]
-    page.set_viewport_size({"width": 390, "height": 900})
-    found += [f"narrow: {each}" for each in [*seen._wide(), *seen.violations(OURS, OF_SIZE)]]
-    return [f"{address}: {each}" for each in found]
+    picture(tab.open(address), f"staff{address.replace('/', '-')}")
+    return tab.wrong()
 
 
 @pytest.fixture
 def page(signed_in: Signing) -> Page:
     roles_update()
     return signed_in(staff(StaffRole.ADMIN))
+
+
+@pytest.fixture(params=[pytest.param(False, id="some"), pytest.param(True, id="whole", marks=pytest.mark.slow)])
+def tab(request: pytest.FixtureRequest, page: Page) -> Visit:
+    return Visit(page, "", "light", within=OURS, whole=request.param)
 
 
 @pytest.fixture
@@ -57,16 +52,16 @@ def rolling(active: EngineVersion, plan: Plan) -> Rollout:
     return rollout
 
 
-def test_pages_are_clean(page: Page, rolling: Rollout) -> None:
+def test_pages_are_clean(tab: Visit, rolling: Rollout) -> None:
     addresses = [reverse(name) for name in PAGES]
     addresses += [reverse("voice", args=[voice.pk]) for voice in Voice.objects.exclude(name="Hedy")]
     addresses.append(reverse("voice-job", args=[rolling.jobs.get().pk]))
     addresses.append(reverse("voice-train", args=[rolling.version_id]))
-    assert [each for address in addresses for each in wrong(page, address)] == []
+    assert [each for address in addresses for each in wrong(tab, address)] == []
 
 
-def test_pages_are_clean_where_nothing_is(page: Page, priced: None) -> None:
-    assert [each for name in PAGES for each in wrong(page, reverse(name))] == []
+def test_pages_are_clean_where_nothing_is(tab: Visit, priced: None) -> None:
+    assert [each for name in PAGES for each in wrong(tab, reverse(name))] == []
 
 
 def test_old_and_new_are_played_side_by_side(page: Page, rolling: Rollout) -> None:
