@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User, Workspace
@@ -154,9 +155,17 @@ def check_lots(workspace: Workspace) -> None:
         assert moved == lot.remaining - lot.amount
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(script=scripts)
-def test_balances_stay_exact_whatever_happens(prices: None, alice: User, script: list[tuple[str, int, int]]) -> None:
+@pytest.mark.parametrize("histories", [15, pytest.param(40, marks=pytest.mark.slow)], ids=["small", "full"])
+def test_balances_stay_exact_whatever_happens(prices: None, alice: User, histories: int) -> None:
+    @settings(max_examples=histories, deadline=None)
+    @given(script=scripts)
+    def stay_exact(script: list[tuple[str, int, int]]) -> None:
+        lived_exactly(alice, script)
+
+    stay_exact()
+
+
+def lived_exactly(alice: User, script: list[tuple[str, int, int]]) -> None:
     history = History(workspace_open(name="Any", owner=alice), clock.now())
     kept, lotpage.TAKES = lotpage.TAKES, 4
     try:

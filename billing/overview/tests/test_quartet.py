@@ -70,22 +70,16 @@ PAGES: dict[str, tuple[Callable[[Workspace], str], str]] = {
 }
 
 
-@pytest.fixture(params=PAGES)
-def asked(request: pytest.FixtureRequest, northwind: Workspace) -> tuple[str, str]:
-    path, text = PAGES[request.param]
-    return f"/w/{northwind.public_id}/{path(northwind)}", text
-
-
-def test_works_for_everybody_with_a_role(asked: tuple[str, str], alice_client: Client, bob_client: Client) -> None:
-    url, text = asked
+@pytest.mark.parametrize("name", PAGES)
+def test_works_for_everybody_with_a_role_and_lets_nobody_else_in(
+    name: str, northwind: Workspace, alice_client: Client, bob_client: Client, charlie_client: Client
+) -> None:
+    path, text = PAGES[name]
+    url = f"/w/{northwind.public_id}/{path(northwind)}"
     for client in (alice_client, bob_client):
         response = client.get(url)
         assert response.status_code == 200
         assert text in response.getvalue().decode()
-
-
-def test_lets_nobody_else_in(asked: tuple[str, str], alice_client: Client, charlie_client: Client) -> None:
-    url, _text = asked
     refuses_other_methods(alice_client, url, "get")
     hides_from_strangers(charlie_client, url)
     asks_to_sign_in(url)

@@ -37,7 +37,7 @@ class ProofMachine(LedgerMachine):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("only_the_ledger")
 @pytest.mark.parametrize(
-    ("histories", "steps"), [(6, 25), pytest.param(200, 50, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("histories", "steps"), [(3, 25), pytest.param(200, 50, marks=pytest.mark.slow)], ids=["small", "full"]
 )
 def test_the_proof_of_any_history_is_valid(histories: int, steps: int) -> None:
     run_state_machine_as_test(

@@ -76,7 +76,7 @@ class TrialMachine(LedgerMachine):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("short_spans")
 @pytest.mark.parametrize(
-    ("histories", "steps"), [(8, 20), pytest.param(40, 50, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("histories", "steps"), [(4, 20), pytest.param(40, 50, marks=pytest.mark.slow)], ids=["small", "full"]
 )
 def test_no_history_loses_a_credit(histories: int, steps: int) -> None:
     TrialMachine.sums_used = 0

@@ -58,7 +58,7 @@ class WorthMachine(LedgerMachine):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("short_portions")
 @pytest.mark.parametrize(
-    ("histories", "steps"), [(8, 20), pytest.param(40, 50, marks=pytest.mark.slow)], ids=["small", "full"]
+    ("histories", "steps"), [(4, 20), pytest.param(40, 50, marks=pytest.mark.slow)], ids=["small", "full"]
 )
 def test_no_history_loses_worth(histories: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "credits_grant", priced_grant)

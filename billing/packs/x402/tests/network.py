@@ -39,7 +39,8 @@ class Network:
         self.facilitator.register_v1([key], ExactEvmSchemeV1(chain))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        forever = {"poll_interval": 0.02}  # how soon `close` is heard
+        threading.Thread(target=self._server.serve_forever, kwargs=forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The days of a story through the real services, with the job once a day."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +65,7 @@ class Simulation:
     afterwards.
     """
 
-    def __init__(self, seeds: range, outage: tuple[datetime, datetime] | None = None) -> None:
+    def __init__(self, seeds: Sequence[int], outage: tuple[datetime, datetime] | None = None) -> None:
         publish()
         self.outage = outage
         versions = PlanVersion.objects.filter(number=9).select_related("plan")

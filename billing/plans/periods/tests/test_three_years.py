@@ -1,6 +1,7 @@
 """Three years, day by day: every lot is what an independent calculation says, whatever comes between."""
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from billing.plans.periods.tests.expected import expected_lots
 from billing.plans.periods.tests.simulation import Simulation, days, found_lots, job
 from billing.plans.periods.tests.stories import END, FREE, OUTAGE
 
-FEW = range(20)
+# Of twenty: the few customers among whom every plan, interval, change and end occurs.
+FEW = (3, 6, 12, 17, 19)
 MANY = range(200)
 slow = pytest.mark.slow
 
@@ -30,7 +32,7 @@ def assert_as_expected(simulation: Simulation) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("seeds", [FEW, pytest.param(MANY, marks=slow)], ids=["few", "many"])
-def test_every_lot_is_as_calculated_and_the_same_days_again_change_nothing(seeds: range) -> None:
+def test_every_lot_is_as_calculated_and_the_same_days_again_change_nothing(seeds: Sequence[int]) -> None:
     simulation = Simulation(seeds)
     simulation.run()
     assert_as_expected(simulation)
@@ -47,7 +49,7 @@ def test_every_lot_is_as_calculated_and_the_same_days_again_change_nothing(seeds
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seeds", [range(20, 40), pytest.param(MANY, marks=slow)], ids=["few", "many"])
-def test_two_months_of_outage_then_two_workers_one_of_which_is_killed(seeds: range) -> None:
+def test_two_months_of_outage_then_two_workers_one_of_which_is_killed(seeds: Sequence[int]) -> None:
     simulation = Simulation(seeds, outage=OUTAGE)
     killed: list[BaseException] = []
 
