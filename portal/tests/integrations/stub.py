@@ -1,6 +1,8 @@
 """An OpenAI-compatible server on this machine: it answers at once, says what its answers used, and fails when told to.
 
-A call whose text has `fail` in it is answered with 500; `fail once` only the first time.
+A call whose text has `fail` in it is answered with 500; `fail once` only the first time, `fail if big` by the big model
+only. A stream whose text has `break off` in it breaks off after two words, `break off early` before them, `break off if
+small` by the small model only.
 """
 
 import json
@@ -43,7 +45,8 @@ class Answers(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         asked = str(body.get("messages") or body.get("input"))
         self.server.calls += 1
-        if "fail" in asked and not ("once" in asked and asked in self.server.failed):
+        again = "fail once" in asked and asked in self.server.failed
+        if "fail" in asked and not again and not ("fail if big" in asked and "mini" in body["model"]):
             self.server.failed.add(asked)
             self._send(500, {"error": {"message": "the model is not there", "type": "server_error"}})
         elif self.path.endswith("/embeddings"):
@@ -71,13 +74,21 @@ class Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        words = [{"delta": {"role": "assistant", "content": "Good day."}, "finish_reason": None}]
-        for choice in [*words, {"delta": {}, "finish_reason": "stop"}]:
-            self._event(_completion(body, "chat.completion.chunk", [{"index": 0, **choice}]))
+        asked = str(body["messages"])
+        self.close_connection = True
+        said = "" if "early" in asked else "Good day."
+        self._choice(body, {"role": "assistant", "content": said}, None)
+        if "break off" in asked and not ("off if small" in asked and "mini" not in body["model"]):
+            self._event({"error": {"message": "the model broke off", "type": "server_error"}})
+            return
+        self._choice(body, {}, "stop")
         if (body.get("stream_options") or {}).get("include_usage"):
             self._event(_completion(body, "chat.completion.chunk", []) | {"usage": CHAT})
         self.wfile.write(b"data: [DONE]\n\n")
-        self.close_connection = True
+
+    def _choice(self, body: dict[str, Any], delta: dict[str, Any], reason: str | None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        self._event(_completion(body, "chat.completion.chunk", [choice]))
 
     def _event(self, document: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(document).encode() + b"\n\n")
