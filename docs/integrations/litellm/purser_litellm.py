@@ -13,10 +13,10 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import litellm
@@ -40,13 +40,16 @@ class Refused(Exception):
         self.status_code, self.message = status_code, message
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Running:
     purser: Purser
     hold: str
     model: str
     until: float
+    log: Any  # LiteLLM's own record of the call
     before: Any  # what an earlier try of the call used, as LiteLLM told when its stream broke off
+    said: list[str] = field(default_factory=list)  # what a stream delivered, where LiteLLM does not keep it
+    left: bool = False  # its reader left, and what it delivered was charged
 
 
 class PurserBilling(CustomLogger):
@@ -61,6 +64,7 @@ class PurserBilling(CustomLogger):
         self.purser, self.expires_in, self.unmetered = purser, expires_in, unmetered
         self._running: dict[tuple[str, str], list[Running]] = {}
         self._telling = 0  # calls that have ended and are being settled or released
+        self._left: set[asyncio.Task[None]] = set()
         # A caller's `no-log: true` would keep its calls from being charged.
         litellm.global_disable_no_log_param = True
 
@@ -96,7 +100,8 @@ class PurserBilling(CustomLogger):
             raise Refused(400, f"Name the arguments of {kind}: model=…, messages=….")
         purser, whose = self._customer(_metadata(kwargs))
         call = str(kwargs["litellm_call_id"])
-        before = _of_broken_stream(getattr(kwargs.get("litellm_logging_obj"), "model_call_details", {}))
+        log = kwargs.get("litellm_logging_obj")
+        before = _of_broken_stream(getattr(log, "model_call_details", {}))
         holds = self._running.get((whose, call))
         if _asked_for.get() == call and holds and holds[-1].before is before:
             return _with_usage(kwargs, kind)
@@ -115,7 +120,7 @@ class PurserBilling(CustomLogger):
         except Unreachable as error:
             logger.error("no hold for a call to %s: %s", kwargs["model"], error)
             raise Refused(503, "Billing does not answer at the moment.") from error
-        running = Running(purser, held.hold, model, time.monotonic() + self.expires_in, before)
+        running = Running(purser, held.hold, model, time.monotonic() + self.expires_in, log, before)
         self._running.setdefault((whose, call), []).append(running)
         _asked_for.set(call)
         return _with_usage(kwargs, kind)
@@ -127,6 +132,8 @@ class PurserBilling(CustomLogger):
         purser, whose = self._customer(_metadata(kwargs))
         usage = _usage(response_obj)
         with self._ended(whose, kwargs) as running:
+            if running is not None and running.left:
+                return
             if kwargs.get("cache_hit"):
                 await self._release(running)  # nobody was asked
             elif usage is None:
@@ -165,14 +172,50 @@ class PurserBilling(CustomLogger):
 
         By the hold's model: by now LiteLLM may name the one of a further try, or the name that a caller used.
         """
-        purser, whose = self._customer(_metadata(kwargs))
+        _, whose = self._customer(_metadata(kwargs))
         used = _of_broken_stream(kwargs)
         with self._ended(whose, kwargs, used) as running:
-            usage = None if running is None or used is running.before else _delivered(used, kwargs)
-            if running is not None and usage is not None:
-                await asyncio.to_thread(_charge, purser, running.hold, running.model, usage, kwargs)
-            else:
-                await self._release(running)
+            if running is not None and not running.left:
+                await self._ends(running, None if used is running.before else used, kwargs)
+
+    async def _ends(self, running: Running, used: Any, kwargs: Mapping[str, Any]) -> None:
+        usage = _delivered(used, running.said, kwargs)
+        if usage is None:
+            await self._release(running)
+        else:
+            await asyncio.to_thread(_charge, running.purser, running.hold, running.model, usage, kwargs)
+
+    async def async_post_call_streaming_iterator_hook(
+        self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        """On the proxy: charges what a stream delivered whose reader left, where LiteLLM does not tell it."""
+        log = request_data.get("litellm_logging_obj")
+        told = log is None or isinstance(getattr(response, "chunks", None), list)  # of chat LiteLLM keeps what came
+        try:
+            async for chunk in response:
+                if not told and (running := self._of(log, request_data)):
+                    running.said.append(_said(chunk))
+                yield chunk
+        except (GeneratorExit, asyncio.CancelledError):
+            details = getattr(log, "model_call_details", {})
+            over = details.get("has_dispatched_final_stream_success") or getattr(response, "completed_response", None)
+            if not told and not over:
+                self._leave(self._of(log, request_data), request_data)
+            raise
+
+    def _of(self, log: Any, kwargs: Mapping[str, Any]) -> Running | None:
+        """The latest try of this very call: callers of the proxy may give the same id to several."""
+        _, whose = self._customer(_metadata(kwargs))
+        holds = self._running.get((whose, str(kwargs.get("litellm_call_id"))), [])
+        return next((each for each in reversed(holds) if each.log is log), None)
+
+    def _leave(self, running: Running | None, kwargs: Mapping[str, Any]) -> None:
+        """In a task of its own: what is awaited while a generator is closed may be cancelled."""
+        if running is not None and not running.left:
+            running.left = True  # and stays, should LiteLLM tell of its end all the same
+            task = asyncio.create_task(self._ends(running, None, kwargs))
+            self._left.add(task)
+            task.add_done_callback(self._left.discard)
 
     async def left(self, stream: Any) -> None:
         """In a program, when a stream's reader has left: charges what was delivered. Does nothing after its end."""
@@ -206,7 +249,7 @@ class PurserBilling(CustomLogger):
         """
         now = time.monotonic()
         holds = self._running.get((whose, str(kwargs.get("litellm_call_id"))), [])
-        own = [each for each in holds if used is None or each.before is not used] or holds
+        own = [each for each in holds if not each.left and (used is None or each.before is not used)] or holds
         running = own[-1] if own else None
         if running is not None:
             holds.remove(running)
@@ -264,18 +307,27 @@ def _of_broken_stream(told: Mapping[str, Any]) -> Any:
     return told.get("combined_usage_object")
 
 
-def _delivered(used: Any, kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+def _said(chunk: Any) -> str:
+    """The text in a chunk of a responses or a text stream."""
+    if isinstance(getattr(chunk, "delta", None), str):
+        return str(chunk.delta)
+    return "".join(str(getattr(choice, "text", None) or "") for choice in getattr(chunk, "choices", None) or [])
+
+
+def _delivered(used: Any, said: list[str], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
     """The usage of a stream that broke off; None if it delivered nothing.
 
     The tokens of the request are counted here when they are missing: most providers tell them at the end only.
     """
     usage = _usage({"usage": used}) or {}
+    if not usage and any(said):
+        usage["completion_tokens"] = litellm.token_counter(model=str(kwargs.get("model")), text="".join(said))
     if not (usage.get("prompt_tokens") or usage.get("completion_tokens")):
         return None
     if not usage.get("prompt_tokens"):
         tools = kwargs.get("tools") or (kwargs.get("optional_params") or {}).get("tools")
         asked = kwargs.get("messages") or kwargs.get("prompt") or kwargs.get("input")
-        text = _text({"messages": asked, "tools": tools})
+        text = _text({"messages": asked, "tools": tools, "instructions": kwargs.get("instructions")})
         usage["prompt_tokens"] = litellm.token_counter(model=str(kwargs.get("model")), text=text)
         usage["total_tokens"] = usage["prompt_tokens"] + (usage.get("completion_tokens") or 0)
     return usage

@@ -85,6 +85,31 @@ class Customer:
     async def proxy_told_first(self) -> str:
         return await self._proxy("break off if small, fail if big", told_first=True)
 
+    async def _responses(self, text: str) -> tuple[Any, dict[str, Any]]:
+        """A stream of the responses API as the proxy passes it on, and what the proxy keeps of the call."""
+        metadata = {"user_api_key_hash": "88dc28d0", "user_api_key_team_id": self.workspace}
+        data = {"model": SMALL, "litellm_metadata": metadata, "litellm_call_id": str(uuid4()), "input": text}
+        log, data = function_setup("aresponses", Rules(), datetime.now(UTC), **data, stream=True)
+        data = {**data, "litellm_logging_obj": log}
+        stream = await litellm.aresponses(**data, **STUB)
+        return self.billing.async_post_call_streaming_iterator_hook(None, stream, data), data
+
+    async def responses(self) -> str:
+        stream, _ = await self._responses("Hello")
+        return " ".join([chunk.type async for chunk in stream])
+
+    async def responses_left(self) -> str:
+        stream, _ = await self._responses("Hello to you")
+        said = str((await anext(stream)).delta)
+        await stream.aclose()
+        await asyncio.sleep(1)
+        self.billing._running.clear()  # what was left stays there until its hold expires
+        return said
+
+    async def responses_broken(self) -> str:
+        stream, _ = await self._responses("Please break off now")
+        return " ".join([chunk.type async for chunk in stream])
+
     async def given_back(self) -> str:
         """Staff release the hold while the answer comes."""
         stream = await self.open("Hello")

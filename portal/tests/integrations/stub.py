@@ -53,7 +53,7 @@ class Answers(BaseHTTPRequestHandler):
             vector = {"object": "embedding", "index": 0, "embedding": [0.25, 0.5]}
             self._send(200, {"object": "list", "model": body["model"], "data": [vector], "usage": EMBEDDING})
         elif self.path.endswith("/responses"):
-            self._send(200, _response(body["model"]))
+            self._say(body) if body.get("stream") else self._send(200, _response(body["model"]))
         elif body.get("stream"):
             self._stream(body)
         else:
@@ -85,6 +85,20 @@ class Answers(BaseHTTPRequestHandler):
         if (body.get("stream_options") or {}).get("include_usage"):
             self._event(_completion(body, "chat.completion.chunk", []) | {"usage": CHAT})
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _say(self, body: dict[str, Any]) -> None:
+        """A stream of the responses API, which tells its usage at the end only."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        where = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "logprobs": []}
+        self._event({"type": "response.output_text.delta", **where, "delta": "Good day.", "sequence_number": 1})
+        if "break off" in str(body["input"]):
+            self._event({"type": "error", "code": "server_error", "message": "the model broke off", "param": None})
+        else:
+            self._event({"type": "response.completed", "response": _response(body["model"]), "sequence_number": 2})
 
     def _choice(self, body: dict[str, Any], delta: dict[str, Any], reason: str | None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
