@@ -12,11 +12,11 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import litellm
@@ -40,11 +40,16 @@ class Refused(Exception):
         self.status_code, self.message = status_code, message
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Running:
     purser: Purser
     hold: str
+    model: str
     until: float
+    log: Any  # LiteLLM's own record of the call
+    before: Any  # what an earlier try of the call used, as LiteLLM told when its stream broke off
+    said: list[str] = field(default_factory=list)  # what a stream delivered, where LiteLLM does not keep it
+    left: bool = False  # its reader left, and what it delivered was charged
 
 
 class PurserBilling(CustomLogger):
@@ -59,6 +64,7 @@ class PurserBilling(CustomLogger):
         self.purser, self.expires_in, self.unmetered = purser, expires_in, unmetered
         self._running: dict[tuple[str, str], list[Running]] = {}
         self._telling = 0  # calls that have ended and are being settled or released
+        self._left: set[asyncio.Task[None]] = set()
         # A caller's `no-log: true` would keep its calls from being charged.
         litellm.global_disable_no_log_param = True
 
@@ -94,14 +100,18 @@ class PurserBilling(CustomLogger):
             raise Refused(400, f"Name the arguments of {kind}: model=…, messages=….")
         purser, whose = self._customer(_metadata(kwargs))
         call = str(kwargs["litellm_call_id"])
-        if _asked_for.get() == call and self._running.get((whose, call)):
-            return None
+        log = kwargs.get("litellm_logging_obj")
+        before = _of_broken_stream(getattr(log, "model_call_details", {}))
+        holds = self._running.get((whose, call))
+        if _asked_for.get() == call and holds and holds[-1].before is before:
+            return _with_usage(kwargs, kind)
         asked: dict[str, Any] = {"text": _text(kwargs), "expires_in": self.expires_in}
         longest = kwargs.get("max_completion_tokens") or kwargs.get("max_tokens") or kwargs.get("max_output_tokens")
         if kind in CHAT and longest:
             asked["max_output_tokens"] = longest * (kwargs.get("n") or 1)
+        model = self.model_of(kwargs)
         try:
-            held = await asyncio.to_thread(purser.authorize, self.model_of(kwargs), **asked)
+            held = await asyncio.to_thread(purser.authorize, model, **asked)
         except Problem as problem:
             logger.warning("no hold for a call to %s: %s", kwargs["model"], problem)
             if problem.status in (400, 402, 422):
@@ -110,7 +120,7 @@ class PurserBilling(CustomLogger):
         except Unreachable as error:
             logger.error("no hold for a call to %s: %s", kwargs["model"], error)
             raise Refused(503, "Billing does not answer at the moment.") from error
-        running = Running(purser, held.hold, time.monotonic() + self.expires_in)
+        running = Running(purser, held.hold, model, time.monotonic() + self.expires_in, log, before)
         self._running.setdefault((whose, call), []).append(running)
         _asked_for.set(call)
         return _with_usage(kwargs, kind)
@@ -120,49 +130,31 @@ class PurserBilling(CustomLogger):
     ) -> None:
         """After a call; of a stream, after its end."""
         purser, whose = self._customer(_metadata(kwargs))
+        usage = _usage(response_obj)
         with self._ended(whose, kwargs) as running:
+            if running is not None and running.left:
+                return
             if kwargs.get("cache_hit"):
                 await self._release(running)  # nobody was asked
-            else:
-                await self._charge(running, purser, whose, kwargs, response_obj)
-
-    async def _charge(
-        self, running: Running | None, purser: Purser, whose: str, kwargs: dict[str, Any], response: Any
-    ) -> None:
-        usage = _usage(response)
-        if usage is None:
-            logger.error("LiteLLM tells no usage of call %s to %s", kwargs.get("litellm_call_id"), kwargs.get("model"))
-            return
-        model = self.model_of(kwargs)
-        told: Extra = {"usage_format": "openai"}
-        if kwargs.get("user"):
-            told["end_user"] = str(kwargs["user"])[:200]
-        try:
-            if running is not None:
+            elif usage is None:
+                call = kwargs.get("litellm_call_id")
+                logger.error("LiteLLM tells no usage of call %s to %s", call, kwargs.get("model"))
+            elif running is not None or kwargs.get("call_type") in KNOWN:  # what no hook saw has cost something, too
+                hold = running.hold if running else ""
                 # Not the hold's model: a fallback may have answered.
-                await asyncio.to_thread(partial(running.purser.settle, running.hold, usage, model=model, **told))
-            elif kwargs.get("call_type") in KNOWN:  # a call that no hook saw: it cost something all the same
-                await asyncio.to_thread(partial(purser.usage, model, usage, **told))
-        except (Problem, Unreachable) as error:
-            where = running.hold if running else whose
-            logger.error("not charged: %s, usage %s of %s: %s", where, usage, kwargs.get("model"), error)
+                await asyncio.to_thread(_charge, purser, hold, self.model_of(kwargs), usage, kwargs)
 
     def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
         """After `litellm.completion(…)`, which asks no hook before: what it used is charged."""
         usage = None if kwargs.get("cache_hit") else _usage(response_obj)
         if usage is not None:
-            purser, whose = self._customer(_metadata(kwargs))
-            try:
-                purser.usage(self.model_of(kwargs), usage, usage_format="openai")
-            except (Problem, Unreachable) as error:
-                logger.error("not charged: %s, usage %s of %s: %s", whose, usage, kwargs.get("model"), error)
+            purser, _ = self._customer(_metadata(kwargs))
+            _charge(purser, "", self.model_of(kwargs), usage, kwargs)
 
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        _, whose = self._customer(_metadata(kwargs))
-        with self._ended(whose, kwargs) as running:
-            await self._release(running)
+        await self._failed(kwargs)
 
     async def async_post_call_failure_hook(
         self,
@@ -173,9 +165,70 @@ class PurserBilling(CustomLogger):
         **also: Any,
     ) -> None:
         """On the proxy, after the last try: of several tries LiteLLM tells the failure of the first one only."""
-        _, whose = self._customer(_metadata(request_data))
-        with self._ended(whose, request_data) as running:
+        await self._failed(request_data)
+
+    async def _failed(self, kwargs: dict[str, Any]) -> None:
+        """What a stream delivered before it broke off is charged; any other failure costs nothing.
+
+        By the hold's model: by now LiteLLM may name the one of a further try, or the name that a caller used.
+        """
+        _, whose = self._customer(_metadata(kwargs))
+        used = _of_broken_stream(kwargs)
+        with self._ended(whose, kwargs, used) as running:
+            if running is not None and not running.left:
+                await self._ends(running, None if used is running.before else used, kwargs)
+
+    async def _ends(self, running: Running, used: Any, kwargs: Mapping[str, Any]) -> None:
+        usage = _delivered(used, running.said, kwargs)
+        if usage is None:
             await self._release(running)
+        else:
+            await asyncio.to_thread(_charge, running.purser, running.hold, running.model, usage, kwargs)
+
+    async def async_post_call_streaming_iterator_hook(
+        self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        """On the proxy: charges what a stream delivered whose reader left, where LiteLLM does not tell it."""
+        log = request_data.get("litellm_logging_obj")
+        told = log is None or isinstance(getattr(response, "chunks", None), list)  # of chat LiteLLM keeps what came
+        try:
+            async for chunk in response:
+                if not told and (running := self._of(log, request_data)):
+                    running.said.append(_said(chunk))
+                yield chunk
+        except (GeneratorExit, asyncio.CancelledError):
+            details = getattr(log, "model_call_details", {})
+            over = details.get("has_dispatched_final_stream_success") or getattr(response, "completed_response", None)
+            if not told and not over:
+                self._leave(self._of(log, request_data), request_data)
+            raise
+
+    def _of(self, log: Any, kwargs: Mapping[str, Any]) -> Running | None:
+        """The latest try of this very call: callers of the proxy may give the same id to several."""
+        _, whose = self._customer(_metadata(kwargs))
+        holds = self._running.get((whose, str(kwargs.get("litellm_call_id"))), [])
+        return next((each for each in reversed(holds) if each.log is log), None)
+
+    def _leave(self, running: Running | None, kwargs: Mapping[str, Any]) -> None:
+        """In a task of its own: what is awaited while a generator is closed may be cancelled."""
+        if running is not None and not running.left:
+            running.left = True  # and stays, should LiteLLM tell of its end all the same
+            task = asyncio.create_task(self._ends(running, None, kwargs))
+            self._left.add(task)
+            task.add_done_callback(self._left.discard)
+
+    async def left(self, stream: Any) -> None:
+        """In a program, when a stream's reader has left: charges what was delivered. Does nothing after its end."""
+        await stream.aclose()
+        log = stream.logging_obj
+        details = log.model_call_details
+        if details.keys() & {"has_dispatched_final_stream_success", "combined_usage_object", "exception"}:
+            return
+        answer = litellm.stream_chunk_builder(stream.chunks, messages=stream.messages) if stream.chunks else None
+        if answer is None:
+            await self._failed(details)
+        else:
+            await log.dispatch_success_handlers(answer, cache_hit=False, prefer_async_handlers=True)
 
     async def finish(self, seconds: float = 10) -> bool:
         """Wait until LiteLLM has told the end of every call, before a program ends. False: of some it did not."""
@@ -189,11 +242,17 @@ class PurserBilling(CustomLogger):
         return (self.purser.of(whose) if whose else self.purser), whose
 
     @contextmanager
-    def _ended(self, whose: str, kwargs: Mapping[str, Any]) -> Iterator[Running | None]:
-        """The hold of a call that has ended. Callers of the proxy may choose call ids, so two calls may share one."""
+    def _ended(self, whose: str, kwargs: Mapping[str, Any], used: Any = None) -> Iterator[Running | None]:
+        """The hold of a call that has ended. Callers of the proxy may choose call ids, so two calls may share one.
+
+        `used` is of a stream that broke off: not of a try that began after it.
+        """
         now = time.monotonic()
         holds = self._running.get((whose, str(kwargs.get("litellm_call_id"))), [])
-        running = holds.pop() if holds else None
+        own = [each for each in holds if not each.left and (used is None or each.before is not used)] or holds
+        running = own[-1] if own else None
+        if running is not None:
+            holds.remove(running)
         for old in [key for key, holds in self._running.items() if not holds or holds[-1].until < now]:
             del self._running[old]  # LiteLLM never told their end
         self._telling += 1
@@ -241,6 +300,56 @@ def _usage(response: Any) -> dict[str, Any] | None:
     if usage is not None and hasattr(usage, "model_dump"):
         usage = usage.model_dump(exclude_none=True)
     return dict(usage) if usage else None
+
+
+def _of_broken_stream(told: Mapping[str, Any]) -> Any:
+    """The usage that LiteLLM made of a stream's chunks when it broke off."""
+    return told.get("combined_usage_object")
+
+
+def _said(chunk: Any) -> str:
+    """The text in a chunk of a responses or a text stream."""
+    if isinstance(getattr(chunk, "delta", None), str):
+        return str(chunk.delta)
+    return "".join(str(getattr(choice, "text", None) or "") for choice in getattr(chunk, "choices", None) or [])
+
+
+def _delivered(used: Any, said: list[str], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The usage of a stream that broke off; None if it delivered nothing.
+
+    The tokens of the request are counted here when they are missing: most providers tell them at the end only.
+    """
+    usage = _usage({"usage": used}) or {}
+    if not usage and any(said):
+        usage["completion_tokens"] = litellm.token_counter(model=str(kwargs.get("model")), text="".join(said))
+    if not (usage.get("prompt_tokens") or usage.get("completion_tokens")):
+        return None
+    if not usage.get("prompt_tokens"):
+        tools = kwargs.get("tools") or (kwargs.get("optional_params") or {}).get("tools")
+        asked = kwargs.get("messages") or kwargs.get("prompt") or kwargs.get("input")
+        text = _text({"messages": asked, "tools": tools, "instructions": kwargs.get("instructions")})
+        usage["prompt_tokens"] = litellm.token_counter(model=str(kwargs.get("model")), text=text)
+        usage["total_tokens"] = usage["prompt_tokens"] + (usage.get("completion_tokens") or 0)
+    return usage
+
+
+def _charge(purser: Purser, hold: str, model: str, usage: dict[str, Any], kwargs: Mapping[str, Any]) -> None:
+    """Once: to the hold; to the balance without one, or when staff released it while the call ran."""
+    told: Extra = {"usage_format": "openai"}
+    if kwargs.get("user"):
+        told["end_user"] = str(kwargs["user"])[:200]
+    event = hold or uuid.uuid4().hex  # settling takes the hold's id, too
+    try:
+        try:
+            if hold:
+                purser.settle(hold, usage, model=model, **told)
+                return
+        except Problem as problem:
+            if problem.members.get("hold_status") != "released":
+                raise
+        purser.usage(model, usage, event_id=event, **told)
+    except (Problem, Unreachable) as error:
+        logger.error("not charged: %s, usage %s of %s: %s", event, usage, model, error)
 
 
 def _with_usage(kwargs: dict[str, Any], kind: str) -> dict[str, Any] | None:

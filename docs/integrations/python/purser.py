@@ -55,7 +55,14 @@ class PaymentRequired(Problem):
 
 
 class Unreachable(Exception):
-    """No answer within the client's patience. It may have been done: repeat it with the same ids to find out."""
+    """No answer within the client's patience. It may have been done: repeat it with the same ids to find out.
+
+    `key` is the Idempotency-Key it was sent with, which `authorize` makes when none is given.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Asked(TypedDict, total=False):
@@ -80,7 +87,6 @@ class Held(Asked, total=False):
 class Extra(TypedDict, total=False):
     """What else may be told of a completed request."""
 
-    event_id: str  # your own id of it: the same id is charged once
     usage_format: str  # "openai", "anthropic", "gemini": `usage` is that provider's object as it is
     variant: Mapping[str, Any]
     occurred_at: str | datetime
@@ -95,6 +101,7 @@ class Extra(TypedDict, total=False):
 class Event(Extra, total=False):
     """One completed request of a batch; it needs `event_id` and `usage`."""
 
+    event_id: str  # your own id of it: the same id is charged once
     model: str
     usage: Mapping[str, Any]
     hold: str
@@ -200,7 +207,8 @@ class Purser:
     def authorize(self, model: str, *, key: str = "", **asked: Unpack[Held]) -> Authorization:
         """Hold credits for a request before it is made. Raises PaymentRequired when they are not there.
 
-        `key` is your id of this authorisation: the same key again answers with the same hold.
+        `key` is your id of this authorisation: the same key again answers with the same hold. Without one, a new one is
+        made; a hold that was made without your learning of it costs nothing and expires.
         """
         answer, _ = self.call("POST", "/usage/authorize", {"model": model, **asked}, key=key or uuid.uuid4().hex)
         return Authorization(
@@ -212,12 +220,15 @@ class Purser:
             answer=answer,
         )
 
-    def settle(self, hold: str, usage: Mapping[str, Any], *, model: str = "", **event: Unpack[Extra]) -> Recorded:
+    def settle(
+        self, hold: str, usage: Mapping[str, Any], *, model: str = "", event_id: str = "", **event: Unpack[Extra]
+    ) -> Recorded:
         """Charge what the request used to its hold; the rest of it is free again. Always records, above the hold too.
 
-        What is left out is taken from the hold. Repeating it is safe: it counts once.
+        What is left out is taken from the hold, its id as `event_id`. Repeating it is safe: it counts once.
         """
-        body = {**event, **({"model": model} if model else {}), "usage": usage}
+        named = {name: value for name, value in (("model", model), ("event_id", event_id)) if value}
+        body = {**event, **named, "usage": usage}
         return _recorded(self.call("POST", f"/usage/holds/{quote(hold, safe='')}/settle", body))
 
     def release(self, hold: str) -> None:
@@ -229,12 +240,13 @@ class Purser:
         answer, _ = self.call("POST", f"/usage/holds/{quote(hold, safe='')}/extend", {"expires_in": expires_in})
         return datetime.fromisoformat(answer["expires_at"])
 
-    def usage(self, model: str | None, usage: Mapping[str, Any], **event: Unpack[Extra]) -> Recorded:
+    def usage(self, model: str | None, usage: Mapping[str, Any], *, event_id: str, **event: Unpack[Extra]) -> Recorded:
         """Record one completed request. It is charged whatever the balance is. Without a model: the platform's meters.
 
-        Name an `event_id` that a restart of your program would name again; without one, a new one is made here.
+        `event_id` is your own id of the request, such as that of the provider's answer: the same id is charged once,
+        so name it again when you repeat this, after a restart of your program too.
         """
-        body = {"event_id": uuid.uuid4().hex, "model": model, "usage": usage, **event}
+        body = {"event_id": event_id, "model": model, "usage": usage, **event}
         return _recorded(self.call("POST", "/usage", body))
 
     def batch(self, events: Iterable[Event]) -> Batch:
@@ -303,7 +315,7 @@ class Purser:
             except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
                 wait, reason = pause * random.uniform(0.5, 1), error  # noqa: S311
             if time.monotonic() + wait > until:
-                raise problem or Unreachable(f"{method} {path}: {reason!r}") from reason
+                raise problem or Unreachable(f"{method} {path}: {reason!r}", key) from reason
             time.sleep(wait)
             pause = min(pause * 2, 5)
 
@@ -333,10 +345,12 @@ class Hold:
         self.id, self.authorization = authorization.hold, authorization
         self._purser, self._ended = purser, False
 
-    def settle(self, usage: Mapping[str, Any], *, model: str = "", **event: Unpack[Extra]) -> Recorded:
+    def settle(
+        self, usage: Mapping[str, Any], *, model: str = "", event_id: str = "", **event: Unpack[Extra]
+    ) -> Recorded:
         """See Purser.settle."""
         self._ended = True
-        return self._purser.settle(self.id, usage, model=model, **event)
+        return self._purser.settle(self.id, usage, model=model, event_id=event_id, **event)
 
     def release(self) -> None:
         """Give it back, unless it was settled or released before."""

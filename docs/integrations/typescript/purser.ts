@@ -162,6 +162,12 @@ export class Problem extends Error {
 /** No answer within the client's patience. It may have been done: repeat it with the same ids to find out. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
+  readonly key: string | undefined; // the Idempotency-Key it was sent with, which `authorize` makes when none is given
+
+  constructor(message: string, key?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.key = key;
+  }
 }
 
 /** The nano-credits of a `_nano` string. */
@@ -197,7 +203,10 @@ export class Purser {
     return this.call("POST", "/usage/estimate", asked);
   }
 
-  /** Hold credits for a request before it is made. The same `key` again answers with the same hold. */
+  /**
+   * Hold credits for a request before it is made. The same `key` again answers with the same hold. A hold that was made
+   * without your learning of it costs nothing and expires.
+   */
   authorize(asked: Held, key: string = crypto.randomUUID()): Promise<Authorization> {
     return this.call("POST", "/usage/authorize", asked, key);
   }
@@ -217,7 +226,7 @@ export class Purser {
     return this.call("POST", `/usage/holds/${encodeURIComponent(hold)}/extend`, { expires_in });
   }
 
-  /** Record one completed request. It is charged whatever the balance is. */
+  /** Record one completed request. It is charged whatever the balance is, once for each `event_id`. */
   usage(event: Event): Promise<Recorded> {
     return this.call("POST", "/usage", event);
   }
@@ -271,7 +280,7 @@ export class Purser {
           wait = Infinity;
         }
       } catch (error) {
-        failure = new Unreachable(`${method} ${path}: ${error}`, { cause: error });
+        failure = new Unreachable(`${method} ${path}: ${error}`, key, { cause: error });
       }
       if (Date.now() + wait > until) throw failure;
       await new Promise((resolve) => setTimeout(resolve, wait));

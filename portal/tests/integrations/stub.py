@@ -1,6 +1,8 @@
 """An OpenAI-compatible server on this machine: it answers at once, says what its answers used, and fails when told to.
 
-A call whose text has `fail` in it is answered with 500; `fail once` only the first time.
+A call whose text has `fail` in it is answered with 500; `fail once` only the first time, `fail if big` by the big model
+only. A stream whose text has `break off` in it breaks off after two words, `break off early` before them, `break off if
+small` by the small model only.
 """
 
 import json
@@ -43,14 +45,15 @@ class Answers(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         asked = str(body.get("messages") or body.get("input"))
         self.server.calls += 1
-        if "fail" in asked and not ("once" in asked and asked in self.server.failed):
+        again = "fail once" in asked and asked in self.server.failed
+        if "fail" in asked and not again and not ("fail if big" in asked and "mini" in body["model"]):
             self.server.failed.add(asked)
             self._send(500, {"error": {"message": "the model is not there", "type": "server_error"}})
         elif self.path.endswith("/embeddings"):
             vector = {"object": "embedding", "index": 0, "embedding": [0.25, 0.5]}
             self._send(200, {"object": "list", "model": body["model"], "data": [vector], "usage": EMBEDDING})
         elif self.path.endswith("/responses"):
-            self._send(200, _response(body["model"]))
+            self._say(body) if body.get("stream") else self._send(200, _response(body["model"]))
         elif body.get("stream"):
             self._stream(body)
         else:
@@ -71,13 +74,35 @@ class Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        words = [{"delta": {"role": "assistant", "content": "Good day."}, "finish_reason": None}]
-        for choice in [*words, {"delta": {}, "finish_reason": "stop"}]:
-            self._event(_completion(body, "chat.completion.chunk", [{"index": 0, **choice}]))
+        asked = str(body["messages"])
+        self.close_connection = True
+        said = "" if "early" in asked else "Good day."
+        self._choice(body, {"role": "assistant", "content": said}, None)
+        if "break off" in asked and not ("off if small" in asked and "mini" not in body["model"]):
+            self._event({"error": {"message": "the model broke off", "type": "server_error"}})
+            return
+        self._choice(body, {}, "stop")
         if (body.get("stream_options") or {}).get("include_usage"):
             self._event(_completion(body, "chat.completion.chunk", []) | {"usage": CHAT})
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _say(self, body: dict[str, Any]) -> None:
+        """A stream of the responses API, which tells its usage at the end only."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
         self.close_connection = True
+        where = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "logprobs": []}
+        self._event({"type": "response.output_text.delta", **where, "delta": "Good day.", "sequence_number": 1})
+        if "break off" in str(body["input"]):
+            self._event({"type": "error", "code": "server_error", "message": "the model broke off", "param": None})
+        else:
+            self._event({"type": "response.completed", "response": _response(body["model"]), "sequence_number": 2})
+
+    def _choice(self, body: dict[str, Any], delta: dict[str, Any], reason: str | None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        self._event(_completion(body, "chat.completion.chunk", [choice]))
 
     def _event(self, document: dict[str, Any]) -> None:
         self.wfile.write(b"data: " + json.dumps(document).encode() + b"\n\n")

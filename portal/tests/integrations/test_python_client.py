@@ -91,7 +91,7 @@ def test_credits_are_exact_both_ways(orbit: Customer) -> None:
     assert held.balance == Decimal("999.999999999")
     orbit.purser.release(held.hold)
     quantity = Decimal("0.333333333")
-    charged = orbit.purser.usage(MODEL, {"input_tokens": quantity})
+    charged = orbit.purser.usage(MODEL, {"input_tokens": quantity}, event_id="exact")
     assert charged.answer["lines"][0]["quantity"] == quantity
     assert charged.credits == Decimal("0.00001")  # 9.99999999 nano-credits are 10
 
@@ -104,7 +104,7 @@ def test_refusals_say_what_is_wrong(orbit: Customer) -> None:
         orbit.purser.estimate("nobody/nothing", usage=USAGE)
     assert (unknown.value.code, unknown.value.status) == ("unknown_model", 422)
     with pytest.raises(Problem) as malformed:
-        orbit.purser.usage(MODEL, {"input_tokens": "many"})
+        orbit.purser.usage(MODEL, {"input_tokens": "many"}, event_id="many")
     assert malformed.value.errors[0]["pointer"] == "/usage/input_tokens"
     with pytest.raises(Problem, match="401 invalid_api_key"):
         Purser(orbit.url, "pws_wrong").summary()
@@ -153,7 +153,7 @@ def test_what_is_not_answered_is_sent_again_and_counts_once(orbit: Customer, thr
     line.faults.append(fault)
     settled = purser.settle(held.hold, USAGE)
     line.faults.append(fault)
-    purser.usage(MODEL, USAGE)
+    purser.usage(MODEL, USAGE, event_id="a")
     assert len(line.seen) == 6
     assert all(first == second for first, second in zip(line.seen[::2], line.seen[1::2], strict=True))
     assert settled.replay == (fault == LOST)
@@ -175,9 +175,42 @@ def test_its_patience_ends(orbit: Customer, through: Through) -> None:
         Purser(through(*[CUT] * 100).url, orbit.key, patience=0.5).summary()
 
 
+def test_what_was_done_without_an_answer_counts_once_when_it_is_asked_again(orbit: Customer, through: Through) -> None:
+    impatient = Purser(through(*[LOST] * 4).url, orbit.key, patience=0)
+    with pytest.raises(Unreachable) as lost:
+        impatient.usage(MODEL, USAGE, event_id="req_8f")
+    assert lost.value.key == ""
+    again = orbit.purser.usage(MODEL, USAGE, event_id="req_8f")
+    assert (again.replay, again.balance) == (True, 1_000 - PRICE)
+
+    with pytest.raises(Unreachable) as lost:
+        impatient.authorize(MODEL, max_credits=2)
+    held = orbit.purser.authorize(MODEL, max_credits=2, key=lost.value.key)
+    assert open_holds(orbit) == [held.hold]
+    with pytest.raises(Unreachable):
+        impatient.settle(held.hold, USAGE)
+    assert orbit.purser.settle(held.hold, USAGE).replay
+
+    other = orbit.purser.authorize(MODEL, max_credits=2)
+    with pytest.raises(Unreachable):
+        impatient.release(other.hold)
+    orbit.purser.release(other.hold)
+    assert open_holds(orbit) == []
+    assert orbit.purser.summary().balance == 1_000 - 2 * PRICE
+
+
+def test_usage_is_not_recorded_without_an_id_of_its_own(orbit: Customer) -> None:
+    with pytest.raises(TypeError, match="event_id"):
+        orbit.purser.usage(MODEL, USAGE)  # type: ignore[call-arg]
+    with pytest.raises(Problem, match="400 invalid_request"):
+        orbit.purser.usage(MODEL, USAGE, event_id="")
+    assert orbit.purser.summary().balance == 1_000
+
+
 def test_threads_share_a_client(orbit: Customer) -> None:
     purser = orbit.purser
-    threads = [threading.Thread(target=purser.usage, args=(MODEL, USAGE)) for _ in range(8)]
+    usage = [{"event_id": str(number)} for number in range(8)]
+    threads = [threading.Thread(target=purser.usage, args=(MODEL, USAGE), kwargs=one) for one in usage]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -49,6 +49,7 @@ def test_it_works_against_the_portal(tmp_path: Path, customer: Make) -> None:
         "poor": [402, "insufficient_credits", "4002144000000"],
         "batch": [2, 1, ["unknown_model"], "72000000"],
         "impatient": "Unreachable",
+        "key": 36,  # the one that `authorize` made, to ask again with
         "texts": ["0", "0.000000001", "-0.000000001", "0.072", "1", "-12.5"],
         "balance": "997.64",
     }

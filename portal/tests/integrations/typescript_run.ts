@@ -57,6 +57,9 @@ await patient.settle(again.hold, { usage });
 await patient.usage({ event_id: "c", model, usage });
 told.impatient = (await refusal(() => new Purser("http://127.0.0.1:9", key, { patience: 300 }).summary())).name;
 
+const lost = await refusal(() => new Purser("http://127.0.0.1:9", key, { patience: 0 }).authorize({ model, max_credits: 1 }));
+told.key = lost instanceof Unreachable ? lost.key?.length : undefined;
+
 told.texts = [0n, 1n, -1n, 72_000_000n, 1_000_000_000n, -12_500_000_000n].map(credits);
 told.balance = credits(nano((await purser.summary()).balance_nano));
 console.log(JSON.stringify(told));
