@@ -166,10 +166,11 @@ def test_a_batch_over_several_lots_names_who_paid(batch: Record, workspace: Work
     assert paid("m3") == ([], 700_000_000)
 
 
-def test_looking_for_duplicates_reads_only_their_own_index_entries(workspace: Workspace) -> None:
+def test_looking_for_duplicates_reads_only_their_own_index_entries(batch: Record, workspace: Workspace) -> None:
+    batch([event(f"e{index}") for index in range(300)])
     sql, params = store.find_many(workspace.pk, "service", ["a", "b"])
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("ANALYZE metering_usageevent; SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN " + sql, params)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     condition = plan[plan.index("Index Cond") :]
