@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.credits import clock
 from billing.credits.units import AmountOutOfRange, in_range
 from billing.foundation import hostclock
 from billing.ledger import store
@@ -21,10 +22,11 @@ from billing.ledger.burn import Take
 from billing.ledger.chain import lot_terms, unit_price
 from billing.ledger.corrections import Brought, CorrectionBook
 from billing.ledger.errors import IdempotencyConflict, InsufficientCredits, LedgerError, NotExtendable
+from billing.ledger.left import Left, conditions
 from billing.ledger.pending import NewLot
 from billing.ledger.records import HoldState, LotState, OperationDraft
 from billing.ledger.roundtrip import Rows, Statement
-from billing.ledger.session import Session, session
+from billing.ledger.session import Session, resumed_session, session
 
 _open = threading.local()
 
@@ -200,6 +202,7 @@ def open_book(
     holds: Sequence[int] = (),
     remembered: HoldState | None = None,
     most_due: int | None = None,
+    leave: bool = False,
 ) -> Iterator[Book]:
     """The book of a workspace, in one transaction: locked, what is due posted; written and committed on exit.
 
@@ -209,16 +212,47 @@ def open_book(
     `remembered` is one of `holds`, alone, as it was when it was placed: the book has this very object while it is open,
     and reads it anew once it is not.
     `most_due` is for `wallet_settle`, which posts nothing else: so many holds that are due, and the rest later.
+    With `leave`, `book.left` is what `resume_book` takes, once it was committed and if it can be resumed.
     """
-    with session() as tx:
-        busy = claim(workspace_id)
-        try:
-            book = _load(tx, workspace_id, now, also, holds, remembered)
-            book.post_due(most_due)
-            yield book
-            book.close()
-        finally:  # before the end of the transaction: whoever is told of its commit may open the book again
-            busy.discard(workspace_id)
+    with session() as tx, _claimed(workspace_id):
+        book = _load(tx, workspace_id, now, also, holds, remembered, leave=leave)
+        book.post_due(most_due)
+        yield book
+        book.close()
+
+
+@contextmanager
+def resume_book(
+    workspace_id: int, left: Left, now: datetime, *, given: Sequence[Statement], absent: Sequence[Statement]
+) -> Iterator[Book]:
+    """The book of a workspace as another one left it, locked, checked and written in one round trip. `now` is
+    `left.now()`.
+
+    Raises MovedOn, at the end of the block at the latest, when somebody changed the wallet since or has its lock, and
+    when one of `given` returns no row or one of `absent` does. Nothing is written then; `open_book` and repeat.
+    """
+    with resumed_session(conditions(workspace_id, left, now, given=given, absent=absent)) as tx, _claimed(workspace_id):
+        book = Book(
+            session=tx,
+            workspace_id=workspace_id,
+            wallet=left.wallet,
+            lots=left.lots,
+            some_lots_unread=left.some_lots_unread,
+            holds=left.holds,
+            now=now,
+        )
+        book.post_due()
+        yield book
+        book.close()
+
+
+@contextmanager
+def _claimed(workspace_id: int) -> Iterator[None]:
+    busy = claim(workspace_id)
+    try:
+        yield
+    finally:  # before the end of the transaction: whoever is told of its commit may open the book again
+        busy.discard(workspace_id)
 
 
 def claim(*workspace_ids: int) -> set[int]:
@@ -238,25 +272,39 @@ def _load(
     also: Sequence[Statement],
     holds: Sequence[int],
     remembered: HoldState | None,
+    *,
+    leave: bool,
 ) -> Book:
     # The lots come in a statement of their own: its snapshot must be taken after the lock was granted.
     if remembered is None:
         first = [store.first_lots(workspace_id), *([store.holds(workspace_id, holds)] if holds else [])]
     else:
         first = [store.first_lots_and_hold(workspace_id, remembered)]
-    statements = (store.lock(workspace_id), *first, *also)
+    leave = leave and now is None and not clock.travelled()
+    lock = store.lock_to_leave if leave else store.lock
+    statements = (lock(workspace_id), *first, *also)
     wallet, lots, *extra = tx.run(*statements)
     if not wallet:
         tx.run(store.create(workspace_id))
         wallet, lots, *extra = tx.run(*statements)
-    *row, locked_at = wallet[0]
+    *row, locked_at = wallet[0][: store.LOCKED]
     now = now or hostclock.checked(locked_at)
     states: Iterable[HoldState] = map(store.hold_state, extra.pop(0)) if len(first) > 1 else ()
     if remembered is not None:
         states = _still_open(remembered, lots) or map(store.hold_state, tx.run(store.holds(workspace_id, holds))[0])
         lots = [lot[:-1] for lot in lots]
-    book = Book(session=tx, workspace_id=workspace_id, wallet=row, lots=lots, holds=states, now=now)
+    book = Book(
+        session=tx,
+        workspace_id=workspace_id,
+        wallet=row,
+        lots=map(store.lot_state, lots),
+        some_lots_unread=len(lots) == store.FIRST_LOTS,
+        holds=states,
+        now=now,
+    )
     book.extra = extra
+    if leave:
+        book.leave(*wallet[0][store.LOCKED :], at=now)
     return book
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "IdempotencyConflict",
     "InsufficientCredits",
     "LedgerError",
+    "MovedOn",
     "NotExtendable",
     "NotGranted",
     "NotReversible",
@@ -19,6 +20,10 @@ __all__ = [
 
 class LedgerError(Exception):
     """Base of the ledger's refusals."""
+
+
+class MovedOn(LedgerError):
+    """The wallet is not as it was left, or what it was left with is not so any more."""
 
 
 class NotGranted(LedgerError):

@@ -4,7 +4,9 @@ What may be posted, and when, is the business of `billing.ledger.book`.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 from typing import Any, NamedTuple
 
 from billing.ledger import hooks, store
@@ -13,8 +15,9 @@ from billing.ledger.burn import Take
 from billing.ledger.chain import canonical, link, stamp
 from billing.ledger.due import next_instant
 from billing.ledger.errors import LedgerError
+from billing.ledger.left import Left
 from billing.ledger.pending import Pending
-from billing.ledger.records import Crossing, HoldState, OperationDraft, WalletState
+from billing.ledger.records import Crossing, HoldState, LotState, OperationDraft, WalletState
 from billing.ledger.roundtrip import Rows, Statement
 from billing.ledger.session import Session
 from billing.ledger.state import headroom
@@ -40,7 +43,8 @@ class Journal:
         session: Session,
         workspace_id: int,
         wallet: Sequence[Any],
-        lots: Rows,
+        lots: Iterable[LotState],
+        some_lots_unread: bool = False,
         holds: Iterable[HoldState],
         now: datetime,
     ) -> None:
@@ -73,15 +77,17 @@ class Journal:
         self._stamp, self._now = stamp(self.now), self.now.isoformat()  # as the chain and the rows have it
         self.extra: list[Rows] = []  # what the caller's own statements of `open_book` returned
         self._session = session
-        self._lots = {lot.id: lot for lot in map(store.lot_state, lots)}
+        self._lots = {lot.id: lot for lot in lots}
         self._holds: dict[int, HoldState] = {hold.id: hold for hold in holds}
         self._all_read = False  # every open lot, and every hold that is due
         self._next_expiry: datetime | None = None  # of the holds that were not read then
         self.more_is_due = False  # `post_due` was asked to leave some for later, and did
-        self._some_lots_unread = len(lots) == store.FIRST_LOTS
+        self._some_lots_unread = some_lots_unread
         self._pending = Pending()
         self._also: list[Statement] = []
         self.ended: list[HoldState] = []  # holds that were resolved in this book
+        self._leaving: tuple[int, str, datetime, float] | None = None
+        self.left: Left | None = None
         self._granted = False
         self._before = self.state
         self._level_before = self.level
@@ -198,6 +204,13 @@ class Journal:
             operation.id = self._next_operation()
         self._pending.operations.append(operation)
 
+    def leave(self, spare: int, version: str, *, at: datetime) -> None:
+        """Keep what is left, in `self.left`, when it was committed: for a next book whose first operation gets the id
+        `spare`. `version` is what this transaction makes of the wallet's row, `at` the instant that was read. The
+        caller's own statements (`also`) must not change that row then.
+        """
+        self._leaving = (spare, version, at, monotonic())
+
     # Writing
 
     def also(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -225,10 +238,26 @@ class Journal:
     def budgets_changed(self) -> None:
         """Let everybody who keeps this workspace's budgets in memory read them again; written when the book closes."""
         self.also(*store.budgets_changed(self.workspace_id))
+        self._leaving = None  # the next book has to read the new revision
 
     def close(self) -> None:
         """Write the rest and commit."""
         self._session.finish(*self.closing())
+        # Whoever resumes it must not use an operation's id that is lower than one of this book's.
+        if self._leaving is not None and self._session.outermost and self._ids_asked == 1:
+            self.left = self._left(*self._leaving)
+
+    def _left(self, spare: int, version: str, at: datetime, since: float) -> Left:
+        columns = [getattr(self, name) for name in _WALLET_ATTRIBUTES]
+        return Left(
+            version=version,
+            wallet=(*columns, self.budget_revision, self.topup_bound, self.alert_bound, spare),
+            lots=tuple(self._lots.values()),
+            some_lots_unread=self._some_lots_unread,
+            holds=tuple(replace(hold) for hold in self._holds.values() if hold.open_until is not None),
+            at=at,
+            since=since,
+        )
 
     def closing(self) -> list[Statement]:
         """What is left to write, with what the packages above write when holds end."""

@@ -67,7 +67,8 @@ def _reading(workspace_id: int, now: datetime, also: Also) -> list[Statement]:
 def _book(tx: Session, workspace_id: int, wallet: Sequence[object], rows: Sequence[Rows], now: datetime) -> Book:
     lots, holds, ((expiry,),), *extra = rows
     states = map(store.hold_state, holds)
-    book = Book(session=tx, workspace_id=workspace_id, wallet=wallet, lots=lots, holds=states, now=now)
+    known = map(store.lot_state, lots)
+    book = Book(session=tx, workspace_id=workspace_id, wallet=wallet, lots=known, holds=states, now=now)
     book.all_was_read(expiry)
     book.extra = extra
     return book

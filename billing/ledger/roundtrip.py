@@ -15,7 +15,7 @@ from psycopg import errors, generators
 from psycopg._preparing import Prepare
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 Statement = tuple[str, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
@@ -45,6 +45,26 @@ def run(raw: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[R
     queries = [_query(raw, sql, params) for sql, params in statements]
     with raw.lock:
         return raw.wait(_round_trip(raw, queries))
+
+
+def has_failed(raw: psycopg.Connection[Any]) -> bool:
+    """Whether a statement of the open transaction failed."""
+    return raw.pgconn.transaction_status == TransactionStatus.INERROR
+
+
+def roll_back(raw: psycopg.Connection[Any]) -> None:
+    """End the open transaction, if there is one, as if nothing had been done in it.
+
+    psycopg's own way forgets every prepared statement of the connection: they may name what was created in it, or be
+    what failed. Books create nothing, and a refusal must not make those after it several times as dear.
+    """
+    if raw.pgconn.transaction_status == TransactionStatus.IDLE:
+        return
+    with raw.lock:
+        raw.pgconn.send_query(b"ROLLBACK")
+        result = raw.wait(generators.execute(raw.pgconn))[-1]
+    if result.status != ExecStatus.COMMAND_OK:
+        raise errors.error_from_result(result, encoding=raw.info.encoding)
 
 
 def _query(raw: psycopg.Connection[Any], sql: str, params: Sequence[Any]) -> _Query:
@@ -87,13 +107,13 @@ def _receive(raw: psycopg.Connection[Any], sent: Sequence[_Sent]) -> Generator[A
     """Read everything up to the end of the round trip; the first failed result, or None."""
     pgconn, failed = raw.pgconn, None
     for each in sent:
-        results = yield from generators.fetch_many(pgconn)
-        if each.new:
-            answer = yield from generators.fetch_many(pgconn)
-            # After a failed PREPARE the statement itself was skipped: the failure is what there is to tell.
-            results = answer if results[0].status == ExecStatus.COMMAND_OK else results
-        if each.registered is not None:
-            raw._prepared.validate(*each.registered, results)
+        results = prepared = yield from generators.fetch_many(pgconn)
+        if each.new and prepared[0].status == ExecStatus.COMMAND_OK:
+            results = yield from generators.fetch_many(pgconn)
+        elif each.new:  # the statement itself was skipped: the failure is what there is to tell
+            yield from generators.fetch_many(pgconn)
+        if each.registered is not None:  # what was prepared stays so when it then failed
+            raw._prepared.validate(*each.registered, prepared)
         (result,) = results
         if result.status == ExecStatus.TUPLES_OK and result.ntuples:  # loaders cost as much for no rows as for one
             transformer = Transformer(raw)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from billing.ledger.burn import Take
@@ -41,6 +42,23 @@ FROM (
     FROM ledger_wallet WHERE workspace_id = %s FOR NO KEY UPDATE
 ) locked
 """  # noqa: S608
+
+LOCKED = len(WALLET_COLUMNS) + 5  # columns of it
+
+# The same for a book that will be left: an id for the one who resumes it, and what will be the version of the row.
+_LOCK_TO_LEAVE = _LOCK.replace(
+    "clock_timestamp()", "clock_timestamp(), nextval('ledger_operation_id_seq'), pg_current_xact_id()::xid::text"
+)
+
+# Raises what `session` knows as MovedOn. Whoever has the lock may change the row: there is nothing to wait for. Nobody
+# held the time against this clock before.
+_LOCK_AS_LEFT = """
+SELECT ledger_as_left(EXISTS (
+    SELECT FROM ledger_wallet WHERE workspace_id = %s AND xmin = %s::xid AND digest = %s
+        AND clock_timestamp() - %s::timestamptz BETWEEN '-1 minute' AND '1 minute'
+    FOR NO KEY UPDATE SKIP LOCKED
+))
+"""
 
 _FIRST_LOTS = f"""
 SELECT {LOT_COLUMNS} FROM ledger_lot WHERE workspace_id = %s AND open AND NOT scheduled
@@ -179,6 +197,31 @@ ORDER BY effective_at, id
 
 def lock(workspace_id: int) -> Statement:
     return _LOCK, (str(workspace_id),)
+
+
+def lock_to_leave(workspace_id: int) -> Statement:
+    """`lock`, and with it the id of a further operation and the version that the wallet's row then has."""
+    return _LOCK_TO_LEAVE, (str(workspace_id),)
+
+
+def lock_as_left(workspace_id: int, version: str, digest: bytes, now: datetime) -> Statement:
+    """Lock the wallet; fails unless it is that version with that head of the chain (a version is a number that another
+    timeline of the database may have, too), and `now` the present; and at once where somebody else has the lock.
+    """
+    return _LOCK_AS_LEFT, (str(workspace_id), version, digest, now.isoformat())
+
+
+def all_hold(given: Sequence[Statement], absent: Sequence[Statement]) -> Statement:
+    """Fails unless each of `given` returns a row and none of `absent` does."""
+    return _all_hold(tuple(sql for sql, _ in given), tuple(sql for sql, _ in absent)), [
+        value for _, values in (*given, *absent) for value in values
+    ]
+
+
+@lru_cache(maxsize=64)
+def _all_hold(given: tuple[str, ...], absent: tuple[str, ...]) -> str:
+    conditions = ["true", *(f"EXISTS ({sql})" for sql in given), *(f"NOT EXISTS ({sql})" for sql in absent)]
+    return f"SELECT ledger_as_left({' AND '.join(conditions)})"
 
 
 def first_lots(workspace_id: int) -> Statement:

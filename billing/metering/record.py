@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import DataError, IntegrityError
 from psycopg.errors import NumericValueOutOfRange, UniqueViolation
@@ -16,10 +17,12 @@ from psycopg.errors import NumericValueOutOfRange, UniqueViolation
 from billing.credits import clock
 from billing.credits.units import AmountOutOfRange
 from billing.foundation.site.selectors import site
-from billing.ledger.book import open_book
+from billing.ledger.book import Book, open_book, resume_book
+from billing.ledger.errors import MovedOn
 from billing.ledger.records import WalletState
+from billing.ledger.roundtrip import Rows
 from billing.metering import store
-from billing.metering.allowances import Allowances, Due, open_at, with_what_is_due
+from billing.metering.allowances import Allowances, Due, Row, open_at, with_what_is_due
 from billing.metering.batch import MOST_EVENTS, Checked, check, record_batch
 from billing.metering.counters import Counters, counts
 from billing.metering.counters import read as read_counters
@@ -35,7 +38,16 @@ from billing.metering.rated import RatedEvent, Rollups, cost_usd, not_in_future,
 from billing.metering.receipts import BatchResult, Issue, Receipt, ReceiptLine, UsageTotals
 from billing.metering.reporters import confirm, still_the_same
 from billing.metering.series import series_ids
-from billing.metering.settling import charge, hold_named, hold_status, stored_hold_status, take_placed
+from billing.metering.settling import (
+    charge,
+    hold_named,
+    hold_status,
+    stored_hold_status,
+    take_left,
+    take_placed,
+    was_busy,
+)
+from billing.pricing.agreed import Terms
 from billing.pricing.book import prices_for
 from billing.pricing.terms import terms_for
 
@@ -71,36 +83,57 @@ def usage_record(*, workspace_id: int, source: Source, event: EventInput, now: d
 
 
 def _record(workspace_id: int, source: Source, event: EventInput, now: datetime | None, due: Due) -> Receipt:
-    digest = request_hash(event)
     at = now or clock.now()
+    writing = _Writing(workspace_id, source, event, request_hash(event), terms_for(workspace_id), due)
+    placed, left = take_placed(workspace_id, event.hold), take_left(workspace_id, event.hold)
+    included = open_at(workspace_id, event.occurred_at, now=at)
+    counting = counts(writing.terms, prices_for(event.model), event.usage)
+    if left is not None and now is None and not counting and (resumed_at := left.now()):
+        try:
+            with resume_book(workspace_id, left, resumed_at, given=still_the_same(source), absent=[included]) as book:
+                return writing.charged(book)
+        except MovedOn:
+            was_busy(workspace_id)
     find = store.find(workspace_id, source.origin, event.event_id)
-    placed = take_placed(workspace_id, event.hold)
-    also = [
-        open_at(workspace_id, event.occurred_at, now=at),
-        *still_the_same(source),
-        *([] if placed else [find]),
-    ]
-    terms = terms_for(workspace_id)
-    counting = counts(terms, prices_for(event.model), event.usage)
+    also = [included, *still_the_same(source), *([] if placed else [find])]
     if counting:
         also.append(read_counters(workspace_id, event.occurred_at, now=at))
     holds = [] if event.hold is None else [event.hold]
     with open_book(workspace_id, now=now, also=also, holds=holds, remembered=placed) as book:
-        included, *found = book.extra
-        counters = Counters(terms, book=book, rows=found.pop() if counting else None)
+        allowances, *found = book.extra
+        counters = found.pop() if counting else None
         stored = [] if placed else found.pop()
         confirm(found)
         if placed and book.hold_of(placed.id) is not placed:  # nobody settled one that was open: its event is new
             stored = book.ask(find)
         if stored:
-            return _replayed(stored[0], digest, event, book.state)
+            return _replayed(stored[0], writing.digest, event, book.state)
+        return writing.charged(book, allowances, counters)
+
+
+class _Writing(NamedTuple):
+    """An event that is about to be charged in an open book."""
+
+    workspace_id: int
+    source: Source
+    event: EventInput
+    digest: bytes
+    terms: Terms
+    due: Due
+
+    def charged(self, book: Book, included: Sequence[Row] = (), counted_so_far: Rows | None = None) -> Receipt:
+        """Charge it, and write it with what it adds up to. `included` and `counted_so_far` are the rows of what the
+        workspace has included and has counted this month.
+        """
+        workspace_id, source, event = self.workspace_id, self.source, self.event
+        counters = Counters(self.terms, book=book, rows=counted_so_far)
         hold = hold_named(book, source, event)
         settings = charging_site()
-        allowances = Allowances(included, book=book, due=due)
+        allowances = Allowances(included, book=book, due=self.due)
         project = projects_of(workspace_id, source, [event])[event.project]
         rated = rate_event(
             event,
-            hash=digest,
+            hash=self.digest,
             now=book.now,
             project_id=project,
             allowances=allowances,
@@ -121,7 +154,7 @@ def _record(workspace_id: int, source: Source, event: EventInput, now: datetime 
         book.also(*store.write_one(values, rollups, series, end_users))
         for statement in (*allowances.writes(), *counters.writes(), *counted(book, source, [rated])):
             book.also(*statement)
-    return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit), hold_status(hold))
+        return _receipt(rated, state, cost_usd(rated.nano, settings.usd_per_credit), hold_status(hold))
 
 
 def usage_record_batch(

@@ -1,8 +1,10 @@
 """Events that name the hold they were authorised by, and how an event is charged."""
 
 from collections.abc import Container
+from time import monotonic
 
 from billing.ledger.book import Book
+from billing.ledger.left import Left
 from billing.ledger.models import HoldResolution
 from billing.ledger.records import HoldState, OperationDraft
 from billing.metering.errors import hold_resolved, no_such_hold
@@ -16,18 +18,46 @@ from billing.metering.rated import RatedEvent
 # reach the process that placed it.
 _placed: Known[tuple[int, int], HoldState] = Known(10_000)
 
+# The wallets as their latest authorisations left them, with the hold: what an earlier one left is so no more.
+_left: Known[int, tuple[int, Left]] = Known(2_000)
+# Until when, of the monotonic clock, nothing is taken from there: others are at the same wallet all the time.
+_busy_until: Known[int, float] = Known(10_000)
+BUSY = 5  # seconds
+
 # What the reporter is told of the hold: it paid, or it had expired, so that the balance was charged.
 STATUS: dict[str, str] = {"settle": "settled", "expire": "expired"}
 
 
-def keep_placed(workspace_id: int, hold: HoldState) -> None:
-    """Keep a hold that was placed, and is committed, for its settlement."""
+def keep_placed(workspace_id: int, hold: HoldState, left: Left | None = None) -> None:
+    """Keep a hold that was placed, and is committed, for its settlement; with it the wallet as it was left then, if
+    nothing was included for the workspace.
+    """
     _placed.keep({(workspace_id, hold.id): hold})
+    if left is not None:
+        _left.keep({workspace_id: (hold.id, left)})
 
 
 def take_placed(workspace_id: int, hold: int | None) -> HoldState | None:
     """The hold as it was placed, if it was here: for `open_book(remembered=…)`, which may change it, so once."""
     return None if hold is None else _placed.take((workspace_id, hold))
+
+
+def take_left(workspace_id: int, hold: int | None) -> Left | None:
+    """The wallet as the authorisation of this hold left it, once, unless somebody here authorised since."""
+    if hold is None or not is_quiet(workspace_id) or (found := _left.take(workspace_id)) is None:
+        return None
+    return found[1] if found[0] == hold else None
+
+
+def was_busy(workspace_id: int) -> None:
+    """What was left of the wallet could not be resumed. For a while that is not tried again."""
+    _busy_until.keep({workspace_id: monotonic() + BUSY})
+
+
+def is_quiet(workspace_id: int) -> bool:
+    """Whether it is worth trying to leave the wallet for its next settlement."""
+    until = _busy_until.get(workspace_id)
+    return until is None or monotonic() > until
 
 
 def hold_named(book: Book, source: Source, event: EventInput, used: Container[int] = ()) -> HoldState | None:

@@ -26,6 +26,7 @@ from billing.metering.errors import EventRejected
 from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
+from billing.metering.settling import is_quiet
 from billing.plans.selectors import limits_for
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
@@ -106,7 +107,7 @@ def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) 
     limits = limits_for(named.workspace_id)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
     also = [*same, open_at(named.workspace_id, None, now=at), *pause, *known]
-    with open_book(named.workspace_id, now=now, also=also) as book:
+    with open_book(named.workspace_id, now=now, also=also, leave=is_quiet(named.workspace_id)) as book:
         confirm(book.extra[: len(same)])
         included, *found = book.extra[len(same) :]
         paused, before = found[: len(pause)], found[len(pause) :]
@@ -135,7 +136,7 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
     book.within(*store.write(request, hold, expected=expected))
     for statement in (*allowances.reservation_writes(hold.id), *budgets.hold_writes(hold.id, amount)):
         book.also(*statement)
-    store.remember(request, hold)
+    store.remember(request, hold, None if included else book)
     told = _told(request, hold, book.state, rating)
     if named.key:
         operation.result = told.stored()

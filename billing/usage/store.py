@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
+from billing.ledger.book import Book
 from billing.ledger.records import HoldState
 from billing.ledger.roundtrip import Statement
 from billing.ledger.session import read
@@ -64,8 +65,10 @@ class Named(NamedTuple):
 _named: Known[tuple[int, int], Named] = Known(10_000)
 
 
-def remember(request: HoldRequest, hold: HoldState) -> None:
-    """Keep a hold, and how its request was named, for its settlement, once the open transaction is committed."""
+def remember(request: HoldRequest, hold: HoldState, book: Book | None) -> None:
+    """Keep a hold, and how its request was named, for its settlement, once the open transaction is committed; and what
+    `book` then leaves, where its settlement needs to know nothing else.
+    """
     asked, prices = request.asked, request.prices
     wanted = asked.wanted
     found = Named(
@@ -74,7 +77,7 @@ def remember(request: HoldRequest, hold: HoldState) -> None:
 
     def keep() -> None:
         _named.keep({(request.workspace_id, hold.id): found})
-        keep_placed(request.workspace_id, hold)
+        keep_placed(request.workspace_id, hold, None if book is None else book.left)
 
     transaction.on_commit(keep)
 

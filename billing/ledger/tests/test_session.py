@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, NotSupportedError, OperationalError, ProgrammingError, connection, transaction
 
 from accounts.models import Workspace
 from billing.ledger import store
@@ -118,3 +118,23 @@ def test_a_lost_connection_is_an_error_once(ws: int) -> None:
     spend(ws, 2)
     assert balance(ws).available == 98
     assert_clean(ws)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_that_a_migration_made_wrong_are_prepared_again() -> None:
+    table = ("CREATE TEMP TABLE counted (a int)", "ALTER TABLE counted ALTER a TYPE bigint", "DROP TABLE counted")
+    asked = ("SELECT a FROM counted", ())
+
+    def ask() -> None:
+        with session() as tx:
+            tx.run(asked)
+            tx.finish()
+
+    with connection.cursor() as cursor:
+        cursor.execute(table[0])
+        ask()
+        cursor.connection.pgconn.exec_(table[1].encode())  # unseen by psycopg, as another process's would be
+        with pytest.raises(NotSupportedError):
+            ask()
+        ask()
+        cursor.execute(table[2])
