@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=6, help="turns in which they are (default: %(default)s)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="before each turn (default: %(default)s)")
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--workspaces", type=int, default=64)
+    parser.add_argument("--workspaces", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--history", type=int, default=200_000, help="transfers to export (default: %(default)s)")
     parser.add_argument("--few", type=int, default=10_000, help="events to read among (default: %(default)s)")
