@@ -201,7 +201,7 @@ class Journal:
         if operation.written or operation in self._pending.operations:
             return
         if operation.id is None:
-            operation.id = self._next_operation()
+            operation.identify(self._next_operation())
         self._pending.operations.append(operation)
 
     def leave(self, spare: int, version: str, *, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Literal
 
 from billing.ledger.burn import Take
@@ -11,7 +12,8 @@ from billing.ledger.state import State, balance_state, headroom
 @dataclass(slots=True, eq=False)
 class OperationDraft:
     """One thing that happens, under one idempotency key. `id` is known once a transfer was posted for it;
-    an operation without a transfer is not written. `result` may be filled until the book is flushed.
+    an operation without a transfer is not written. `result` may be filled until the book is flushed. One without a
+    key, which nobody can ask for again, is named by its id: rising names are cheaper to index than random ones.
     """
 
     namespace: str
@@ -24,6 +26,13 @@ class OperationDraft:
     id: int | None = None
     reverses_id: int | None = None
     written: bool = False
+
+    def identify(self, pk: int) -> None:
+        """Give it its id, and the name that follows from it where it has none."""
+        self.id = pk
+        if not self.key:
+            self.key = str(pk)
+            self.request_hash = sha256(self.key.encode()).digest()
 
 
 @dataclass(slots=True)

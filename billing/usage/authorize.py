@@ -8,8 +8,6 @@ hold.
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from secrets import token_hex
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -54,8 +52,7 @@ class _Named:
     def operation(self) -> OperationDraft:
         if self.key:
             return OperationDraft(self.namespace, self.key, self.hash, "hold.place")
-        name = token_hex(16)
-        return OperationDraft("hold", name, sha256(name.encode()).digest(), "hold.place")
+        return OperationDraft("hold", "", b"", "hold.place")
 
 
 def authorize(

@@ -109,6 +109,14 @@ def test_one_round_trip_and_the_same_receipt_as_when_all_is_read(
     assert verify().problems == []
 
 
+def test_a_hold_that_nobody_can_ask_for_again_is_named_by_its_operation(funded: Workspace) -> None:
+    first, second = hold_for(funded), hold_for(funded)
+    named = Operation.objects.filter(kind="hold.place").order_by("pk").values_list("pk", "namespace", "key")
+    assert list(named) == [(first, "hold", str(first)), (second, "hold", str(second))]
+    assert len(set(Operation.objects.values_list("request_hash", flat=True))) == 3
+    assert verify().problems == []
+
+
 def test_others_who_were_faster_are_seen_and_for_a_while_nothing_is_left(
     funded: Workspace, trips: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
