@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.core.cache import cache
 from playwright.sync_api import Page, expect, sync_playwright
 
 from accounts.models import ApiKey, Membership
 from accounts.selectors.keys import api_key_authenticate
 from accounts.tests.mail import code_in, last_mail, link_in
+from accounts.tests.test_signin import totp_code
 from portal.testing.chromium import launched, patient
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,12 +34,6 @@ def page(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
         yield page
         browser.close()
     assert problems == []
-
-
-def totp_code(secret: str) -> str:
-    """That of this half minute: with the one before, which is taken, too, a test could come too late."""
-    _, present, _ = yield_hotp_counters_from_time()
-    return format_hotp_value(hotp_value(secret, present))
 
 
 def sign_up(page: Page, email: str) -> None:

@@ -23,7 +23,7 @@ class LedgerError(Exception):
 
 
 class MovedOn(LedgerError):
-    """The wallet is not as it was left, or what it was left with is not so any more."""
+    """The wallet is not as it was left, somebody has its lock, or what the caller took for granted is not so."""
 
 
 class NotGranted(LedgerError):
