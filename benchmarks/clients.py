@@ -1,6 +1,8 @@
 """Clients over HTTP: one connection each, a plain socket and prepared bytes. Imports no Django."""
 
+import itertools
 import json
+import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ EVENT_ID = "floor-event-id"  # stands for the id in a prepared body
 
 @dataclass(frozen=True)
 class Plan:
-    """What each client does. `workspaces` are taken in turns; each client starts at another one."""
+    """What each client does. `workspaces` are taken in turns, in another order by each client."""
 
     port: int
     key: str
@@ -122,11 +124,12 @@ ASKED = {**WHO, "usage": {"input_tokens": 1200}, "max_output_tokens": 1000}  # t
 
 
 def _names(plan: Plan, number: int) -> Iterator[tuple[str, str]]:
-    """Workspaces in turns, and a name for each request."""
-    count = number * max(1, len(plan.workspaces) // 8)
-    while True:
-        count += 1
-        yield plan.workspaces[count % len(plan.workspaces)], f"{plan.run}-{number}-{count}"
+    """Workspaces in turns, and a name for each request. Each client has its own order: in the same one, who catches up
+    with another waits at every wallet that comes.
+    """
+    own = random.Random(number).sample(plan.workspaces, len(plan.workspaces))
+    for count in itertools.count(1):
+        yield own[count % len(own)], f"{plan.run}-{number}-{count}"
 
 
 def _bytes(content: Any) -> bytes:

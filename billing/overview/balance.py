@@ -16,7 +16,7 @@ from billing.metering.selectors.included import Included, allowances
 from billing.metering.selectors.totals import TodayAndMonth, today_and_month
 from billing.overview.words import SOURCES
 from billing.plans.addons.selectors import Took, took
-from billing.plans.selectors import limits_for
+from billing.plans.limits import limits_for
 
 SOON = timedelta(days=7)
 

@@ -17,7 +17,7 @@ from billing.foundation.site.models import SiteSettings
 from billing.foundation.site.selectors import site
 from billing.ledger.selectors import Balance, balance
 from billing.overview.balance import mark_of, shown_state
-from billing.plans.selectors import limits_for
+from billing.plans.limits import limits_for
 
 BANNERS = 2  # at once: more would push away what the page is about
 API_REFERENCE = "/api/v1/docs"

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from billing.credits import clock
 from billing.credits.units import credits
 from billing.metering.selectors.included import Included, allowances
-from billing.plans.selectors import PlanLimits, limits_for
+from billing.plans.limits import PlanLimits, limits_for
 
 Kind = Literal["feature", "quality", "allowance", "request_limit", "concurrency", "overdraft"]
 

@@ -12,8 +12,8 @@ from billing.credits.units import credits
 from billing.foundation.audit.services import record
 from billing.foundation.seen import SeenChanged, facts_digest
 from billing.ledger.book import open_book
+from billing.plans.limits import forget_limits
 from billing.plans.models import Subscription, WorkspaceLimits
-from billing.plans.selectors import forget_limits
 
 
 def overdraft_of(workspace_id: int, of_plan: int) -> int:

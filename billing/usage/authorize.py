@@ -6,8 +6,10 @@ hold.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -25,7 +27,7 @@ from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
 from billing.metering.settling import is_quiet
-from billing.plans.selectors import limits_for
+from billing.plans.limits import Lately, LimitsChanged, limits_again, limits_lately
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -36,7 +38,7 @@ from billing.usage.errors import BudgetExceeded, OutOfCredits, UsageRefused
 from billing.usage.estimate import priced_lines
 from billing.usage.limits import check_concurrency
 from billing.usage.request import HoldRequest, hold_request
-from billing.usage.wanted import fingerprint, parse_hold_wanted
+from billing.usage.wanted import HoldWanted, fingerprint, parse_hold_wanted
 from billing.usage.words import in_credits
 
 
@@ -69,22 +71,35 @@ def authorize(
     # Without a key nobody can ask for the same again, and nothing needs to tell it from others.
     told_by = fingerprint(asked) if idempotency_key else b""
     named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, told_by)
+
+    def attempt(plan: Lately) -> Authorized:
+        return _attempt(source, asked, named, now, plan)
+
     try:
-        request = hold_request(workspace.pk, source, asked, now=now or clock.now())
-    except (EventRejected, UsageRefused):
+        with suppress(LimitsChanged):
+            return attempt(limits_lately(workspace.pk))
+        return attempt(limits_again(workspace.pk))
+    except BudgetExceeded as refused:
+        note_refusal(refused, now or clock.now())
+        raise
+
+
+def _attempt(source: Source, asked: HoldWanted, named: _Named, now: datetime | None, plan: Lately) -> Authorized:
+    """Raises LimitsChanged where `plan` is not what it was; also for what it may have refused, before that is known."""
+    try:
+        request = hold_request(named.workspace_id, source, asked, limits=plan.limits, now=now or clock.now())
+    except (EventRejected, UsageRefused) as refused:
+        if plan.doubts:
+            raise LimitsChanged from refused
         # What was answered once stays answered, also when a price or a limit has changed since.
         if (done := _done(named)) is not None:
             return done
         raise
 
     def place(due: Due) -> Authorized:
-        return _place(request, named, now, due)
+        return _place(request, named, plan, now, due)
 
-    try:
-        return with_what_is_due(workspace.pk, place)
-    except BudgetExceeded as refused:
-        note_refusal(refused, now or clock.now())
-        raise
+    return with_what_is_due(named.workspace_id, place)
 
 
 def _done(named: _Named) -> Authorized | None:
@@ -98,23 +113,23 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
     return replayed(result)
 
 
-def _place(request: HoldRequest, named: _Named, now: datetime | None, due: Due) -> Authorized:
+def _place(request: HoldRequest, named: _Named, plan: Lately, now: datetime | None, due: Due) -> Authorized:
     at = now or clock.now()
     same, pause = still_the_same(request.source), pause_of(request.source)
-    limits = limits_for(named.workspace_id)
     known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
-    also = [*same, open_at(named.workspace_id, None, now=at), *pause, *known]
+    also = [*same, *plan.doubts, open_at(named.workspace_id, None, now=at), *pause, *known]
     with open_book(named.workspace_id, now=now, also=also, leave=is_quiet(named.workspace_id)) as book:
-        confirm(book.extra[: len(same)])
-        included, *found = book.extra[len(same) :]
-        paused, before = found[: len(pause)], found[len(pause) :]
-        if before and before[0]:
-            ((digest, result),) = before[0]
+        answers = iter(book.extra)
+        confirm(list(islice(answers, len(same))))
+        plan.confirm(list(islice(answers, len(plan.doubts))))
+        included, paused, before = next(answers), list(islice(answers, len(pause))), next(answers, None)
+        if before:
+            ((digest, result),) = before
             return _repeated(named, bytes(digest), json.loads(result))
         refuse_paused(paused)
         if book.open_holds >= ledger_holds.MOST_OPEN:
             raise TooManyHolds(ledger_holds.MOST_OPEN)
-        check_concurrency(named.workspace_id, limits, book.open_holds, book.now)
+        check_concurrency(named.workspace_id, plan.limits, book.open_holds, book.now)
         return _new(request, named, book, included, due)
 
 

@@ -17,7 +17,7 @@ from billing.metering.rated import cost_usd
 from billing.metering.receipts import ReceiptLine, UsageTotals
 from billing.metering.selectors.included import allowances
 from billing.metering.split import largest_remainder
-from billing.plans.selectors import limits_for
+from billing.plans.limits import limits_for
 from billing.pricing.agreed import NO_TERMS, Terms
 from billing.pricing.book import prices_for
 from billing.pricing.rating import NOTHING_COUNTED, Rating, rate
@@ -74,7 +74,7 @@ def estimated(
     now = now or clock.now()
     prices = known_prices(wanted)
     size = estimate_size(wanted, prices, workspace_id=workspace.pk, now=now)
-    check_limits(workspace.pk, usage=size.asked, variant=wanted.variant, prices=prices)
+    check_limits(workspace.pk, limits_for(workspace.pk), usage=size.asked, variant=wanted.variant, prices=prices)
     left, face_value = _left(workspace.pk, now), site().usd_per_credit
     terms = terms_for(workspace.pk)
     counted = present(workspace.pk, now) if counts(terms, prices, size.usage) else NOTHING_COUNTED

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing.foundation.cache import TimedCache
 from billing.metering.errors import EventRejected
-from billing.plans.selectors import limits_for
+from billing.plans.limits import PlanLimits
 from billing.pricing.models import CatalogModel
 from billing.pricing.tariff import ModelPrices
 from billing.usage.history import LATEST, PERCENT, Recent, Requests, recent, recent_answers, usual_output
@@ -33,7 +33,7 @@ def estimate_size(wanted: Wanted, prices: ModelPrices, *, workspace_id: int, now
     return sized(wanted, prices, at=now, answer=answer)
 
 
-def hold_size(asked: HoldWanted, prices: ModelPrices, *, workspace_id: int, now: datetime) -> Sized:
+def hold_size(asked: HoldWanted, prices: ModelPrices, *, workspace_id: int, limits: PlanLimits, now: datetime) -> Sized:
     """The quantities to hold credits for. `basis` is given, history, worst_case, default or max_credits.
 
     Raises EventRejected, also where neither the request nor enough of recent ones tell what to expect.
@@ -41,7 +41,7 @@ def hold_size(asked: HoldWanted, prices: ModelPrices, *, workspace_id: int, now:
     wanted = asked.wanted
 
     def answer(tokens: Decimal) -> Answer:
-        return _nearly_longest(wanted, prices, tokens, workspace_id)
+        return _nearly_longest(wanted, prices, tokens, workspace_id, limits)
 
     if wanted.usage or wanted.text is not None:
         size = sized(wanted, prices, at=now, answer=answer, bytes_per_token=FEWEST_BYTES_PER_TOKEN)
@@ -54,10 +54,12 @@ def hold_size(asked: HoldWanted, prices: ModelPrices, *, workspace_id: int, now:
     return replace(size, basis="max_credits", note="As many credits are held as max_credits says.")
 
 
-def _nearly_longest(wanted: Wanted, prices: ModelPrices, tokens: Decimal, workspace_id: int) -> Answer:
+def _nearly_longest(
+    wanted: Wanted, prices: ModelPrices, tokens: Decimal, workspace_id: int, limits: PlanLimits
+) -> Answer:
     """As long as 95 of 100 recent answers at most; with too few of them, as long as an answer can be."""
     longest = wanted.max_output_tokens
-    allowed = limits_for(workspace_id).request_limits.get("output_tokens")
+    allowed = limits.request_limits.get("output_tokens")
     past = recent_answers(_requests(wanted, prices, workspace_id))
     if past.requests >= ENOUGH:
         expected = past.tokens if longest is None else min(past.tokens, longest)

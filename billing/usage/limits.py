@@ -12,14 +12,19 @@ from billing.ledger.held import open_count
 from billing.metering.events import plain
 from billing.metering.origins import KEY_CLASSES
 from billing.packs.selectors import suspended
+from billing.plans.limits import PlanLimits
 from billing.plans.models import PlanVersion
-from billing.plans.selectors import PlanLimits, limits_for
 from billing.pricing.tariff import ModelPrices
 from billing.usage.errors import ConcurrencyExceeded, UsageRefused
 
 
 def check_limits(
-    workspace_id: int, *, usage: Mapping[str, Decimal], variant: Mapping[str, str], prices: ModelPrices
+    workspace_id: int,
+    limits: PlanLimits,
+    *,
+    usage: Mapping[str, Decimal],
+    variant: Mapping[str, str],
+    prices: ModelPrices,
 ) -> None:
     """Raises UsageRefused: workspace_suspended, payment_disputed, request_over_limit or quality_not_in_plan."""
     if is_suspended(workspace_id):
@@ -34,7 +39,6 @@ def check_limits(
             "A card payment of this workspace is disputed, and new requests are declined until that is decided. Nothing"
             " was held or charged. Ask the team that runs the portal.",
         )
-    limits = limits_for(workspace_id)
     for meter, most in limits.request_limits.items():
         if usage.get(meter, Decimal(0)) > most:
             detail = (

@@ -9,6 +9,7 @@ from billing.foundation.site.selectors import site
 from billing.ledger.book import Book
 from billing.metering.counters import Counters
 from billing.metering.events import Source
+from billing.plans.limits import PlanLimits
 from billing.pricing.agreed import Terms
 from billing.pricing.rating import NO_ALLOWANCES, NOTHING_COUNTED, Rating
 from billing.pricing.tariff import ModelPrices
@@ -68,11 +69,13 @@ class HoldRequest:
         )
 
 
-def hold_request(workspace_id: int, source: Source, asked: HoldWanted, *, now: datetime) -> HoldRequest:
+def hold_request(
+    workspace_id: int, source: Source, asked: HoldWanted, *, limits: PlanLimits, now: datetime
+) -> HoldRequest:
     """`asked`, sized and checked. Raises EventRejected, UsageRefused."""
     prices = known_prices(asked.wanted)
-    size = hold_size(asked, prices, workspace_id=workspace_id, now=now)
-    check_limits(workspace_id, usage=size.asked, variant=asked.wanted.variant, prices=prices)
+    size = hold_size(asked, prices, workspace_id=workspace_id, limits=limits, now=now)
+    check_limits(workspace_id, limits, usage=size.asked, variant=asked.wanted.variant, prices=prices)
     face_value = site().usd_per_credit
     terms = terms_for(workspace_id)
     checked = rated(

@@ -11,7 +11,7 @@ from billing.api.operations import answer, caller, declared
 from billing.api.problems import invalid
 from billing.api.schemas.plans import Entitlement, Entitlements
 from billing.plans import entitlements as plans
-from billing.plans.selectors import limits_for
+from billing.plans.limits import limits_for
 
 router = Router(tags=["Plans"])
 _NAME = re.compile(r"[\w.\-]{1,120}")

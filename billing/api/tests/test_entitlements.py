@@ -4,7 +4,7 @@ import pytest
 
 from accounts.models import Workspace
 from billing.api.tests.conftest import Api, key_of, usage_event
-from billing.plans.selectors import forget_limits
+from billing.plans.limits import forget_limits
 from billing.plans.services import plan_start
 
 PATH = "/api/v1/entitlements"

@@ -3,8 +3,8 @@ from decimal import Decimal
 from accounts.models import Workspace
 from billing.api.tests.conftest import Api, key_of
 from billing.credits import clock
+from billing.plans.limits import forget_limits
 from billing.plans.models import Plan, PlanVersion
-from billing.plans.selectors import forget_limits
 from billing.plans.services import plan_start
 
 PATH = "/api/v1/plans"

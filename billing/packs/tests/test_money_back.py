@@ -40,6 +40,7 @@ from billing.packs.tests.conftest import (
     sound,
     spend,
 )
+from billing.plans.limits import UNLIMITED
 from billing.usage.errors import UsageRefused
 from billing.usage.limits import check_limits
 from portal.testing.simulated import SimulatedStripe
@@ -223,10 +224,10 @@ def test_with_the_policy_suspend_new_requests_are_declined(
     assert suspended(workspace.pk)
     given: dict[str, Any] = {"usage": {}, "variant": {}, "prices": None}
     with pytest.raises(UsageRefused) as refused:
-        check_limits(workspace.pk, **given)
+        check_limits(workspace.pk, UNLIMITED, **given)
     assert refused.value.code == "payment_disputed"
     decide(shop, growth, key, "won")
-    check_limits(workspace.pk, **given)
+    check_limits(workspace.pk, UNLIMITED, **given)
     assert credits_of(workspace) == 12_500 * NANO
 
 

@@ -22,8 +22,8 @@ from billing.plans.addons.changes import plan_period
 from billing.plans.addons.paying import pay, period_key
 from billing.plans.addons.sums import pro_rata
 from billing.plans.addons.waiting import credits_are_coming
+from billing.plans.limits import forget_limits
 from billing.plans.models import WorkspaceAddOn
-from billing.plans.selectors import forget_limits
 
 log = logging.getLogger(__name__)
 JOB = "addons"

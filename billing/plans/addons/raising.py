@@ -1,12 +1,12 @@
 """What the add-ons of a workspace raise now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
-from billing.ledger.roundtrip import Rows, Statement
-
-# What is not covered raises something for its 48 hours, whether or not a job is late.
-_WORKING = """
+# Those of a workspace that raise something at an instant, in the operator's order. What is not covered does for its 48
+# hours, whether or not a job is late.
+WORKING = """
 SELECT held.concurrency, held.feature, held.quantity, addon.most
 FROM plans_workspaceaddon held JOIN plans_addon addon ON addon.id = held.addon_id
 WHERE held.workspace_id = %s AND held.ended_at IS NULL
@@ -23,17 +23,12 @@ class Raised:
     features: tuple[tuple[str, int | None], ...]
 
 
-def working(workspace_id: int, now: datetime) -> Statement:
-    """The statement that asks for the add-ons which raise something, in the operator's order."""
-    return _WORKING, (workspace_id, now)
-
-
-def raised(rows: Rows) -> Raised:
-    """What the rows of `working` raise together."""
+def raised(rows: Sequence[Sequence[Any]]) -> Raised:
+    """What the rows of WORKING raise together."""
     return Raised(sum(more * quantity for more, _, quantity, _ in rows), _features(rows))
 
 
-def _features(rows: Rows) -> tuple[tuple[str, int | None], ...]:
+def _features(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, int | None], ...]:
     found: dict[str, int | None] = {}
     for _, text, quantity, most in rows:
         if text:

@@ -17,8 +17,8 @@ from billing.plans.addons.changes import Change, addon_named, decide, held_of
 from billing.plans.addons.errors import ChangeConflict, NotEnoughCredits, PreviewOutdated
 from billing.plans.addons.paying import pay, period_key
 from billing.plans.addons.words import short_of
+from billing.plans.limits import forget_limits
 from billing.plans.models import AddOn, AddOnChange, WorkspaceAddOn
-from billing.plans.selectors import forget_limits
 
 Status = WorkspaceAddOn.Status
 ACTIONS = {

@@ -15,10 +15,10 @@ from billing.metering.hooks import Terms
 from billing.plans.errors import OtherPeriods
 from billing.plans.hooks import tell_changed
 from billing.plans.included import opened_terms
+from billing.plans.limits import forget_limits
 from billing.plans.models import AutoUpgrade, CreditTier, PlanVersion, Subscription
 from billing.plans.own import overdraft_of
 from billing.plans.schedules import is_given, schedule_of
-from billing.plans.selectors import forget_limits
 from billing.plans.terms import give_plan_terms, take_plan_terms
 
 

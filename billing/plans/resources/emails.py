@@ -8,9 +8,9 @@ from accounts.models import Membership, Workspace
 from accounts.roles import Permission, Role, may
 from billing.foundation.mail.telling import News, tell
 from billing.foundation.site.selectors import site
+from billing.plans.limits import limits_for
 from billing.plans.models import ShutdownWarning
 from billing.plans.resources.cost import Cover
-from billing.plans.selectors import limits_for
 
 
 def tell_warning(warning: ShutdownWarning) -> None:

@@ -16,10 +16,10 @@ from billing.gateway.customers import workspace_of
 from billing.gateway.subscriptions import SubscriptionState
 from billing.plans.errors import OtherPeriods
 from billing.plans.hooks import changes_together, tell_changed
+from billing.plans.limits import forget_limits
 from billing.plans.models import Subscription, SubscriptionChange
 from billing.plans.periods.life import subscription_end, subscription_start
 from billing.plans.periods.versions import version_give
-from billing.plans.selectors import forget_limits
 from billing.plans.subscribing import emails, outcome
 from billing.plans.subscribing.choices import Choice, choice_of, choice_of_lookup_key, next_choice
 from billing.plans.subscribing.looks import look_plan, look_soon

@@ -10,9 +10,9 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.metering.models import Allowance
 from billing.plans.entitlements import Entitlement, entitlement, entitlements
+from billing.plans.limits import forget_limits
 from billing.plans.models import Plan, PlanVersion
 from billing.plans.publishing import version_publish
-from billing.plans.selectors import forget_limits
 from billing.plans.services import plan_start
 
 pytestmark = pytest.mark.django_db

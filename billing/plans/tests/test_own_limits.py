@@ -13,10 +13,10 @@ from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.audit.models import AuditEntry
 from billing.ledger.selectors import balance
+from billing.plans.limits import UNLIMITED, forget_limits, limits_for
 from billing.plans.models import Plan, PlanVersion, Subscription, WorkspaceLimits
 from billing.plans.own import limits_set, overdraft_of
 from billing.plans.periods.versions import limits_give, limits_take
-from billing.plans.selectors import UNLIMITED, forget_limits, limits_for
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 1, tzinfo=UTC)

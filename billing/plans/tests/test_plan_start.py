@@ -13,9 +13,10 @@ from billing.ledger.models import Lot, Wallet
 from billing.metering.models import Allowance
 from billing.metering.tests.helpers import rewriting
 from billing.plans.errors import UnknownPlan
+from billing.plans.limits import limits_for
 from billing.plans.models import Plan, PlanVersion, Subscription
 from billing.plans.publishing import version_problems
-from billing.plans.selectors import limits_for, plans_on_offer
+from billing.plans.selectors import plans_on_offer
 from billing.plans.services import plan_start, workspace_open
 from billing.plans.shipped import ship_plans
 

@@ -26,6 +26,7 @@ from billing.metering.events import EventInput, Source
 from billing.metering.known import forget_everything
 from billing.metering.record import usage_record
 from billing.metering.settling import take_placed
+from billing.plans.limits import UNLIMITED
 from billing.plans.models import Plan, PlanVersion, Subscription
 from billing.pricing.models import PriceLine
 from billing.pricing.tariff import ModelPrices
@@ -300,7 +301,7 @@ def test_what_is_remembered_of_a_hold_is_what_was_written(workspace: Workspace, 
 
 def test_a_price_that_changes_after_the_check_is_what_is_held(funded: Workspace) -> None:
     asked = parse_hold_wanted({"model": MINI, "usage": GIVEN})
-    request = hold_request(funded.pk, SERVICE, asked, now=NOW)
+    request = hold_request(funded.pk, SERVICE, asked, limits=UNLIMITED, now=NOW)
     face_value, change = request.usd_per_credit, NOW + timedelta(hours=1)
     before = [replace(each, ends=change) for each in request.prices.points]
     dearer = [replace(each, price=each.price * 2, starts=change) for each in request.prices.points]

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Workspace
 from billing.metering.errors import EventRejected
+from billing.plans.limits import limits_for
 from billing.pricing.book import prices_for
 from billing.usage.expected import hold_size
 from billing.usage.history import percentile
@@ -22,7 +23,7 @@ def sized(workspace: Workspace, **body: Any) -> Sized:
     asked = parse_hold_wanted({"model": MINI} | body)
     prices = prices_for(asked.wanted.model)
     assert prices is not None
-    return hold_size(asked, prices, workspace_id=workspace.pk, now=NOW)
+    return hold_size(asked, prices, workspace_id=workspace.pk, limits=limits_for(workspace.pk), now=NOW)
 
 
 def output(size: Sized) -> tuple[Decimal, str]:

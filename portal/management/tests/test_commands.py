@@ -17,7 +17,7 @@ from billing.credits.units import credits
 from billing.foundation.audit.models import AuditEntry
 from billing.foundation.outbox.models import OutboxMessage
 from billing.ledger.selectors import balance
-from billing.plans.selectors import limits_for
+from billing.plans.limits import limits_for
 
 pytestmark = pytest.mark.django_db
 

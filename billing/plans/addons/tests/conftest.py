@@ -17,8 +17,8 @@ from billing.ledger.services import credits_grant
 from billing.ledger.verify import verify
 from billing.plans.addons.attending import JOB
 from billing.plans.addons.services import Done, addon_set
+from billing.plans.limits import forget_limits
 from billing.plans.models import Plan, PlanVersion, WorkspaceAddOn
-from billing.plans.selectors import forget_limits
 from billing.plans.services import workspace_open
 
 START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

@@ -23,8 +23,8 @@ from billing.plans.addons.tests.conftest import (
     work,
 )
 from billing.plans.entitlements import entitlement
+from billing.plans.limits import limits_for
 from billing.plans.models import AddOn, AddOnChange, Subscription, WorkspaceAddOn
-from billing.plans.selectors import limits_for
 
 pytestmark = pytest.mark.django_db
 PRICE = 500 * NANO

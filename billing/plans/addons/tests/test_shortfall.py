@@ -29,8 +29,8 @@ from billing.plans.addons.tests.conftest import (
     sound,
     work,
 )
+from billing.plans.limits import forget_limits, limits_for
 from billing.plans.models import Subscription
-from billing.plans.selectors import forget_limits, limits_for
 
 pytestmark = pytest.mark.django_db
 PRICE = 500 * NANO

@@ -19,8 +19,8 @@ from billing.ledger.models import Operation
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_grant
 from billing.overview.tests import scenarios
+from billing.plans.limits import limits_for
 from billing.plans.models import WorkspaceLimits
-from billing.plans.selectors import limits_for
 from billing.pricing.testing import import_demo_prices
 from portal.admin.roles import roles_update
 from portal.admin.tests.browser.conftest import Signing, picture, refused, staff
