@@ -1,6 +1,8 @@
 """Settlements that reach the process which authorised: one round trip, and the same as any other way."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,6 +17,7 @@ from accounts.services.keys import api_key_create
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
 from billing.ledger import roundtrip
+from billing.ledger.book import Book, resume_book
 from billing.ledger.models import Operation, Wallet
 from billing.ledger.selectors import balance
 from billing.ledger.services import credits_grant
@@ -209,6 +212,50 @@ def test_budgets_are_counted(funded: Workspace, alice: User, trips: list[list[st
     found = settle(funded, hold)
     assert sum("ledger_as_left" in sql for trip in trips for sql in trip) >= 1
     assert (Budget.objects.get().held, BudgetPeriod.objects.get().spent) == (0, 2 * found.nano)
+    assert verify().problems == []
+
+
+@pytest.mark.parametrize("own_names", [False, True])
+@pytest.mark.parametrize("faster", ["nobody", "the other"])
+def test_of_two_who_settle_one_hold_at_once_one_does(
+    funded: Workspace, monkeypatch: pytest.MonkeyPatch, faster: str, own_names: bool
+) -> None:
+    hold = hold_for(funded)
+    taken, other_is_done = threading.Event(), threading.Event()
+
+    @contextmanager
+    def late(*given: Any, **more: Any) -> Iterator[Book]:
+        """What was left is in hand by now."""
+        taken.set()
+        assert faster == "nobody" or other_is_done.wait(20)
+        with resume_book(*given, **more) as book:
+            yield book
+
+    monkeypatch.setattr("billing.metering.record.resume_book", late)
+
+    def settled(name: str) -> Receipt:
+        said: dict[str, Any] = {**USED, "event_id": name} if own_names else USED
+        return settle(funded, hold, **said)
+
+    def other() -> Receipt:
+        assert taken.wait(20)
+        try:
+            return settled("other")
+        finally:
+            other_is_done.set()
+
+    told = together(lambda: settled("resumed"), other)
+    charged = [each for each in told if isinstance(each, Receipt) and not each.replay]
+    assert len(charged) == 1
+    if own_names:
+        (refused,) = (each for each in told if isinstance(each, EventRejected))
+        assert refused.code == "hold_resolved"
+    else:
+        assert [each.nano for each in told] == [charged[0].nano] * 2
+    if faster != "nobody":
+        assert told[1] is charged[0]
+    assert UsageEvent.objects.count() == 1
+    assert (balance(funded.pk).available, balance(funded.pk).held) == (100 * NANO - charged[0].nano, 0)
     assert verify().problems == []
 
 
