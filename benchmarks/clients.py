@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from http.client import HTTPConnection
 from time import monotonic
 from typing import Any
 
-from load import loop, stretches
+from load import loop, own_order, stretches
 
 BLOCK = 1 << 16
 EVENT_ID = "floor-event-id"  # stands for the id in a prepared body
@@ -124,10 +123,8 @@ ASKED = {**WHO, "usage": {"input_tokens": 1200}, "max_output_tokens": 1000}  # t
 
 
 def _names(plan: Plan, number: int) -> Iterator[tuple[str, str]]:
-    """Workspaces in turns, and a name for each request. Each client has its own order: in the same one, who catches up
-    with another waits at every wallet that comes.
-    """
-    own = random.Random(number).sample(plan.workspaces, len(plan.workspaces))
+    """Workspaces in turns, and a name for each request."""
+    own = own_order(plan.workspaces, number)
     for count in itertools.count(1):
         yield own[count % len(own)], f"{plan.run}-{number}-{count}"
 

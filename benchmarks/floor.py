@@ -9,7 +9,7 @@ from unittest import mock
 
 import psycopg
 from clients import EVENT_ID, batch, event
-from load import loop
+from load import loop, own_order
 
 from billing.foundation.timestamps import register
 from billing.ledger import roundtrip  # knows psycopg, not Django: the sender of the floor is that of the post
@@ -102,9 +102,9 @@ def poster(plan: FloorPlan, number: int, pipe: Any) -> None:
     """One process of the loop. It asks, locks, reads and writes exactly what a post does."""
     connection = psycopg.connect(plan.url, autocommit=True, prepare_threshold=1)
     register(connection)
-    workspaces = list(plan.wallets)
+    workspaces = own_order(plan.wallets, number)
     seqs: dict[int, int] = dict.fromkeys(workspaces, 0)
-    count = number * max(1, len(workspaces) // 8)
+    count = 0
     recorded = plan.recording
 
     def step() -> tuple[int, str]:

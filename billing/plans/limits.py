@@ -44,94 +44,110 @@ class PlanLimits:
 UNLIMITED = PlanLimits("", "", MappingProxyType({}), (), 0, ())
 
 
-class LimitsChanged(Exception):
-    """The limits are not what they were taken for. Nothing was done; read them and repeat."""
+class LimitsInDoubt(Exception):
+    """The limits may not be what they were taken for. Nothing was done; take them `again` and repeat."""
 
 
 class _Row(NamedTuple):
-    """All that limits are made of: one row whatever a workspace has, so that it can be held against another one."""
+    """All that limits are made of, in one row whatever a workspace has: to be held against another one."""
 
     version_id: int | None
+    plan_name: str | None
     own: str | None  # JSON, as what follows
     add_ons: str | None
 
 
 _ROW = f"""
-SELECT (SELECT version_id FROM plans_subscription WHERE workspace_id = %s AND ended_at IS NULL),
+SELECT subscribed.version_id,
+    (SELECT plan.name FROM plans_planversion version JOIN plans_plan plan ON plan.id = version.plan_id
+    WHERE version.id = subscribed.version_id),
     (SELECT json_build_array(overdraft, concurrency, request_limits)::text
     FROM plans_workspacelimits WHERE workspace_id = %s),
     (SELECT json_agg(json_build_array(concurrency, feature, quantity, most))::text FROM ({WORKING}) working)
+FROM (SELECT) one LEFT JOIN (
+    SELECT version_id FROM plans_subscription WHERE workspace_id = %s AND ended_at IS NULL
+) subscribed ON true
 """  # noqa: S608
 
 
-@dataclass(slots=True)
-class _Known:
+class _Seen(NamedTuple):
     row: _Row
+    limits: PlanLimits
     at: float  # of the monotonic clock, when it was so
 
 
-class Lately(NamedTuple):
+@dataclass(slots=True)
+class _Kept:
+    seen: _Seen  # replaced as a whole: threads share it
+
+
+class KnownLimits(NamedTuple):
     """Limits as they were known last. `doubts` asks whether they still are, where that was more than 5 seconds ago."""
 
-    limits: PlanLimits
+    workspace_id: int
+    seen: _Seen
     doubts: list[Statement]
-    known: _Known
+    taken_at: float
+    kept: _Kept
+
+    @property
+    def limits(self) -> PlanLimits:
+        return self.seen.limits
 
     def confirm(self, answers: Sequence[Rows]) -> None:
-        """The rows of `doubts`, asked before anything was done. Raises LimitsChanged."""
+        """The rows of `doubts`, asked before anything was done. Raises LimitsInDoubt."""
         if not answers:
             return
         ((row,),) = answers
-        if row != self.known.row:
-            raise LimitsChanged
-        self.known.at = time.monotonic()
+        if row != self.seen.row:
+            raise LimitsInDoubt
+        self.kept.seen = self.seen._replace(at=self.taken_at)
+
+    def again(self) -> "KnownLimits":
+        """As they are now."""
+        seen = _see(self.workspace_id)
+        if seen.row != self.seen.row:
+            forget_included(self.workspace_id)
+        self.kept.seen = seen
+        return KnownLimits(self.workspace_id, seen, [], seen.at, self.kept)
 
 
 def limits_for(workspace_id: int) -> PlanLimits:
-    """What the plan and the add-ons allow, at most 5 seconds old (the name of the plan: 10)."""
-    known = _known.get(workspace_id)
-    if not _is_fresh(known):
-        _known.forget(workspace_id)
-        known = _known.get(workspace_id)
-    return _limits(known.row)
+    """What the plan and the add-ons allow, at most 5 seconds old."""
+    known = limits_lately(workspace_id)
+    return known.again().limits if known.doubts else known.limits
 
 
-def limits_lately(workspace_id: int) -> Lately:
+def limits_lately(workspace_id: int) -> KnownLimits:
     """The same without asking the database where anything is known; at most 10 minutes old, to be confirmed."""
-    known = _known.get(workspace_id)
-    return Lately(_limits(known.row), [] if _is_fresh(known) else [_asked(workspace_id)], known)
-
-
-def limits_again(workspace_id: int) -> Lately:
-    """As they are now: after LimitsChanged."""
-    forget_limits(workspace_id)
-    known = _known.get(workspace_id)
-    return Lately(_limits(known.row), [], known)
+    kept = _kept.get(workspace_id)
+    seen, now = kept.seen, time.monotonic()
+    doubts = [] if now - seen.at < FRESH_SECONDS else [_asked(workspace_id)]
+    return KnownLimits(workspace_id, seen, doubts, now, kept)
 
 
 def forget_limits(workspace_id: int) -> None:
     """After the plan of a workspace changed."""
-    _known.forget(workspace_id)
+    _kept.forget(workspace_id)
     forget_included(workspace_id)
-
-
-def _is_fresh(known: _Known) -> bool:
-    return time.monotonic() - known.at < FRESH_SECONDS
 
 
 def _asked(workspace_id: int) -> Statement:
     whose = str(workspace_id)
-    return _ROW, (whose, whose, whose, clock.now().isoformat())
+    return _ROW, (whose, whose, clock.now().isoformat(), whose)
 
 
-def _read(workspace_id: int) -> _Known:
+def _see(workspace_id: int) -> _Seen:
     at = time.monotonic()
     ((row,),) = read(_asked(workspace_id))
-    return _Known(_Row(*row), at)
+    row = _Row(*row)
+    return _Seen(row, _limits(row), at)
 
 
 def _limits(row: _Row) -> PlanLimits:
-    limits = UNLIMITED if row.version_id is None else _versions.get(row.version_id)
+    limits = UNLIMITED
+    if row.version_id is not None:
+        limits = replace(_versions.get(row.version_id), plan_name=row.plan_name or "")
     if row.own is not None:
         limits = _with_its_own(limits, *json.loads(row.own))
     if row.add_ons is None:
@@ -167,6 +183,6 @@ def _of_version(version_id: int) -> PlanLimits:
     )
 
 
-_known: TimedCache[int, _Known] = TimedCache(_read, seconds=KEEP_SECONDS)
-# What a subscriber has of a version never changes; only the name of its plan may.
-_versions: TimedCache[int, PlanLimits] = TimedCache(_of_version, seconds=FRESH_SECONDS)
+_kept: TimedCache[int, _Kept] = TimedCache(lambda workspace_id: _Kept(_see(workspace_id)), seconds=KEEP_SECONDS)
+# What a subscriber has of a version never changes; the name of its plan is read with the row.
+_versions: TimedCache[int, PlanLimits] = TimedCache(_of_version, seconds=KEEP_SECONDS)

@@ -27,7 +27,7 @@ from billing.metering.events import Source
 from billing.metering.facevalue import charging_site
 from billing.metering.reporters import confirm, still_the_same
 from billing.metering.settling import is_quiet
-from billing.plans.limits import Lately, LimitsChanged, limits_again, limits_lately
+from billing.plans.limits import KnownLimits, LimitsInDoubt, limits_lately
 from billing.pricing.rating import NO_ALLOWANCES, Rating
 from billing.usage import store
 from billing.usage.authorized import Authorized, replayed
@@ -72,32 +72,30 @@ def authorize(
     told_by = fingerprint(asked) if idempotency_key else b""
     named = _Named(workspace.pk, f"hold.{source.origin}", idempotency_key, told_by)
 
-    def attempt(plan: Lately) -> Authorized:
-        return _attempt(source, asked, named, now, plan)
-
+    known = limits_lately(workspace.pk)
     try:
-        with suppress(LimitsChanged):
-            return attempt(limits_lately(workspace.pk))
-        return attempt(limits_again(workspace.pk))
+        with suppress(LimitsInDoubt):
+            return _attempt(source, asked, named, now, known)
+        return _attempt(source, asked, named, now, known.again())
     except BudgetExceeded as refused:
         note_refusal(refused, now or clock.now())
         raise
 
 
-def _attempt(source: Source, asked: HoldWanted, named: _Named, now: datetime | None, plan: Lately) -> Authorized:
-    """Raises LimitsChanged where `plan` is not what it was; also for what it may have refused, before that is known."""
+def _attempt(source: Source, asked: HoldWanted, named: _Named, now: datetime | None, known: KnownLimits) -> Authorized:
+    """Raises LimitsInDoubt where the limits changed, and for whatever they may have refused before that is known."""
     try:
-        request = hold_request(named.workspace_id, source, asked, limits=plan.limits, now=now or clock.now())
+        request = hold_request(named.workspace_id, source, asked, limits=known.limits, now=now or clock.now())
     except (EventRejected, UsageRefused) as refused:
-        if plan.doubts:
-            raise LimitsChanged from refused
+        if known.doubts:
+            raise LimitsInDoubt from refused
         # What was answered once stays answered, also when a price or a limit has changed since.
         if (done := _done(named)) is not None:
             return done
         raise
 
     def place(due: Due) -> Authorized:
-        return _place(request, named, plan, now, due)
+        return _place(request, named, known, now, due)
 
     return with_what_is_due(named.workspace_id, place)
 
@@ -113,15 +111,15 @@ def _repeated(named: _Named, digest: bytes, result: dict[str, object]) -> Author
     return replayed(result)
 
 
-def _place(request: HoldRequest, named: _Named, plan: Lately, now: datetime | None, due: Due) -> Authorized:
+def _place(request: HoldRequest, named: _Named, known: KnownLimits, now: datetime | None, due: Due) -> Authorized:
     at = now or clock.now()
     same, pause = still_the_same(request.source), pause_of(request.source)
-    known = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
-    also = [*same, *plan.doubts, open_at(named.workspace_id, None, now=at), *pause, *known]
+    repeat = [ledger_store.find(named.workspace_id, named.namespace, named.key)] if named.key else []
+    also = [*same, *known.doubts, open_at(named.workspace_id, None, now=at), *pause, *repeat]
     with open_book(named.workspace_id, now=now, also=also, leave=is_quiet(named.workspace_id)) as book:
         answers = iter(book.extra)
         confirm(list(islice(answers, len(same))))
-        plan.confirm(list(islice(answers, len(plan.doubts))))
+        known.confirm(list(islice(answers, len(known.doubts))))
         included, paused, before = next(answers), list(islice(answers, len(pause))), next(answers, None)
         if before:
             ((digest, result),) = before
@@ -129,7 +127,7 @@ def _place(request: HoldRequest, named: _Named, plan: Lately, now: datetime | No
         refuse_paused(paused)
         if book.open_holds >= ledger_holds.MOST_OPEN:
             raise TooManyHolds(ledger_holds.MOST_OPEN)
-        check_concurrency(named.workspace_id, plan.limits, book.open_holds, book.now)
+        check_concurrency(named.workspace_id, known.limits, book.open_holds, book.now)
         return _new(request, named, book, included, due)
 
 

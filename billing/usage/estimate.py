@@ -74,7 +74,8 @@ def estimated(
     now = now or clock.now()
     prices = known_prices(wanted)
     size = estimate_size(wanted, prices, workspace_id=workspace.pk, now=now)
-    check_limits(workspace.pk, limits_for(workspace.pk), usage=size.asked, variant=wanted.variant, prices=prices)
+    limits = limits_for(workspace.pk)
+    check_limits(workspace.pk, limits, usage=size.asked, variant=wanted.variant, prices=prices)
     left, face_value = _left(workspace.pk, now), site().usd_per_credit
     terms = terms_for(workspace.pk)
     counted = present(workspace.pk, now) if counts(terms, prices, size.usage) else NOTHING_COUNTED
@@ -90,7 +91,7 @@ def estimated(
         note_refusal(refused, now)
         raise refused
     totals = UsageTotals.of(size.usage)
-    most = limits_for(workspace.pk).concurrency
+    most = limits.concurrency
     return Estimate(
         nano=rating.nano,
         cost_usd=cost_usd(rating.nano, face_value),

@@ -26,10 +26,10 @@ LATEST = 200  # requests that a hold is sized from
 READ = 5_000  # of the workspace's latest requests at most, to find those
 PERCENT = 95
 
-# Reading LATEST requests takes longer than an authorisation does. Few of them say something else with each that comes;
-# of as many as there can be, a quarter must be others before it is worth looking again.
-KEEP_SECONDS = 60  # fewer than LATEST
-TURNOVER, KEEP_FULL_SECONDS = LATEST // 4, 600
+# Reading LATEST requests takes as long as an authorisation does. Few of them say something else with each that comes;
+# as many as there can be are worth looking at again when some more were made, and not for each one that comes rarely.
+KEEP_SECONDS = 60
+TURNOVER, KEEP_FULL_SECONDS = LATEST // 10, 300  # requests that were sized by LATEST; and after this time anyway
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Answers | Recent")
@@ -97,8 +97,8 @@ class Recent:
 
 
 def recent_answers(which: Requests) -> Answers:
-    """Those of the last 200 requests of 30 days, at most a minute old; a full 200 stay until they sized 50 requests,
-    10 minutes at most.
+    """Those of the last 200 requests of 30 days, at most a minute old; a full 200 go on until they have sized 20
+    requests in this process, for 5 minutes at most.
     """
     return _answers.get(which)
 
@@ -170,6 +170,8 @@ class _Kept(Generic[S]):
 
 
 class _Samples(Generic[S]):
+    """What the latest requests look like, and for how long that is believed."""
+
     def __init__(self, read: Callable[[Requests], S]) -> None:
         self._kept = TimedCache[Requests, _Kept[S]](
             lambda which: _Kept(read(which), monotonic()), seconds=KEEP_FULL_SECONDS

@@ -51,10 +51,10 @@ def test_few_requests_are_read_again_after_a_minute(clock: Clock) -> None:
     assert samples.get(WHICH).tokens == reads.count == 2
 
 
-def test_a_full_sample_stays_until_a_quarter_of_it_was_asked_for(clock: Clock) -> None:
+def test_a_full_sample_stays_until_it_has_sized_enough_requests(clock: Clock) -> None:
     reads = Reads(LATEST)
     samples = history._Samples(reads)
-    for _ in range(TURNOVER):  # one a second, the fiftieth before a minute is over
+    for _ in range(TURNOVER):  # one a second, the last before a minute is over
         assert samples.get(WHICH).tokens == 1
         clock.now += 1
     clock.now += KEEP_SECONDS - TURNOVER
@@ -62,13 +62,13 @@ def test_a_full_sample_stays_until_a_quarter_of_it_was_asked_for(clock: Clock) -
     clock.now += 1
     assert samples.get(WHICH).tokens == 2
 
-    clock.now += 5 * KEEP_SECONDS  # five minutes without a request
+    clock.now += 4 * KEEP_SECONDS  # without a request
     for _ in range(TURNOVER - 1):
         assert samples.get(WHICH).tokens == 2
     assert samples.get(WHICH).tokens == 3
 
 
-def test_a_full_sample_that_is_rarely_asked_for_stays_ten_minutes(clock: Clock) -> None:
+def test_a_full_sample_that_is_rarely_asked_for_stays_five_minutes(clock: Clock) -> None:
     reads = Reads(LATEST)
     samples = history._Samples(reads)
     assert samples.get(WHICH).tokens == 1

@@ -12,8 +12,8 @@ from billing.ledger import roundtrip
 from billing.ledger.models import Hold
 from billing.ledger.verify import verify
 from billing.plans import limits
-from billing.plans.limits import FRESH_SECONDS
-from billing.plans.models import AddOn, PlanVersion, Subscription, WorkspaceAddOn, WorkspaceLimits
+from billing.plans.limits import FRESH_SECONDS, limits_for
+from billing.plans.models import AddOn, Plan, PlanVersion, Subscription, WorkspaceAddOn, WorkspaceLimits
 from billing.usage.errors import ConcurrencyExceeded
 from billing.usage.tests.conftest import NOW
 from billing.usage.tests.test_authorize import GIVEN, hold_for, on_plan, refused
@@ -57,8 +57,8 @@ def test_what_is_known_is_asked_for_in_the_round_trip_that_locks(
     hold_for(funded, **ASKED)
     assert asking(sent) == []
 
-    later = time.monotonic() + FRESH_SECONDS
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    then = time.monotonic() + FRESH_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: then)
     sent.clear()
     hold_for(funded, **ASKED)
     assert asking(sent) == [0]
@@ -123,3 +123,19 @@ def test_a_repeat_is_answered_whatever_the_limits_became(funded: Workspace, late
     again = hold_for(funded, key="k", **ASKED)
     assert (again.hold_id, again.replay) == (first.hold_id, True)
     assert refused(funded, key="other", **ASKED).code == "request_over_limit"
+
+
+def test_a_refusal_in_doubt_takes_one_read_and_no_lock(funded: Workspace, later: None, sent: list[list[str]]) -> None:
+    on_plan(funded, request_limits={"output_tokens": "100"})
+    assert refused(funded, **ASKED).code == "request_over_limit"
+    sent.clear()
+    assert refused(funded, **ASKED).code == "request_over_limit"
+    assert asking(sent) == [0]
+    assert not any("FOR NO KEY UPDATE" in sql for trip in sent for sql in trip)
+
+
+def test_the_name_of_the_plan_is_the_present_one(funded: Workspace, later: None) -> None:
+    on_plan(funded)
+    assert limits_for(funded.pk).plan_name == "Test"
+    Plan.objects.filter(key="test").update(name="Trial")
+    assert limits_for(funded.pk).plan_name == "Trial"
