@@ -1,4 +1,4 @@
-"""Ten thousand events over ten months, eight of them archived: everything adds up, and the tables are smaller."""
+"""Thousands of events over ten months, eight of them archived: everything adds up, and the tables are smaller."""
 
 import threading
 import time
@@ -42,15 +42,21 @@ def kept_two_months(transactional_db: None, settings: Settings, tmp_path: Path) 
     site_update(changes={"event_detail_months": 2}, actor="test")
 
 
+@pytest.fixture(params=[pytest.param(300, id="small"), pytest.param(500, marks=pytest.mark.slow, id="full")])
+def batch(request: pytest.FixtureRequest) -> int:
+    """Events of half a month."""
+    return int(request.param)
+
+
 @pytest.fixture
-def history(kept_two_months: None, workspace: Workspace) -> Workspace:
-    lived(workspace, batch=500)
+def history(kept_two_months: None, workspace: Workspace, batch: int) -> Workspace:
+    lived(workspace, batch=batch)
     return workspace
 
 
 @pytest.fixture
 def short_history(kept_two_months: None, workspace: Workspace) -> Workspace:
-    """A fifth of it, where sizes make no difference."""
+    """Less of it, where sizes make no difference."""
     lived(workspace, batch=100)
     return workspace
 
@@ -81,7 +87,7 @@ def archive() -> int:
 
 
 @pytest.mark.parametrize("vacuumed", [False, True])
-def test_all_adds_up_and_the_table_is_smaller(history: Workspace, vacuumed: bool) -> None:
+def test_all_adds_up_and_the_table_is_smaller(history: Workspace, batch: int, vacuumed: bool) -> None:
     """Also where autovacuum was there first, so that there is room on every page."""
 
     def shown() -> Any:
@@ -89,7 +95,7 @@ def test_all_adds_up_and_the_table_is_smaller(history: Workspace, vacuumed: bool
         return [breakdown(history, by=by, **bounds) for by in ("model", "agent", "month", "day")]
 
     pages, before = shown(), size()
-    assert archive() == 8_000
+    assert archive() == 16 * batch
     if vacuumed:
         with connection.cursor() as cursor:
             cursor.execute(f"VACUUM {TABLE}")
@@ -104,22 +110,22 @@ def test_all_adds_up_and_the_table_is_smaller(history: Workspace, vacuumed: bool
     debt = Wallet.objects.get().debt
     with clock.at(NOW):
         for month in (0, 4, 9):
-            again = [reported(month, 1, index) for index in range(500)]
+            again = [reported(month, 1, index) for index in range(batch)]
             result = usage_record_batch(workspace_id=history.pk, source=SERVICE, events=again)
-            assert (result.accepted, result.duplicates) == (0, 500)
+            assert (result.accepted, result.duplicates) == (0, batch)
     assert Wallet.objects.get().debt == debt
-    assert UsageEvent.objects.exclude(archive=None).count() == 8_000
+    assert UsageEvent.objects.exclude(archive=None).count() == 16 * batch
     assert EventArchive.objects.count() == 8
 
 
-def test_what_was_freed_is_used_again_when_nothing_is_moved(history: Workspace) -> None:
+def test_what_was_freed_is_used_again_when_nothing_is_moved(history: Workspace, batch: int) -> None:
     """Also where the maintenance could not cut the table: what comes next fills it first."""
     archive()
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM {TABLE}")
     before = size()
     for part in range(2, 6):
-        events = [reported(9, part, index) for index in range(500)]
+        events = [reported(9, part, index) for index in range(batch)]
         usage_record_batch(workspace_id=history.pk, source=SERVICE, events=events, now=MONTHS[9])
     assert size() <= 1.02 * before
     assert verify().problems == []
