@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -25,14 +26,14 @@ PATIENCE = 60.0  # seconds until a request must have been answered
 class WebServer:
     """The web part of `make run`, alone: the supervisor would pause for longer after each death."""
 
-    def __init__(self, home: Path, database: str, **own: str) -> None:
+    def __init__(self, home: Path, database: str, *, workers: int = 2, **own: str) -> None:
         """`own`: variables of the server alone, and not of the commands that are run beside it."""
         self.port = free_port()
         self.kills = 0
         self.environment = run_environment(home, self.port, DATABASE_URL=database)
         self._own = self.environment | own
         site = f"http://localhost:{self.port}"
-        config = Config(home, "127.0.0.1", self.port, database, "", "", False, site, workers=2, threads=4)
+        config = Config(home, "127.0.0.1", self.port, database, "", "", False, site, workers=workers, threads=4)
         (self._command,) = [part.command for part in parts(config) if part.name == "web"]
         self.start()
 
@@ -40,6 +41,18 @@ class WebServer:
         self.process = subprocess.Popen(
             self._command, cwd=BASE_DIR, env=self._own, stdin=subprocess.DEVNULL, start_new_session=True
         )
+
+    def wait(self) -> None:
+        """Until it takes connections."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            assert self.process.poll() is None, "it ended by itself"
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+                    return
+            except OSError:
+                assert time.monotonic() < until
+                time.sleep(0.05)
 
     def kill(self) -> None:
         """SIGKILL to all its processes."""

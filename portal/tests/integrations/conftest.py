@@ -65,6 +65,7 @@ def server() -> Iterator[WebServer]:
             "X402_FACILITATOR_URL": usdc.url,
         }
         server = WebServer(made.home, made.url, STRIPE_SECRET_KEY=KEY, STRIPE_API_HOST=payments.url, **crypto)
+        server.wait()  # a client that comes too early pauses for longer than it has to
         yield server
         server.kill()
         payments.stop()

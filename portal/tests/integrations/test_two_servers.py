@@ -45,21 +45,9 @@ print(price_set(wish, by="a test").effective_from.isoformat())
 def other(server: WebServer) -> Iterator[WebServer]:
     """A second web server on the same database, as on a second machine."""
     other = WebServer(Path(server.environment["PURSER_HOME"]), server.environment["DATABASE_URL"])
-    for port in (server.port, other.port):
-        wait_for(port)
+    other.wait()
     yield other
     other.kill()
-
-
-def wait_for(port: int) -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-            return
-        except OSError:
-            assert time.monotonic() < until
-            time.sleep(0.1)
 
 
 def ask(port: int, headers: dict[str, str], times: int, answers: list[tuple[int, int]]) -> None:

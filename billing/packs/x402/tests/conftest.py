@@ -27,9 +27,15 @@ PATH = "/api/v1/credits/topup"
 HEADERS = {1: "X-PAYMENT", 2: "PAYMENT-SIGNATURE"}
 
 
+@pytest.fixture(scope="module")
+def network_port() -> int:
+    """Any that is free, with each test."""
+    return 0
+
+
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
-    found = Network(Chain(TOKENS[KEY]), key=KEY)
+def network(monkeypatch: pytest.MonkeyPatch, network_port: int) -> Iterator[Network]:
+    found = Network(Chain(TOKENS[KEY]), key=KEY, port=network_port)
     with monkeypatch.context() as patch:
         patch.setattr(settings, "X402_PAY_TO", PAY_TO)
         patch.setattr(settings, "X402_NETWORKS", {KEY: f"{found.url}/rpc"})

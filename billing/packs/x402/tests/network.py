@@ -27,7 +27,7 @@ class Network:
     again, and says "done" again.
     """
 
-    def __init__(self, chain: Chain, *, key: str) -> None:
+    def __init__(self, chain: Chain, *, key: str, port: int = 0) -> None:
         self.chain, self.fault, self.node_down, self.forgetful = chain, "", False, False
         self.meanwhile: Callable[[], object] | None = None
         self.asked: list[str] = []
@@ -37,7 +37,7 @@ class Network:
         self.facilitator = x402FacilitatorSync()
         self.facilitator.register([chain.token.network], ExactEvmScheme(chain))
         self.facilitator.register_v1([key], ExactEvmSchemeV1(chain))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         forever = {"poll_interval": 0.02}  # how soon `close` is heard
         threading.Thread(target=self._server.serve_forever, kwargs=forever, daemon=True).start()

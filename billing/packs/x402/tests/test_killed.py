@@ -18,8 +18,9 @@ from billing.invoices.models import Document
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.tests.conftest import HEADERS, PATH, PAY_TO, Agent, credited
 from billing.packs.x402.tests.network import Network
-from billing.packs.x402.tests.served import served, wait_for
+from billing.packs.x402.tests.served import served
 from portal.testing.patient import PATIENCE, WebServer
+from portal.testing.processes import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIVE = 1_000 * NANO
@@ -64,13 +65,27 @@ class Shop:
 
     def start_again(self) -> None:
         self.server.start()
-        wait_for(self.server)
+        self.server.wait()
+
+
+@pytest.fixture(scope="module")
+def network_port() -> int:
+    """The same for all tests here, so that one server finds the network of each."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, network_port: int) -> Iterator[WebServer]:
+    with served(f"http://127.0.0.1:{network_port}") as server:
+        yield server
 
 
 @pytest.fixture
-def shop(network: Network, workspace_key: Callable[..., tuple[ApiKey, str]]) -> Iterator[Shop]:
-    with served(network) as server:
-        yield Shop(server, network, workspace_key()[1])
+def shop(server: WebServer, network: Network, workspace_key: Callable[..., tuple[ApiKey, str]]) -> Shop:
+    shop = Shop(server, network, workspace_key()[1])
+    if server.process.poll() is not None:  # the test before has left it dead
+        shop.start_again()
+    return shop
 
 
 def the_lease_is_over() -> None:
