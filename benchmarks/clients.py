@@ -12,6 +12,7 @@ from typing import Any
 from load import loop, own_order, stretches
 
 BLOCK = 1 << 16
+RENEW_AFTER = 20  # requests
 EVENT_ID = "floor-event-id"  # stands for the id in a prepared body
 
 
@@ -34,6 +35,7 @@ def post(plan: Plan, number: int, pipe: Any) -> None:
     template = _bytes({"events": batch(EVENT_ID, plan.batch)} if plan.batch else event(EVENT_ID))
 
     def step() -> tuple[int, str]:
+        connection.renew_at_times()
         workspace, name = next(names)
         body = template.replace(EVENT_ID.encode(), name.encode())
         status, _ = connection.exchange(_request(plan, path, workspace, body))
@@ -53,6 +55,7 @@ def pair(plan: Plan, number: int, pipe: Any) -> None:
     def step() -> tuple[int, str]:
         nonlocal count
         count += 1
+        connection.renew_at_times()
         workspace, _ = next(names)
         status, answer = connection.exchange(_request(plan, "/api/v1/usage/authorize", workspace, asked))
         if status != b"201":
@@ -151,6 +154,7 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket = self._connect()
+        self._used = 0
 
     def _connect(self) -> socket.socket:
         connected = socket.create_connection(("127.0.0.1", self._port), timeout=30)
@@ -161,9 +165,18 @@ class Connection:
         """The server closes what was idle for long."""
         self._socket.close()
         self._socket = self._connect()
+        self._used = 0
+
+    def renew_at_times(self) -> None:
+        """The kernel gives a connection to one of the web processes for good. How a few of them are divided would
+        decide how fast a whole stretch is: six to one process, two to another.
+        """
+        if self._used >= RENEW_AFTER:
+            self.renew()
 
     def exchange(self, request: bytes) -> tuple[bytes, bytes]:
         """Send a request, read the whole answer; its status and body."""
+        self._used += 1
         self._socket.sendall(request)
         data = b""
         while (split := data.find(b"\r\n\r\n")) < 0:

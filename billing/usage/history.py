@@ -26,10 +26,10 @@ LATEST = 200  # requests that a hold is sized from
 READ = 5_000  # of the workspace's latest requests at most, to find those
 PERCENT = 95
 
-# Reading LATEST requests takes as long as an authorisation does. Few of them say something else with each that comes;
-# as many as there can be are worth looking at again when some more were made, and not for each one that comes rarely.
-KEEP_SECONDS = 60
-TURNOVER, KEEP_FULL_SECONDS = LATEST // 10, 300  # requests that were sized by LATEST; and after this time anyway
+# Reading LATEST requests takes as long as an authorisation does. They are worth looking at again when a tenth as many
+# were made since, and not for each one of a workspace that makes few.
+KEEP_SECONDS, KEEP_SECONDS_AT_MOST = 60, 300
+TENTH = 10
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Answers | Recent")
@@ -97,8 +97,8 @@ class Recent:
 
 
 def recent_answers(which: Requests) -> Answers:
-    """Those of the last 200 requests of 30 days, at most a minute old; a full 200 go on until they have sized 20
-    requests in this process, for 5 minutes at most.
+    """Those of the last 200 requests of 30 days: kept for a minute, and on until they have sized a tenth as many requests
+    in this process, for 5 minutes at most.
     """
     return _answers.get(which)
 
@@ -166,7 +166,7 @@ class _Kept(Generic[S]):
 
     def is_over(self) -> bool:
         age = monotonic() - self.since
-        return age > KEEP_SECONDS and (self.sample.requests < LATEST or self.used >= TURNOVER)
+        return age > KEEP_SECONDS and self.used * TENTH >= self.sample.requests
 
 
 class _Samples(Generic[S]):
@@ -174,7 +174,7 @@ class _Samples(Generic[S]):
 
     def __init__(self, read: Callable[[Requests], S]) -> None:
         self._kept = TimedCache[Requests, _Kept[S]](
-            lambda which: _Kept(read(which), monotonic()), seconds=KEEP_FULL_SECONDS
+            lambda which: _Kept(read(which), monotonic()), seconds=KEEP_SECONDS_AT_MOST
         )
 
     def get(self, which: Requests) -> S:

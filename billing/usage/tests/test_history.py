@@ -7,7 +7,7 @@ import pytest
 
 from billing.foundation import cache
 from billing.usage import history
-from billing.usage.history import KEEP_FULL_SECONDS, KEEP_SECONDS, LATEST, TURNOVER, Answers, Requests
+from billing.usage.history import KEEP_SECONDS, KEEP_SECONDS_AT_MOST, LATEST, Answers, Requests
 
 WHICH = Requests(1, "openai", "gpt-4o-mini", "chat")
 
@@ -41,38 +41,36 @@ class Reads:
         return Answers(self.requests, Decimal(self.count))
 
 
-def test_few_requests_are_read_again_after_a_minute(clock: Clock) -> None:
-    reads = Reads(LATEST - 1)
+def test_what_was_read_is_kept_for_a_minute_however_much_is_asked(clock: Clock) -> None:
+    reads = Reads(LATEST)
     samples = history._Samples(reads)
-    assert [samples.get(WHICH).tokens for _ in range(2 * TURNOVER)] == [1] * 2 * TURNOVER
+    assert [samples.get(WHICH).tokens for _ in range(2 * LATEST)] == [1] * 2 * LATEST
     clock.now += KEEP_SECONDS
     assert samples.get(WHICH).tokens == 1
     clock.now += 1
     assert samples.get(WHICH).tokens == reads.count == 2
 
 
-def test_a_full_sample_stays_until_it_has_sized_enough_requests(clock: Clock) -> None:
-    reads = Reads(LATEST)
-    samples = history._Samples(reads)
-    for _ in range(TURNOVER):  # one a second, the last before a minute is over
+@pytest.mark.parametrize(("requests", "tenth"), [(LATEST, 20), (25, 3), (1, 1)])
+def test_then_it_stays_until_it_has_sized_a_tenth_as_many(clock: Clock, requests: int, tenth: int) -> None:
+    samples = history._Samples(Reads(requests))
+    for _ in range(tenth):
         assert samples.get(WHICH).tokens == 1
-        clock.now += 1
-    clock.now += KEEP_SECONDS - TURNOVER
-    assert samples.get(WHICH).tokens == 1
-    clock.now += 1
+        clock.now += 2.5 * KEEP_SECONDS / tenth
     assert samples.get(WHICH).tokens == 2
 
-    clock.now += 4 * KEEP_SECONDS  # without a request
-    for _ in range(TURNOVER - 1):
-        assert samples.get(WHICH).tokens == 2
-    assert samples.get(WHICH).tokens == 3
 
-
-def test_a_full_sample_that_is_rarely_asked_for_stays_five_minutes(clock: Clock) -> None:
-    reads = Reads(LATEST)
-    samples = history._Samples(reads)
+def test_nothing_is_looked_at_again_after_a_minute(clock: Clock) -> None:
+    samples = history._Samples(Reads(0))
     assert samples.get(WHICH).tokens == 1
-    clock.now += KEEP_FULL_SECONDS - 1
+    clock.now += KEEP_SECONDS + 1
+    assert samples.get(WHICH).tokens == 2
+
+
+def test_what_is_rarely_asked_for_stays_five_minutes(clock: Clock) -> None:
+    samples = history._Samples(Reads(LATEST))
+    assert samples.get(WHICH).tokens == 1
+    clock.now += KEEP_SECONDS_AT_MOST - 1
     assert samples.get(WHICH).tokens == 1
     clock.now += 1
     assert samples.get(WHICH).tokens == 2
