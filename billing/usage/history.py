@@ -97,8 +97,8 @@ class Recent:
 
 
 def recent_answers(which: Requests) -> Answers:
-    """Those of the last 200 requests of 30 days: kept for a minute, and on until they have sized a tenth as many requests
-    in this process, for 5 minutes at most.
+    """Those of the last 200 requests of 30 days: kept for a minute, and on until they have sized a tenth as many here,
+    for 5 minutes at most.
     """
     return _answers.get(which)
 
