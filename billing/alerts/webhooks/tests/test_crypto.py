@@ -16,7 +16,7 @@ from billing.packs import hooks
 from billing.packs.x402.models import CryptoPayment
 from billing.packs.x402.settling import payment_accept, payment_give_up
 from billing.packs.x402.sweeping import sweep
-from billing.packs.x402.tests.conftest import Agent, agent, credited, network, wallet  # noqa: F401 - fixtures
+from billing.packs.x402.tests.conftest import Agent, agent, credited, network, network_port, wallet  # noqa: F401 - fixtures
 from billing.packs.x402.tests.network import Network
 from billing.packs.x402.tests.rows import in_review
 
