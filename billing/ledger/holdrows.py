@@ -4,8 +4,9 @@ from billing.ledger.roundtrip import Statement
 
 PLACE = """placed AS (
     INSERT INTO ledger_hold (operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at,
-        open_until)
-    VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz, %s::timestamptz)
+        open_until, request)
+    VALUES (%s::bigint, %s::bigint, %s, %s::bigint, %s::bigint, %s, %s::timestamptz, %s::timestamptz, %s::timestamptz,
+        %s::jsonb)
 )"""
 EXTEND = """extension AS (
     INSERT INTO ledger_holdextension (hold_id, operation_id, expires_at, created_at)

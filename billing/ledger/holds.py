@@ -1,6 +1,9 @@
 """Holds: credits set aside for a request that is running, then settled or released, exactly once."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from billing.credits.units import in_range
 from billing.ledger import burn
@@ -24,12 +27,19 @@ class HoldBook(LotBook):
         return self._holds.get(pk)
 
     def hold(
-        self, *, operation: OperationDraft, amount: int, expires_at: datetime, origin: str, label: str = ""
+        self,
+        *,
+        operation: OperationDraft,
+        amount: int,
+        expires_at: datetime,
+        origin: str,
+        label: str = "",
+        request: Mapping[str, Any] | None = None,
     ) -> HoldState:
         """Set `amount` aside: from lots in burn order, what they do not cover from the plan's overdraft.
 
-        `origin` is the class of key that may resolve it. Raises InsufficientCredits beyond both, HoldTooLong, and
-        ValueError for one that would be over already.
+        `origin` is the class of key that may resolve it; `request`, JSON, says what it is for. Raises
+        InsufficientCredits beyond both, HoldTooLong, and ValueError for one that would be over already.
         """
         most = max(self.headroom, 0)
         if self._valid(amount) > most:
@@ -49,7 +59,8 @@ class HoldBook(LotBook):
         self.open_holds += 1
         self._due_at(expires_at)
         whose, until = (str(hold.id), str(self.workspace_id), origin), expires_at.isoformat()
-        values = (*whose, str(amount), str(overdraft), label, self._now, until, until)
+        written = None if request is None else json.dumps(request)
+        values = (*whose, str(amount), str(overdraft), label, self._now, until, until, written)
         self._pending.holds.append((PLACE, values))
         return hold
 

@@ -14,7 +14,6 @@ from billing.ledger.accounts import AVAILABLE, DEBT, HELD, IN_LOTS, OVERDRAFT_HE
 from billing.ledger.burn import Take
 from billing.ledger.chain import canonical, link, stamp
 from billing.ledger.due import next_instant
-from billing.ledger.errors import LedgerError
 from billing.ledger.left import Left
 from billing.ledger.pending import Pending
 from billing.ledger.records import Crossing, HoldState, LotState, OperationDraft, WalletState
@@ -216,14 +215,6 @@ class Journal:
     def also(self, sql: str, params: Sequence[Any] = ()) -> None:
         """Send the caller's own statement with the final write, in the same round trip and transaction."""
         self._also.append((sql, params))
-
-    def within(self, part: str, params: Sequence[Any] = ()) -> None:
-        """Write the caller's own row in the statement that writes what was just posted. `part` is a
-        `name AS (INSERT …)` that returns nothing; a statement of its own costs more than the row.
-        """
-        if not self._pending.operations:
-            raise LedgerError("nothing was posted that this could be written with")
-        self._pending.parts.append((part, params))
 
     def flush(self, also: Sequence[Statement] = ()) -> list[Rows]:
         """Write what was posted so far, and run `also`, in one round trip; the rows of `also`. Called on exit, too."""

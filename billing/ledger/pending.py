@@ -29,7 +29,6 @@ class Pending:
     new_lots: list[NewLot] = field(default_factory=list)
     touched: dict[int, LotState] = field(default_factory=dict)
     holds: list[Statement] = field(default_factory=list)  # parts of `holdrows`, in the order they were made
-    parts: list[Statement] = field(default_factory=list)  # of the packages above, in the same form
     wallet: bool = False  # something of the wallet changed
 
     def changed_lots(self) -> list[LotState]:

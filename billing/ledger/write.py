@@ -64,7 +64,7 @@ def write(*, workspace_id: int, now: datetime, pending: Pending, wallet: Sequenc
     if (shape := usual.shape_of(pending, lots)) is not None:
         values = usual.values(str(workspace_id), now.isoformat(), pending, lots[0])
         return [(shape, [*values, *tail])]
-    return [_general(workspace_id, now, pending, lots, tail), *map(alone, (*pending.holds, *pending.parts))]
+    return [_general(workspace_id, now, pending, lots, tail), *map(alone, pending.holds)]
 
 
 def _general(

@@ -138,12 +138,11 @@ def _new(request: HoldRequest, named: _Named, book: Book, included: Rows, due: D
     budgets = budgets_for(rules_of(book), request.source, workspace_id=named.workspace_id, project=project, at=book.now)
     budgets.check(amount)
     operation = named.operation()
-    hold = _hold(request, book, operation, amount)
+    expected = rating.nano if request.size.usage else amount
+    hold = _hold(request, book, operation, amount, expected)
     for line in rating.lines:
         if line.from_allowance:
             allowances.reserve(line.meter, line.from_allowance, book.now)
-    expected = rating.nano if request.size.usage else amount
-    book.within(*store.write(request, hold, expected=expected))
     for statement in (*allowances.reservation_writes(hold.id), *budgets.hold_writes(hold.id, amount)):
         book.also(*statement)
     store.remember(request, hold, None if included else book)
@@ -164,7 +163,7 @@ def _priced(request: HoldRequest, allowances: Allowances, book: Book) -> tuple[R
     return rating, rating.nano if most is None else most
 
 
-def _hold(request: HoldRequest, book: Book, operation: OperationDraft, amount: int) -> HoldState:
+def _hold(request: HoldRequest, book: Book, operation: OperationDraft, amount: int, expected: int) -> HoldState:
     try:
         return book.hold(
             operation=operation,
@@ -172,6 +171,7 @@ def _hold(request: HoldRequest, book: Book, operation: OperationDraft, amount: i
             expires_at=book.now + request.asked.life,
             origin=request.source.origin,
             label=request.label,
+            request=store.written(request, expected=expected),
         )
     except InsufficientCredits:
         state = book.state

@@ -7,15 +7,15 @@ from billing.ledger.models import Hold
 
 
 class Authorization(models.Model):
-    """The request that a hold was placed for. Written once with it; what the request then cost is its usage event."""
+    """The request that a hold was placed for. What it then cost is its usage event.
+
+    Written with the hold, in its row (`Hold.request`), and like its other terms never again. This is the view of these
+    rows, to read; `billing.usage.store.written` says what is in them.
+    """
 
     hold = models.OneToOneField(Hold, models.PROTECT, primary_key=True, related_name="authorization")
-    # No foreign keys in the database: they are the hold's workspace and a key of that class, and every key would lock
-    # its row with each request.
-    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    api_key = models.ForeignKey(
-        ApiKey, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
-    )
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.PROTECT, null=True, related_name="+")
     provider = models.CharField(max_length=80, blank=True)
     model = models.CharField(max_length=200, blank=True)  # without the provider; empty: the platform's own meters
     variant = models.JSONField(default=dict)
@@ -30,9 +30,7 @@ class Authorization(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(expected__gte=0), name="authorization_expected_not_negative"),
-        ]
+        managed = False
 
     def __str__(self) -> str:
         return str(self.hold_id)

@@ -1,4 +1,4 @@
-"""The SQL of authorising: the row that is written with a hold, and what settling reads of it."""
+"""What is written down of a request with its hold, and what settling reads of it."""
 
 import json
 from typing import Any, NamedTuple
@@ -7,46 +7,35 @@ from django.db import transaction
 
 from billing.ledger.book import Book
 from billing.ledger.records import HoldState
-from billing.ledger.roundtrip import Statement
 from billing.ledger.session import read
 from billing.metering.events import plain
 from billing.metering.known import Known
 from billing.metering.settling import keep_placed
 from billing.usage.request import HoldRequest
 
-# A part of the statement that writes the hold.
-_WRITE = """asked AS (
-    INSERT INTO usage_authorization (hold_id, workspace_id, api_key_id, provider, model, variant, project, agent, app,
-        task, basis, note, usage, expected, created_at)
-    VALUES (%s::bigint, %s::bigint, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::bigint,
-        %s::timestamptz)
-)"""
 _NAMED = """
 SELECT provider, model, variant, project, agent, app, task FROM usage_authorization
 WHERE hold_id = %s AND workspace_id = %s
 """
 
 
-def write(request: HoldRequest, hold: HoldState, *, expected: int) -> Statement:
-    """The authorisation of a hold that was just placed, for `book.within`. `expected` is in nano-credits."""
-    asked, key = request.asked, request.source.api_key_id
-    return _WRITE, (
-        str(hold.id),
-        str(request.workspace_id),
-        None if key is None else str(key),
-        request.prices.provider,
-        request.prices.model,
-        json.dumps(dict(asked.wanted.variant)) if asked.wanted.variant else "{}",
-        asked.wanted.project,
-        asked.agent,
-        asked.app,
-        asked.wanted.task,
-        request.size.basis,
-        request.size.note,
-        json.dumps({meter: plain(quantity) for meter, quantity in request.size.usage.items()}),
-        str(expected),
-        hold.created_at.isoformat(),
-    )
+def written(request: HoldRequest, *, expected: int) -> dict[str, Any]:
+    """What a hold is placed for, as `Authorization` reads it, without what is empty. `expected` is in nano-credits."""
+    asked, size = request.asked, request.size
+    wanted = asked.wanted
+    everything = {
+        "api_key": request.source.api_key_id,
+        "provider": request.prices.provider,
+        "model": request.prices.model,
+        "variant": dict(wanted.variant),
+        "project": wanted.project,
+        "agent": asked.agent,
+        "app": asked.app,
+        "task": wanted.task,
+        "note": size.note,
+        "usage": {meter: plain(quantity) for meter, quantity in size.usage.items()},
+    }
+    return {"basis": size.basis, "expected": expected, **{name: value for name, value in everything.items() if value}}
 
 
 class Named(NamedTuple):

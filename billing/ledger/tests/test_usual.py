@@ -6,8 +6,6 @@ import pytest
 
 from accounts.models import Workspace
 from billing.ledger import usual
-from billing.ledger.book import open_book
-from billing.ledger.errors import LedgerError
 from billing.ledger.models import Hold, HoldResolution, Lot, LotTake, Operation, Transfer, Wallet
 from billing.ledger.tests.helpers import NOON, assert_clean, extend, grant, place, release, settle, spend
 
@@ -104,8 +102,3 @@ def test_what_is_not_usual_is_left_to_the_general_statement(ws: int, monkeypatch
     settle(ws, hold, 500)  # more than there is: debt
     assert taken == []
     assert_clean(ws)
-
-
-def test_a_row_of_others_is_written_with_something_that_was_posted(ws: int) -> None:
-    with open_book(ws, now=NOON) as book, pytest.raises(LedgerError):
-        book.within("row AS (SELECT %s)", ("1",))
