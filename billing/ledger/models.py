@@ -1,8 +1,8 @@
 """The ledger's tables. Amounts are integer nano-credits (10**-9 credit); README.md explains the accounts.
 
 Operation, Transfer, LotTake, HoldExtension and HoldResolution are append-only; of a Lot only `remaining`, `held`,
-`scheduled` and `priority` change, of a Hold only `open_until` (triggers in migrations/_rules.py). The wallet row
-is the one lock of its workspace.
+`scheduled` and `priority` change, of a Hold only `open_until` (triggers in migrations/_rules.py and 0003). The
+wallet row is the one lock of its workspace.
 """
 
 from datetime import timedelta

@@ -2,35 +2,28 @@
 
 from django.db import migrations
 
-# From here on the column is a term of the hold like the others, which the trigger lets nobody change.
-TERMS = """
-DROP TRIGGER hold_terms_fixed ON ledger_hold;
-CREATE TRIGGER hold_terms_fixed
-    BEFORE UPDATE OF operation_id, workspace_id, origin, amount, overdraft, label, created_at, expires_at{request}
-    ON ledger_hold FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_rewrite();
-"""
-
-FORWARD = f"""
+FORWARD = """
+ALTER TABLE ledger_hold DISABLE TRIGGER hold_request_fixed;
 UPDATE ledger_hold SET request = jsonb_strip_nulls(jsonb_build_object(
         'api_key', asked.api_key_id, 'provider', nullif(asked.provider, ''), 'model', nullif(asked.model, ''),
-        'variant', nullif(asked.variant, '{{}}'), 'project', nullif(asked.project, ''),
+        'variant', nullif(asked.variant, '{}'), 'project', nullif(asked.project, ''),
         'agent', nullif(asked.agent, ''), 'app', nullif(asked.app, ''), 'task', nullif(asked.task, ''),
-        'basis', asked.basis, 'note', nullif(asked.note, ''), 'usage', nullif(asked.usage, '{{}}'),
+        'basis', asked.basis, 'note', nullif(asked.note, ''), 'usage', nullif(asked.usage, '{}'),
         'expected', asked.expected))
 FROM usage_authorization asked WHERE asked.hold_id = ledger_hold.operation_id;
-{TERMS.format(request=", request")}
+ALTER TABLE ledger_hold ENABLE TRIGGER hold_request_fixed;
 DROP TABLE usage_authorization;
 CREATE VIEW usage_authorization AS
 SELECT operation_id AS hold_id, workspace_id, (request ->> 'api_key')::bigint AS api_key_id,
     coalesce(request ->> 'provider', '') AS provider, coalesce(request ->> 'model', '') AS model,
-    coalesce(request -> 'variant', '{{}}') AS variant, coalesce(request ->> 'project', '') AS project,
+    coalesce(request -> 'variant', '{}') AS variant, coalesce(request ->> 'project', '') AS project,
     coalesce(request ->> 'agent', '') AS agent, coalesce(request ->> 'app', '') AS app,
     coalesce(request ->> 'task', '') AS task, request ->> 'basis' AS basis, coalesce(request ->> 'note', '') AS note,
-    coalesce(request -> 'usage', '{{}}') AS usage, (request ->> 'expected')::bigint AS expected, created_at
+    coalesce(request -> 'usage', '{}') AS usage, (request ->> 'expected')::bigint AS expected, created_at
 FROM ledger_hold WHERE request IS NOT NULL;
 """
 
-BACKWARD = f"""
+BACKWARD = """
 CREATE TABLE usage_authorization_as_before AS SELECT * FROM usage_authorization;
 DROP VIEW usage_authorization;
 ALTER TABLE usage_authorization_as_before RENAME TO usage_authorization;
@@ -39,7 +32,6 @@ ALTER TABLE usage_authorization ADD PRIMARY KEY (hold_id),
     ADD CONSTRAINT authorization_expected_not_negative CHECK (expected >= 0);
 CREATE TRIGGER authorization_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON usage_authorization
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_rewrite();
-{TERMS.format(request="")}
 """
 
 

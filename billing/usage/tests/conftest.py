@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from accounts.models import Workspace
 from billing.credits import clock
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
+from billing.ledger import roundtrip
 from billing.ledger.services import credits_grant
 from billing.metering.events import EventInput, Source
 from billing.metering.record import usage_record
@@ -31,6 +33,20 @@ def funded(workspace: Workspace, shop: None) -> Workspace:
     """Northwind AI with 100 credits."""
     credits_grant(workspace_id=workspace.pk, key="start", amount=100 * NANO, label="Start")
     return workspace
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The statements of each round trip of the ledger's."""
+    made: list[list[str]] = []
+    run = roundtrip.run
+
+    def kept(raw: Any, statements: Any) -> Any:
+        made.append([sql for sql, _ in statements])
+        return run(raw, statements)
+
+    monkeypatch.setattr(roundtrip, "run", kept)
+    return made
 
 
 Past = Callable[..., None]

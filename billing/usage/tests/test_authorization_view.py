@@ -11,6 +11,7 @@ from accounts.models import Workspace
 from billing.ledger.models import Hold
 from billing.ledger.services import credits_grant
 from billing.ledger.tests.helpers import place
+from billing.metering.tests.helpers import rewriting
 from billing.pricing.testing import import_demo_prices
 from billing.usage.models import Authorization
 from billing.usage.tests.test_authorize import GIVEN, hold_for
@@ -45,8 +46,8 @@ def test_all_that_was_written_is_there_before_and_after(workspace: Workspace) ->
     try:
         migrate(BEFORE)
         assert rows() == whole  # of the table
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE ledger_hold SET request = NULL")
+        with rewriting():
+            Hold.objects.update(request=None)
     finally:
         migrate(NOW)
     assert rows() == whole

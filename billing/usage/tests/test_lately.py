@@ -8,7 +8,6 @@ import pytest
 
 from accounts.models import Workspace
 from billing.credits import clock
-from billing.ledger import roundtrip
 from billing.ledger.models import Hold
 from billing.ledger.verify import verify
 from billing.plans import limits
@@ -27,46 +26,32 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "FRESH_SECONDS", 0)
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The statements of each of the ledger's round trips."""
-    trips: list[list[str]] = []
-    run = roundtrip.run
-
-    def kept(raw: Any, several: Any) -> Any:
-        trips.append([sql for sql, _ in several])
-        return run(raw, several)
-
-    monkeypatch.setattr(roundtrip, "run", kept)
-    return trips
-
-
 def asking(trips: list[list[str]]) -> list[int]:
     """Which of the round trips ask for the limits."""
     return [number for number, trip in enumerate(trips) if limits._ROW in trip]
 
 
 def test_what_is_known_is_asked_for_in_the_round_trip_that_locks(
-    funded: Workspace, sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    funded: Workspace, trips: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_plan(funded, concurrency=5)
     hold_for(funded, **ASKED)
-    assert asking(sent) == [0]  # nothing was known: read before there is anything to lock
+    assert asking(trips) == [0]  # nothing was known: read before there is anything to lock
 
-    sent.clear()
+    trips.clear()
     hold_for(funded, **ASKED)
-    assert asking(sent) == []
+    assert asking(trips) == []
 
     then = time.monotonic() + FRESH_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: then)
-    sent.clear()
+    trips.clear()
     hold_for(funded, **ASKED)
-    assert asking(sent) == [0]
-    assert "FOR NO KEY UPDATE" in sent[0][0]
+    assert asking(trips) == [0]
+    assert "FOR NO KEY UPDATE" in trips[0][0]
 
-    sent.clear()
+    trips.clear()
     hold_for(funded, **ASKED)  # that confirmed it
-    assert asking(sent) == []
+    assert asking(trips) == []
 
 
 def test_what_a_plan_began_to_refuse_elsewhere_is_refused(funded: Workspace, later: None) -> None:
@@ -125,13 +110,13 @@ def test_a_repeat_is_answered_whatever_the_limits_became(funded: Workspace, late
     assert refused(funded, key="other", **ASKED).code == "request_over_limit"
 
 
-def test_a_refusal_in_doubt_takes_one_read_and_no_lock(funded: Workspace, later: None, sent: list[list[str]]) -> None:
+def test_a_refusal_in_doubt_takes_one_read_and_no_lock(funded: Workspace, later: None, trips: list[list[str]]) -> None:
     on_plan(funded, request_limits={"output_tokens": "100"})
     assert refused(funded, **ASKED).code == "request_over_limit"
-    sent.clear()
+    trips.clear()
     assert refused(funded, **ASKED).code == "request_over_limit"
-    assert asking(sent) == [0]
-    assert not any("FOR NO KEY UPDATE" in sql for trip in sent for sql in trip)
+    assert asking(trips) == [0]
+    assert not any("FOR NO KEY UPDATE" in sql for trip in trips for sql in trip)
 
 
 def test_the_name_of_the_plan_is_the_present_one(funded: Workspace, later: None) -> None:

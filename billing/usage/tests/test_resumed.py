@@ -16,7 +16,6 @@ from accounts.scopes import KeyKind, Scope
 from accounts.services.keys import api_key_create
 from billing.credits.units import NANO
 from billing.foundation.cache import clear_all
-from billing.ledger import roundtrip
 from billing.ledger.book import Book, resume_book
 from billing.ledger.models import Operation, Wallet
 from billing.ledger.selectors import balance
@@ -57,20 +56,6 @@ def shop(transactional_db: None) -> None:
 def funded(workspace: Workspace) -> Workspace:
     credits_grant(workspace_id=workspace.pk, key="start", amount=100 * NANO, label="Start")
     return workspace
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The statements of each round trip of the ledger's."""
-    made: list[list[str]] = []
-    run = roundtrip.run
-
-    def kept(raw: Any, statements: Any) -> Any:
-        made.append([sql for sql, _ in statements])
-        return run(raw, statements)
-
-    monkeypatch.setattr(roundtrip, "run", kept)
-    return made
 
 
 def hold_for(workspace: Workspace, source: Source = SERVICE, **body: Any) -> int:
