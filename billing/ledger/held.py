@@ -102,9 +102,9 @@ def hold(workspace_id: int, pk: int, now: datetime | None = None) -> HoldRow | N
 
 def _rows(found: QuerySet[Hold], at: datetime) -> list[HoldRow]:
     rows = list(
-        found.select_related("resolution").prefetch_related(
-            Prefetch("extensions", HoldExtension.objects.order_by("pk"))
-        )
+        found.defer("request")
+        .select_related("resolution")
+        .prefetch_related(Prefetch("extensions", HoldExtension.objects.order_by("pk")))
     )
     pins = _pins(row.pk for row in rows)
     return [_row(row, tuple(pins.get(row.pk, ())), at) for row in rows]

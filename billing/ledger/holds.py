@@ -38,7 +38,7 @@ class HoldBook(LotBook):
     ) -> HoldState:
         """Set `amount` aside: from lots in burn order, what they do not cover from the plan's overdraft.
 
-        `origin` is the class of key that may resolve it; `request`, JSON, says what it is for. Raises
+        `origin` is the class of key that may resolve it; `request`, JSON, says what request it is for. Raises
         InsufficientCredits beyond both, HoldTooLong, and ValueError for one that would be over already.
         """
         most = max(self.headroom, 0)

@@ -256,7 +256,7 @@ class Hold(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()  # as it was placed; extensions say later ones
     open_until = models.DateTimeField(null=True)  # when it expires; NULL once resolved, and then for ever
-    request = models.JSONField(null=True)  # what it was placed for, as the package that placed it wrote it down
+    request = models.JSONField(null=True)  # what usage placed it for, which owns its form; NULL: for no request
 
     class Meta:
         constraints = [

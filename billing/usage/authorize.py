@@ -1,8 +1,8 @@
 """Credits held for a request before it is made: the promise that it can be paid.
 
 What needs no lock comes first: parsing, sizing, limits, a price. Under the wallet lock the request is rated with what
-is left of allowances, credits and included quantities are set aside, and what was expected is written down beside the
-hold.
+is left of allowances, credits and included quantities are set aside, and what was expected is written into the hold's
+row.
 """
 
 import json

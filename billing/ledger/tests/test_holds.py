@@ -251,6 +251,7 @@ def test_a_settlement_of_many_lots_leaves_the_rest_in_them(ws: int) -> None:
         "UPDATE ledger_hold SET amount = 1",
         "UPDATE ledger_hold SET expires_at = expires_at + interval '1 minute'",
         "UPDATE ledger_hold SET open_until = created_at + interval '1 hour'",
+        "UPDATE ledger_hold SET request = '{}'",
         "DELETE FROM ledger_hold",
         "TRUNCATE ledger_hold CASCADE",
         "UPDATE ledger_holdresolution SET kind = 'release'",

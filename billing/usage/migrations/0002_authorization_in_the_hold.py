@@ -1,4 +1,7 @@
-"""What a hold was placed for goes into its own row: a second one cost more than what it said."""
+"""What a hold was placed for goes into its own row: a second one cost more than what it said.
+
+Backwards the rows are as they were; lengths of texts are not limited again.
+"""
 
 from django.db import migrations
 

@@ -10,7 +10,7 @@ from django.db.utils import IntegrityError, NotSupportedError
 from accounts.models import Workspace
 from billing.ledger.models import Hold
 from billing.ledger.services import credits_grant
-from billing.ledger.tests.helpers import place
+from billing.ledger.tests.helpers import NOON, place
 from billing.metering.tests.helpers import rewriting
 from billing.pricing.testing import import_demo_prices
 from billing.usage.models import Authorization
@@ -63,3 +63,8 @@ def test_it_is_not_changed_afterwards(workspace: Workspace) -> None:
         Hold.objects.update(request={"basis": "given"})
     with pytest.raises(NotSupportedError), transaction.atomic():
         Authorization.objects.update(agent="another")
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        Authorization.objects.update(created_at=NOON)
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+        Authorization.objects.all().delete()
+    assert Authorization.objects.get().created_at == Hold.objects.get().created_at != NOON

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Workspace
 from billing.credits import clock
@@ -108,6 +109,27 @@ def test_a_repeat_is_answered_whatever_the_limits_became(funded: Workspace, late
     again = hold_for(funded, key="k", **ASKED)
     assert (again.hold_id, again.replay) == (first.hold_id, True)
     assert refused(funded, key="other", **ASKED).code == "request_over_limit"
+
+
+def test_a_repeat_is_found_under_the_lock_when_limits_that_allow_it_changed(funded: Workspace, later: None) -> None:
+    on_plan(funded)
+    first = hold_for(funded, key="k", **ASKED)
+    WorkspaceLimits.objects.create(workspace=funded, concurrency=1)
+    again = hold_for(funded, key="k", **ASKED)
+    assert (again.hold_id, again.amount, again.replay) == (first.hold_id, first.amount, True)
+    assert Hold.objects.count() == 1
+    assert isinstance(refused(funded, key="other", **ASKED), ConcurrencyExceeded)
+
+
+def test_a_change_that_is_seen_within_a_transaction_takes_back_only_the_attempt(funded: Workspace, later: None) -> None:
+    on_plan(funded)
+    hold_for(funded, **ASKED)
+    with transaction.atomic():
+        Plan.objects.filter(key="test").update(name="Trial")
+        hold_for(funded, **ASKED)
+    assert Plan.objects.get(key="test").name == "Trial"
+    assert Hold.objects.count() == 2
+    assert verify().problems == []
 
 
 def test_a_refusal_in_doubt_takes_one_read_and_no_lock(funded: Workspace, later: None, trips: list[list[str]]) -> None:
