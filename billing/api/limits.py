@@ -43,18 +43,23 @@ def _limited(rate: Rate, by: str, detail: str) -> Problem:
 
 
 def minutes(workspace: Workspace, keys: Sequence[ApiKey]) -> Minutes:
-    """How the running minute of these keys, and of their workspace, stands. What `accounts.hooks.key_minutes` asks."""
+    """How the running minute of these keys, and of their workspace, stands. What `accounts.hooks.key_minutes` asks.
+
+    Stores count refused slices too, so what is used is at most the limit.
+    """
     names = [key.prefix for key in keys] + ([workspace.public_id] if workspace.rate_limit is not None else [])
     used, reset = limiter.used(names)
     return Minutes(
         reset=reset,
         default=site().rate_limit_workspace,
         keys={
-            key.pk: KeyMinute(limit=limit_of(key), used=used[key.prefix], own=key.rate_limit is not None)
+            key.pk: KeyMinute(
+                limit=limit_of(key), used=min(used[key.prefix], limit_of(key)), own=key.rate_limit is not None
+            )
             for key in keys
         },
         workspace=(
-            Minute(limit=workspace.rate_limit, used=used[workspace.public_id])
+            Minute(limit=workspace.rate_limit, used=min(used[workspace.public_id], workspace.rate_limit))
             if workspace.rate_limit is not None
             else None
         ),

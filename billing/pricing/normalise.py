@@ -7,7 +7,7 @@ model's prices the object says it was served at.
 """
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -35,6 +35,8 @@ ALIASES = {  # flat names that mean one of our meters wherever they stand
     "input_pages": "pages",
     "rerank_searches": "searches",
     "num_search_queries": "web_searches",
+    "num_sources_used": "web_searches",
+    "web_search_requests": "web_searches",
 }
 # Sums of the other numbers: nothing to bill.
 TOTALS = {"total_tokens", "totalTokenCount", "billable_tokens"}
@@ -91,7 +93,7 @@ def normalise(usage: Mapping[str, Any], fmt: str | None = None) -> dict[str, Dec
     """
     fmt = fmt or format_of(usage)
     if fmt:
-        found = _Found(usage)
+        found = _Found(_as_rest(usage) if fmt == "gemini" else usage)
         READERS[fmt](found)
         found.others()
         return found.quantities
@@ -124,15 +126,23 @@ class _Found:
         if value is not None:
             self.quantities[meter] = self.quantities.get(meter, Decimal(0)) + number(".".join(path), value)
 
+    def first(self, meter: str, *paths: tuple[str, ...]) -> None:
+        """The first number of these that is not 0, where nothing is told yet: one thing under several names."""
+        for path in paths:
+            self.read.add(path[0])
+            if not self.quantities.get(meter):
+                self.add(meter, *path)
+
     def modalities(self, pattern: str, key: str) -> None:
         """Gemini's lists of {modality, tokenCount}; a document is counted like an image, as its price list does."""
         listed = self.usage.get(key)
         for entry in listed if isinstance(listed, list) else []:
             modality = str(entry.get("modality", "")).lower() if isinstance(entry, Mapping) else ""
             modality = "image" if modality == "document" else modality
-            if modality in ("text", "audio", "image", "video") and entry.get("tokenCount") is not None:
+            told = entry.get("tokenCount", entry.get("token_count")) if modality else None
+            if modality in ("text", "audio", "image", "video") and told is not None:
                 meter = pattern.format(modality)
-                count = number(f"{key}.{modality}", entry["tokenCount"])
+                count = number(f"{key}.{modality}", told)
                 self.quantities[meter] = self.quantities.get(meter, Decimal(0)) + count
 
     def others(self) -> None:
@@ -146,11 +156,11 @@ class _Found:
             if meter in OWN or _counts(value):
                 self.add(meter, name)
 
-    def unknown(self, key: str, *, known: Container[str]) -> None:
-        """Numbers in an object of the provider's that are not among the `known`."""
+    def unknown(self, key: str, *, known: Callable[[str], bool]) -> None:
+        """Numbers in an object of the provider's that are not `known`."""
         counts = self.usage.get(key)
         for name, value in counts.items() if isinstance(counts, Mapping) else ():
-            if name not in known and _counts(value):
+            if not known(name) and _counts(value):
                 self.add(name, key, name)
 
 
@@ -159,28 +169,46 @@ def _counts(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and bool(value)
 
 
+_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+# Of what a provider's server did besides. Fetching a page and finding a tool cost their tokens alone.
+_SERVER_TOOLS = {"web_search_requests", "web_fetch_requests", "tool_search_requests"}
+
+
 def _openai(found: _Found) -> None:
-    """Chat completions, responses, images, embeddings and realtime; LiteLLM and most compatible servers."""
+    """Chat completions, responses, images, embeddings and realtime; LiteLLM and most compatible servers.
+
+    LiteLLM gives the numbers of other providers in this form, under names of its own and, some, in several places.
+    """
     whole_in = "prompt_tokens" if found.usage.get("prompt_tokens") is not None else "input_tokens"
     whole_out = "completion_tokens" if found.usage.get("completion_tokens") is not None else "output_tokens"
     found.add("input_tokens", whole_in)
     found.add("output_tokens", whole_out)
-    for details in ("prompt_tokens_details", "input_tokens_details", "input_token_details"):
+    found.first("web_searches", ("server_tool_use", "web_search_requests"))
+    found.unknown("server_tool_use", known=_SERVER_TOOLS.__contains__)
+    for details in _INPUT_DETAILS:
         found.add("cached_input_tokens", details, "cached_tokens")
-        found.add("cache_write_tokens", details, "cache_write_tokens")
+        found.first("cache_write_tokens", (details, "cache_write_tokens"), (details, "cache_creation_tokens"))
+        found.add("cache_write_5m_tokens", details, "cache_creation_token_details", "ephemeral_5m_input_tokens")
+        found.add("cache_write_1h_tokens", details, "cache_creation_token_details", "ephemeral_1h_input_tokens")
+        found.first("web_searches", (details, "web_search_requests"))
         for modality in ("text", "audio", "image", "video"):
             found.add(f"input_{modality}_tokens", details, f"{modality}_tokens")
             found.add(f"cache_{modality}_read_tokens", details, "cached_tokens_details", f"{modality}_tokens")
-    for details in ("completion_tokens_details", "output_tokens_details", "output_token_details"):
+        found.unknown(details, known=_part_of_tokens)
+    for details in _OUTPUT_DETAILS:
         found.add("reasoning_tokens", details, "reasoning_tokens")
         for modality in ("text", "audio", "image", "video"):
             found.add(f"output_{modality}_tokens", details, f"{modality}_tokens")
-    if "cached_input_tokens" not in found.quantities:  # LiteLLM's names for Anthropic's numbers, inside prompt_tokens
-        found.add("cached_input_tokens", "cache_read_input_tokens")
-    if "cache_write_tokens" not in found.quantities:
-        found.add("cache_write_tokens", "cache_creation_input_tokens")
+        found.unknown(details, known=_part_of_tokens)
+    found.first("cached_input_tokens", ("cache_read_input_tokens",))  # Anthropic's, here inside prompt_tokens
+    found.first("cache_write_tokens", ("cache_creation_input_tokens",))
     found.add("audio_input_seconds", "seconds")  # transcriptions billed by duration
-    found.add("web_searches", "server_tool_use", "web_search_requests")  # LiteLLM again
+
+
+def _part_of_tokens(name: str) -> bool:
+    """Whether a detail is in a whole that is charged: all tokens are. Images, seconds and characters are not."""
+    return name.endswith("_tokens") or name in _SERVER_TOOLS
 
 
 _ANTHROPIC_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -193,7 +221,7 @@ def _anthropic(found: _Found) -> None:
     _anthropic_turn(found, None)
     found.add("reasoning_tokens", "output_tokens_details", "thinking_tokens")
     found.add("web_searches", "server_tool_use", "web_search_requests")
-    found.unknown("server_tool_use", known=("web_search_requests", "web_fetch_requests"))  # fetching costs tokens alone
+    found.unknown("server_tool_use", known=_SERVER_TOOLS.__contains__)
     found.read.add("iterations")
     turns = found.usage.get("iterations")
     for turn in turns if isinstance(turns, list) else []:
@@ -234,20 +262,27 @@ def _gemini(found: _Found) -> None:
 
 READERS: Mapping[str, Callable[[_Found], None]] = {"openai": _openai, "anthropic": _anthropic, "gemini": _gemini}
 
-_OPENAI_NAMES = {"prompt_tokens", "completion_tokens"} | {
-    f"{side}_{details}"
-    for side in ("prompt", "completion", "input", "output")
-    for details in ("tokens_details", "token_details")
-}
+_OPENAI_NAMES = {"prompt_tokens", "completion_tokens", *_INPUT_DETAILS, *_OUTPUT_DETAILS}
 _OPENAI_TYPES = ("tokens", "duration")  # of a transcription
 _ANTHROPIC_NAMES = {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
 _GEMINI_NAMES = {"promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount"}
+_GEMINI_FIELDS = _GEMINI_NAMES | {
+    *("toolUsePromptTokenCount", "responseTokenCount", "totalTokenCount", "promptTokensDetails", "cacheTokensDetails"),
+    *("toolUsePromptTokensDetails", "candidatesTokensDetails", "responseTokensDetails"),
+}
+# As Google's libraries for Python, Ruby and PHP write them.
+_UNDERSCORED = {re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name): name for name in _GEMINI_FIELDS}
+
+
+def _as_rest(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """usageMetadata with the names of Gemini's REST API."""
+    return {_UNDERSCORED.get(name, name): value for name, value in usage.items()}
 
 
 def format_of(usage: Mapping[str, Any]) -> str | None:
     """Whose object it is, by the names that only that provider uses; None for our own meters."""
     names = usage.keys()
-    if names & _GEMINI_NAMES:
+    if any(_UNDERSCORED.get(name, name) in _GEMINI_NAMES for name in names):
         return "gemini"
     if "prompt_tokens" in names or "completion_tokens" in names:
         return "openai"
@@ -265,6 +300,7 @@ TIER_NAMES: Mapping[str, Mapping[str, str]] = {
     "service_tier": _TIERS,
     "serviceTier": _TIERS,
     "trafficType": _TRAFFIC,
+    "traffic_type": _TRAFFIC,
     "speed": _TIERS,
 }
 

@@ -30,7 +30,7 @@ class _Window:
     minute: int
     left: int = 0  # of this process's slices
     taken: int = 0  # by all processes, when last heard
-    exhausted: bool = False
+    refused_at: int = 0  # the limit at which nothing was left for this process
     second: int = 0
     in_second: int = 0  # requests seen by this process
     in_last: int = 0
@@ -66,7 +66,7 @@ class Limiter:
             if window.left > 0:
                 window.left -= 1
                 return Rate(True, limit, max(0, limit - window.taken) + window.left, reset)
-            if window.exhausted:
+            if limit <= window.refused_at:
                 return Rate(False, limit, 0, reset)
             wanted = slice_size(limit, window.taken, window.pace)
         # The lock is not held while the store answers: other keys and slices go on meanwhile.
@@ -74,7 +74,7 @@ class Limiter:
         with self._lock:
             window.taken = max(window.taken, taken)
             window.left += max(0, count - 1)
-            window.exhausted = count == 0
+            window.refused_at = limit if count == 0 else 0
             remaining = max(0, limit - window.taken) + window.left
         return Rate(count > 0, limit, remaining if count else 0, reset)
 

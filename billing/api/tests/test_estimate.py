@@ -49,6 +49,14 @@ def test_a_text_is_estimated(api: Api) -> None:
     assert answer.json["note"]
 
 
+def test_tokens_and_seconds_are_told_of_what_has_them(api: Api) -> None:
+    sentence = "Good morning, this is the voice of your bank. Press one for your balance, two for help."
+    speech = api.post(PATHS[0], {"model": "elevenlabs/eleven_flash_v2_5", "text": sentence}).json
+    assert (speech["estimated_audio_seconds"], speech["estimated_total_tokens"]) == (Decimal("5.8"), 0)
+    chat = api.post(PATHS[0], {"model": "openai/gpt-4o-mini", "text": sentence * 2, "max_output_tokens": 296}).json
+    assert (chat["estimated_audio_seconds"], chat["estimated_total_tokens"]) == (0, 340)
+
+
 def test_reading_is_enough_to_estimate(funded: Workspace) -> None:
     assert Api(key_of(funded, Scope.USAGE_READ)).post(PATHS[0], BODY).status == 200
     assert Api(key_of(funded, Scope.BILLING_READ)).post(PATHS[0], BODY).status == 403

@@ -166,6 +166,49 @@ GEMINI = {
     "trafficType": "ON_DEMAND",
 }
 
+# As `usage_metadata.model_dump(mode="json")` of google-genai gives it.
+GEMINI_IN_PYTHON = {
+    "cache_tokens_details": [{"modality": "TEXT", "token_count": 400}],
+    "cached_content_token_count": 400,
+    "candidates_token_count": 120,
+    "candidates_tokens_details": [{"modality": "TEXT", "token_count": 120}],
+    "prompt_token_count": 1000,
+    "prompt_tokens_details": [
+        {"modality": "TEXT", "token_count": 700},
+        {"modality": "AUDIO", "token_count": 200},
+        {"modality": "DOCUMENT", "token_count": 100},
+    ],
+    "thoughts_token_count": 80,
+    "tool_use_prompt_token_count": 50,
+    "tool_use_prompt_tokens_details": [{"modality": "TEXT", "token_count": 50}],
+    "total_token_count": 1250,
+    "traffic_type": "ON_DEMAND",
+}
+# As LiteLLM gives those of Anthropic (ANTHROPIC above, and ANTHROPIC_SEARCH), and Perplexity's searches.
+LITELLM = {
+    "completion_tokens": 393,
+    "prompt_tokens": 2260,
+    "total_tokens": 2653,
+    "completion_tokens_details": {"reasoning_tokens": 200, "text_tokens": 193},
+    "prompt_tokens_details": {
+        "cached_tokens": 2051,
+        "text_tokens": 21,
+        "cache_creation_tokens": 188,
+        "cache_creation_token_details": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 88},
+    },
+    "cache_creation_input_tokens": 188,
+    "cache_read_input_tokens": 2051,
+    "server_tool_use": {"tool_search_requests": 1},
+    "service_tier": "standard",
+}
+LITELLM_SEARCH = {
+    "completion_tokens": 200,
+    "prompt_tokens": 1000,
+    "total_tokens": 1200,
+    "prompt_tokens_details": {"cached_tokens": 0, "web_search_requests": 2},
+    "num_search_queries": 2,
+}
+
 COSTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("openai", MINI, OPENAI_CHAT, "0.06738"),  # (86 × 0.15 + 1920 × 0.075 + 300 × 0.6) ÷ 10⁶ = $0.0003369
     ("openai", AUDIO, OPENAI_AUDIO_CHAT, "2.3175"),  # 35 × 2.5 + 100 × 40 + 30 × 10 + 90 × 80: $0.0115875
@@ -182,12 +225,22 @@ COSTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("anthropic", SONNET, ANTHROPIC_COMPACTED, "99.3"),  # 143000 × 3 + 4500 × 15: $0.4965
     # 450 × 0.3 + 200 × 1 + 400 × 0.03 + 200 × 2.5: $0.000847
     ("gemini", FLASH, GEMINI, "0.1694"),
+    ("gemini", FLASH, GEMINI_IN_PYTHON, "0.1694"),
     (
         "gemini",
         FLASH,
         {"promptTokenCount": 1000, "candidatesTokenCount": 100, "trafficType": "ON_DEMAND_PRIORITY"},
         "0.198",  # 1000 × 0.54 + 100 × 4.5: $0.00099
     ),
+    (
+        "gemini",
+        FLASH,
+        {"prompt_token_count": 1000, "candidates_token_count": 100, "traffic_type": "ON_DEMAND_PRIORITY"},
+        "0.198",
+    ),
+    ("openai", SONNET, LITELLM, "1.49526"),  # as ANTHROPIC itself
+    ("openai", OPUS, LITELLM_SEARCH, "6"),  # as ANTHROPIC_SEARCH itself: no search counts twice
+    ("openai", OPUS, LITELLM_SEARCH | {"server_tool_use": {"web_search_requests": 2}}, "6"),
 ]
 
 
@@ -231,6 +284,9 @@ def test_the_events_own_variant_wins_over_what_the_object_says(api: Api) -> None
             "advisor_message_input_tokens",
         ),
         ("gemini", FLASH, GEMINI | {"hologramTokenCount": 5}, "hologramTokenCount"),
+        ("gemini", FLASH, GEMINI_IN_PYTHON | {"hologram_token_count": 5}, "hologram_token_count"),
+        ("openai", OPUS, LITELLM | {"server_tool_use": {"code_runs": 1}}, "code_runs"),
+        ("openai", MINI, OPENAI_CHAT | {"prompt_tokens_details": {"image_count": 2}}, "image_count"),
     ],
 )
 def test_a_quantity_that_nobody_knows_is_not_dropped_but_waits_for_a_price(

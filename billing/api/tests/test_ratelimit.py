@@ -2,6 +2,7 @@ import os
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from django.db import connection
 
 from accounts import hooks
 from accounts.models import ApiKey, Workspace
-from billing.api.ratelimit import Limiter
+from billing.api.ratelimit import Limiter, limiter
 from billing.api.ratelimit.limiter import slice_size
 from billing.api.ratelimit.stores import PostgresStore, RedisStore, Store
 from billing.api.tasks import forget_rate_windows
@@ -92,6 +93,14 @@ def test_used_slowly_every_process_tells_the_exact_rest(db: None) -> None:
     one, other = Limiter(PostgresStore()), Limiter(PostgresStore())
     rest = [turn.take(key="pws_1", limit=600_000, at=600.0).remaining for _ in range(10) for turn in (one, other)]
     assert rest == list(range(599_999, 599_979, -1))
+
+
+def test_a_raised_limit_counts_from_the_next_request(db: None) -> None:
+    limiter = Limiter(PostgresStore())
+    limits = [1, 1, 3, 3, 3, 2, 100]
+    taken = [limiter.take(key="pws_1", limit=limit, at=600.0) for limit in limits]
+    assert [rate.allowed for rate in taken] == [True, False, True, True, False, False, True]
+    assert taken[-1].remaining == 96
 
 
 def test_a_new_minute_starts_anew(db: None) -> None:
@@ -211,3 +220,23 @@ def test_a_page_learns_how_the_keys_of_a_workspace_stand(funded: Workspace) -> N
     used = [found.keys[keys[0].pk].used, found.keys[keys[1].pk].used, found.workspace.used]
     assert used in ([2, 1, 3], [1, 1, 2], [0, 1, 1], [0, 0, 0])  # the minute may end between two of them
     assert found.keys[keys[0].pk].left == 7 - used[0]
+
+
+class Refusing(PostgresStore):
+    """Counts what was refused, as Redis does."""
+
+    def used(self, *, keys: Sequence[str], **_: object) -> dict[str, int]:
+        return dict.fromkeys(keys, 53)
+
+
+def test_what_was_refused_does_not_count_as_used_on_the_page(
+    funded: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.objects.update(rate_limit=50)
+    funded.refresh_from_db()
+    key_of(funded, rate_limit=7)
+    monkeypatch.setattr(limiter, "_store", Refusing())
+    key = ApiKey.objects.get()
+    found = hooks.key_minutes[0](funded, [key])
+    assert found.workspace is not None
+    assert (found.keys[key.pk].used, found.keys[key.pk].left, found.workspace.used) == (7, 0, 50)

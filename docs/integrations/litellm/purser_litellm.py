@@ -28,6 +28,11 @@ logger = logging.getLogger("purser_litellm")
 CHAT = frozenset({"acompletion", "atext_completion", "aresponses"})
 KNOWN = CHAT | {"aembedding"}
 
+# What a refusal of the portal's is answered with. Whatever is left is no customer's doing.
+ANSWERED = {400: 400, 402: 402, 403: 403, 404: 403, 422: 422}
+# Too many calls at once: not 429, upon which LiteLLM's router leaves the deployment alone for a while, for everybody.
+AT_ONCE = 409
+
 # The call id this task asked a hold for: LiteLLM makes some calls by others (responses by chat), with the same id.
 _asked_for: ContextVar[str] = ContextVar("asked_for", default="")
 
@@ -114,8 +119,9 @@ class PurserBilling(CustomLogger):
             held = await asyncio.to_thread(purser.authorize, model, **asked)
         except Problem as problem:
             logger.warning("no hold for a call to %s: %s", kwargs["model"], problem)
-            if problem.status in (400, 402, 422):
-                raise Refused(problem.status, problem.detail) from problem
+            status = AT_ONCE if problem.code == "concurrency_exceeded" else ANSWERED.get(problem.status)
+            if status:
+                raise Refused(status, problem.detail) from problem
             raise Refused(503, "Billing does not answer at the moment.") from problem
         except Unreachable as error:
             logger.error("no hold for a call to %s: %s", kwargs["model"], error)

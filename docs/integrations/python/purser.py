@@ -308,7 +308,8 @@ class Purser:
                 if status < 300:
                     return json.loads(text, parse_float=Decimal), answer_headers.get("Idempotent-Replay") == "true"
                 problem = _problem(status, answer_headers, text)
-                if status not in AGAIN:
+                # When one of the requests that run ends, only their caller knows.
+                if status not in AGAIN or problem.code == "concurrency_exceeded":
                     raise problem
                 wait = problem.retry_after or pause * random.uniform(0.5, 1)  # noqa: S311 - spreads the repeats
                 reason: Exception = problem

@@ -273,8 +273,10 @@ export class Purser {
         const response = await fetch(`${this.#url}/api/v1${path}`, { ...request, signal });
         const text = await response.text();
         if (response.ok) return JSON.parse(text) as Answer;
-        failure = new Problem(response.status, documentOf(text));
-        if (AGAIN.includes(response.status)) {
+        const problem = new Problem(response.status, documentOf(text));
+        failure = problem;
+        // When one of the requests that run ends, only their caller knows.
+        if (AGAIN.includes(response.status) && problem.code !== "concurrency_exceeded") {
           wait = Number(response.headers.get("Retry-After")) * 1_000 || wait;
         } else {
           wait = Infinity;

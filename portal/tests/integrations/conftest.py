@@ -100,6 +100,27 @@ def customer(server: WebServer, operator: Purser) -> Make:
     return make
 
 
+Arrange = Callable[[Customer, str], None]
+
+
+@pytest.fixture(scope="package")
+def arrange(server: WebServer) -> Arrange:
+    """`arrange(customer, code)`: staff do this with its `workspace`."""
+
+    def run(customer: Customer, code: str) -> None:
+        found = f"workspace = Workspace.objects.get(public_id={customer.workspace!r})"
+        whole = f"from accounts.models import Workspace\n{found}\n{code}"
+        manage(server.environment, "shell", "--no-imports", "-c", whole)
+
+    return run
+
+
+ONE_AT_A_TIME = """
+from billing.plans.models import WorkspaceLimits
+WorkspaceLimits.objects.create(workspace=workspace, concurrency=1)
+"""
+
+
 @pytest.fixture
 def invoice(server: WebServer, orbit: Customer) -> str:
     """The id of the customer's paid invoice."""

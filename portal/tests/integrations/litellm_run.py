@@ -8,17 +8,20 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from typing import Any
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
-from purser_litellm import PurserBilling
+from purser_litellm import PurserBilling, Refused
 
 CHAT, OTHER, SMALL = "openai/gpt-4o-mini", "openai/gpt-4o", "openai/text-embedding-3-small"
 STUB: dict[str, Any] = {"api_base": sys.argv[1], "api_key": "none", "max_retries": 0}
 WORKSPACE = {"purser_workspace": os.environ["PURSER_WORKSPACE"]}
-POOR = {"purser_workspace": os.environ["POOR_WORKSPACE"]}
+POOR, BUSY, SUSPENDED = (
+    {"purser_workspace": os.environ[f"{name}_WORKSPACE"]} for name in ("POOR", "BUSY", "SUSPENDED")
+)
 TEAM = {"user_api_key_hash": "88dc28d0", "user_api_key_team_id": WORKSPACE["purser_workspace"]}
 
 NO_TEAM = {"user_api_key_hash": "88dc28d0", "user_api_key_team_id": None}
@@ -51,12 +54,22 @@ async def last_try_of_the_proxy(billing: PurserBilling) -> None:
     raise failure
 
 
+async def too_many_by(router: litellm.Router) -> None:
+    """What one customer is refused must not keep the router from the deployments that all customers share."""
+    for _ in range(4):
+        with suppress(Refused):
+            await router.acompletion(model="small", messages=words("Hello"), metadata=BUSY)
+    await router.acompletion(model="small", messages=words("Hello"), metadata=BUSY)
+
+
 async def main() -> None:
     billing = PurserBilling.from_environment()
     litellm.callbacks = [billing]
     chat, mine = litellm.acompletion, {"metadata": WORKSPACE, **STUB}
     deployment = {"model": CHAT, **STUB}
-    router = litellm.Router([{"model_name": "small", "litellm_params": deployment}], num_retries=1, retry_after=0)
+    group = {"model_name": "small", "litellm_params": deployment}
+    router = litellm.Router([group], num_retries=1, retry_after=0)
+    shared = litellm.Router([group, group | {"litellm_params": deployment | {"model": OTHER}}], num_retries=1)
     long = words("Summarise this. " + "word " * 2_000)
     await asyncio.gather(
         call("chat", chat(model=CHAT, messages=long, max_tokens=800, user="u_123", **mine)),
@@ -74,6 +87,9 @@ async def main() -> None:
         call("unknown model", chat(model="openai/gpt-unheard-of", messages=words("Hello"), **mine)),
         call("image", litellm.aimage_generation(model="openai/gpt-image-1", prompt="a duck", **mine)),
         call("stranger", chat(model=CHAT, messages=words("Hello"), metadata={"purser_workspace": "ws_no"}, **STUB)),
+        call("suspended", chat(model=CHAT, messages=words("Hello"), metadata=SUSPENDED, **STUB)),
+        call("too many at once", chat(model=CHAT, messages=words("Hello"), metadata=BUSY, **STUB)),
+        call("too many by router", too_many_by(shared)),
         call("of no team", chat(model=CHAT, messages=words("Hello"), **STUB, metadata=WORKSPACE | NO_TEAM)),
         call("no-log", chat(model=CHAT, messages=words("Hello"), **{"no-log": True}, **mine)),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from portal.tests.integrations.conftest import INTEGRATIONS, Customer, Make
+from portal.tests.integrations.conftest import INTEGRATIONS, ONE_AT_A_TIME, Arrange, Customer, Make
 from portal.tests.integrations.stub import Stub
 
 RUN = Path(__file__).with_name("litellm_run.py")
@@ -39,9 +39,15 @@ def stub() -> Iterator[Stub]:
     stub.shutdown()
 
 
-def run(stub: Stub, customer: Customer, poor: Customer, key: str) -> dict[str, Any]:
+SUSPEND = """
+from accounts.services.suspension import workspace_suspend
+workspace_suspend(workspace=workspace, reason="asked for", by="staff")
+"""
+
+
+def run(stub: Stub, customer: Customer, others: dict[str, Customer], key: str) -> dict[str, Any]:
     paths = f"{INTEGRATIONS / 'python'}:{INTEGRATIONS / 'litellm'}"
-    own = {"PYTHONPATH": paths, "PURSER_KEY": key, "POOR_WORKSPACE": poor.workspace}
+    own = {"PYTHONPATH": paths, "PURSER_KEY": key} | {name: each.workspace for name, each in others.items()}
     done = subprocess.run(
         [sys.executable, RUN, stub.url],
         env=customer.environment | own,
@@ -56,10 +62,14 @@ def run(stub: Stub, customer: Customer, poor: Customer, key: str) -> dict[str, A
 
 
 def test_the_balance_falls_by_the_priced_calls_and_a_failed_call_leaves_no_hold(
-    stub: Stub, customer: Make, service_key: str
+    stub: Stub, customer: Make, service_key: str, arrange: Arrange
 ) -> None:
-    own, poor = customer(1_000), customer(0)
-    result = run(stub, own, poor, service_key)
+    own, busy, suspended = customer(1_000), customer(10), customer(10)
+    arrange(busy, ONE_AT_A_TIME)
+    arrange(suspended, SUSPEND)
+    running = busy.purser.authorize("openai/gpt-4o-mini", max_credits=1)
+    others = {"POOR_WORKSPACE": customer(0), "BUSY_WORKSPACE": busy, "SUSPENDED_WORKSPACE": suspended}
+    result = run(stub, own, others, service_key)
     told = result["told"]
     assert {name for name, what in told.items() if what == "answered"} == CHARGED.keys()
     assert told["failed"].startswith("InternalServerError 500")
@@ -69,7 +79,10 @@ def test_the_balance_falls_by_the_priced_calls_and_a_failed_call_leaves_no_hold(
     assert told["no credits"].startswith("Refused 402")
     assert told["unknown model"].startswith("Refused 422")
     assert told["image"].startswith("Refused 400")
-    assert told["stranger"].startswith("Refused 503")
+    assert told["stranger"].startswith("Refused 403")
+    assert told["suspended"].startswith("Refused 403")
+    assert told["too many at once"].startswith("Refused 409")
+    assert told["too many by router"].startswith("Refused 409")  # again and again: its deployment is not left alone
     assert told["of no team"].startswith("Refused 400")
     # Nothing that was refused reached the model: the router tried two of its three calls twice.
     assert stub.calls == len(CHARGED) + 1 + 2 + 2
@@ -85,6 +98,7 @@ def test_the_balance_falls_by_the_priced_calls_and_a_failed_call_leaves_no_hold(
     assert {hold["status"] for hold in holds} == {"settled", "released"}
     assert sum(hold["status"] == "settled" for hold in holds) == len(CHARGED) - 1  # `completion` asked for none
     assert sum(hold["status"] == "released" for hold in holds) == 1 + 2 + 2 + 1
+    assert [hold["hold"] for hold in busy.purser.call("GET", "/usage/holds?status=all")[0]["data"]] == [running.hold]
 
 
 def events_of(customer: Customer, count: int) -> list[dict[str, Any]]:

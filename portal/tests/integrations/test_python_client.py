@@ -10,7 +10,7 @@ import pytest
 from purser import PaymentRequired, Problem, Purser, Unreachable
 
 from portal.tests.integrations.between import BUSY, CUT, LIMITED, LOST, Between
-from portal.tests.integrations.conftest import Customer, Make
+from portal.tests.integrations.conftest import ONE_AT_A_TIME, Arrange, Customer, Make
 
 MODEL = "openai/gpt-4o-mini"
 USAGE = {"input_tokens": 1200, "output_tokens": 300}
@@ -173,6 +173,18 @@ def test_its_patience_ends(orbit: Customer, through: Through) -> None:
         Purser(through(LIMITED, retry_after=60).url, orbit.key, patience=5).summary()
     with pytest.raises(Unreachable, match="GET /credits/summary"):
         Purser(through(*[CUT] * 100).url, orbit.key, patience=0.5).summary()
+
+
+def test_too_many_requests_at_once_is_told_at_once(orbit: Customer, arrange: Arrange) -> None:
+    arrange(orbit, ONE_AT_A_TIME)
+    purser = Purser(orbit.url, orbit.key, patience=60)
+    with purser.hold(MODEL, max_credits=1):
+        started = time.monotonic()
+        with pytest.raises(Problem, match="concurrency_exceeded"):
+            purser.authorize(MODEL, max_credits=1)
+        assert time.monotonic() - started < 5
+    purser.release(purser.authorize(MODEL, max_credits=1).hold)
+    assert open_holds(orbit) == []
 
 
 def test_what_was_done_without_an_answer_counts_once_when_it_is_asked_again(orbit: Customer, through: Through) -> None:

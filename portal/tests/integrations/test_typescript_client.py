@@ -9,7 +9,7 @@ from typing import Any
 import deno
 
 from portal.tests.integrations.between import BUSY, CUT, FINE, LOST, Between
-from portal.tests.integrations.conftest import INTEGRATIONS, Make
+from portal.tests.integrations.conftest import INTEGRATIONS, ONE_AT_A_TIME, Arrange, Make
 
 RUN = Path(__file__).with_name("typescript_run.ts")
 CONFIG = INTEGRATIONS / "typescript" / "deno.json"
@@ -29,11 +29,12 @@ def test_its_types_fit(tmp_path: Path) -> None:
     run(tmp_path, "check", str(INTEGRATIONS / "typescript" / "purser.ts"), str(RUN))
 
 
-def test_it_works_against_the_portal(tmp_path: Path, customer: Make) -> None:
-    orbit = customer(1_000)
+def test_it_works_against_the_portal(tmp_path: Path, customer: Make, arrange: Arrange) -> None:
+    orbit, narrow = customer(1_000), customer(10)
+    arrange(narrow, ONE_AT_A_TIME)
     losing = Between(orbit.url, [LOST, CUT, BUSY, FINE, LOST])
     told: dict[str, Any] = json.loads(
-        run(tmp_path, "run", "--allow-net=127.0.0.1", str(RUN), orbit.url, losing.url, orbit.key)
+        run(tmp_path, "run", "--allow-net=127.0.0.1", str(RUN), orbit.url, losing.url, orbit.key, narrow.key)
     )
     losing.shutdown()
     assert told == {
@@ -47,6 +48,7 @@ def test_it_works_against_the_portal(tmp_path: Path, customer: Make) -> None:
         "kept": "Problem: 400 invalid_request: A quantity is a number or a decimal string.",
         "still": "2",
         "poor": [402, "insufficient_credits", "4002144000000"],
+        "narrow": [429, "concurrency_exceeded", "at once"],
         "batch": [2, 1, ["unknown_model"], "72000000"],
         "impatient": "Unreachable",
         "key": 36,  # the one that `authorize` made, to ask again with

@@ -1,8 +1,8 @@
 // A program with the TypeScript client; prints what came of it as JSON. Takes the portal's address, one on which the first
-// answers are lost, and a key. Run by test_typescript_client.py.
+// answers are lost, a key, and one of a workspace that may make one request at a time. Run by test_typescript_client.py.
 import { credits, type Event, nano, Problem, Purser, Unreachable } from "../../../docs/integrations/typescript/purser.ts";
 
-const [url = "", losing = "", key = ""] = Deno.args;
+const [url = "", losing = "", key = "", narrowKey = ""] = Deno.args;
 const model = "openai/gpt-4o-mini";
 const usage = { input_tokens: 1200, output_tokens: 300 };
 const purser = new Purser(url, key);
@@ -46,6 +46,13 @@ told.still = credits(nano((await purser.summary()).held_nano));
 
 const poor = await refusal(() => purser.authorize({ model, max_credits: 5_000 }));
 if (poor instanceof Problem) told.poor = [poor.status, poor.code, poor.missing?.toString()];
+
+const narrow = new Purser(url, narrowKey, { patience: 60_000 });
+const only = await narrow.authorize({ model, max_credits: 1 });
+const asked = Date.now();
+const more = await refusal(() => narrow.authorize({ model, max_credits: 1 }));
+if (more instanceof Problem) told.narrow = [more.status, more.code, Date.now() - asked < 5_000 ? "at once" : "late"];
+await narrow.release(only.hold);
 
 const events: Event[] = [{ event_id: "a", model, usage }, { event_id: "a", model, usage }, { event_id: "b", model: "no/one", usage }];
 const batch = await purser.batch(events);
