@@ -8,8 +8,8 @@ from billing.foundation.due.tasks import run_due_task
 from billing.metering.archive.services import archive_old_events
 from billing.metering.unrated.alarm import tell_of_waiting
 from billing.metering.unrated.charging import charge_waiting
-from billing.metering.unrated.waiting import chargeable
-from billing.pricing.book import look_again
+from billing.metering.unrated.waiting import chargeable, has_looked, looked_until
+from billing.pricing.book import edition, look_again
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,17 @@ def charge_what_waited(*, now: datetime, limit: int) -> int:
     waiting. A workspace that fails is told about at the end, and keeps no other waiting.
     """
     look_again()
-    done, failures = 0, []
-    for workspace_id, pks in chargeable():
+    prices = edition()
+    found, done, failures = 0, 0, []
+    for workspace_id, pks in chargeable(since=looked_until(prices)):
+        found += len(pks)
         try:
             done += charge_waiting(workspace_id=workspace_id, pks=pks)
         except Exception as failure:
             log.exception("events of workspace %s that have a price now could not be charged", workspace_id)
             failures.append(failure)
+    if done == found:
+        has_looked(prices, now)
     tell_of_waiting(now)
     if failures:
         raise ExceptionGroup(f"{done} events were charged, {len(failures)} portions could not be", failures)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection
@@ -17,6 +17,7 @@ from billing.pricing.book import prices_for
 CHUNK = 2_000  # events read at once
 PORTION = 200  # of one workspace, charged at once
 MOST_GROUPS = 100
+COMMITTED_WITHIN = timedelta(minutes=10)  # an event is, after the time it was recorded at
 
 _GROUPS = """
 SELECT provider, model, problem, meters, variant::text, count(*), count(DISTINCT workspace_id), min(occurred_at),
@@ -100,9 +101,29 @@ def of_group(sample: int) -> Iterator[tuple[int, list[int]]]:
         yield from ((workspace_id, pks[start : start + PORTION]) for start in range(0, len(pks), PORTION))
 
 
-def chargeable() -> Iterator[tuple[int, list[int]]]:
-    """(workspace, events) that the prices of now cover, portion by portion in the order in which they were recorded."""
+_looked: tuple[object, datetime] | None = None  # the prices at which this process has looked, and until when
+
+
+def looked_until(prices: object) -> datetime | None:
+    """Until when this process has looked through all that waits at these `prices` (an edition of the book), so that
+    what was recorded before need not be rated again each minute; None: not yet.
+    """
+    return _looked[1] if _looked and _looked[0] is prices else None
+
+
+def has_looked(prices: object, at: datetime) -> None:
+    """At `at` this process began to look through all that waited, and what `prices` cover was charged."""
+    global _looked
+    _looked = prices, at - COMMITTED_WITHIN
+
+
+def chargeable(*, since: datetime | None = None) -> Iterator[tuple[int, list[int]]]:
+    """(workspace, events) that the prices of now cover, portion by portion in the order in which they were recorded;
+    of those only that were recorded from `since` on.
+    """
     waiting = UsageEvent.objects.exclude(problem="")
+    if since is not None:
+        waiting = waiting.filter(recorded_at__gte=since)
     models = waiting.values_list("provider", "model").distinct().order_by()
     known = {pair for pair in models if prices_for(_ref(*pair)) is not None}
     if not known:
