@@ -7,7 +7,7 @@ model's prices the object says it was served at.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,6 +23,7 @@ ALIASES = {  # flat names that mean one of our meters wherever they stand
     "cache_read_tokens": "cached_input_tokens",
     "cached_tokens": "cached_input_tokens",
     "prompt_cache_hit_tokens": "cached_input_tokens",
+    "num_cached_tokens": "cached_input_tokens",
     "cache_read_input_tokens": "cached_input_tokens",
     "cache_creation_input_tokens": "cache_write_tokens",
     "output_reasoning_tokens": "reasoning_tokens",
@@ -44,7 +45,7 @@ TOTALS = {"total_tokens", "totalTokenCount", "billable_tokens"}
 # Numbers in providers' objects that are not billed: durations of serving, what was not cached, the provider's own bill.
 BOOKKEEPING = {
     *("queue_time", "prompt_time", "completion_time", "total_time", "prompt_cache_miss_tokens"),
-    *("cost", "cost_in_usd_ticks"),
+    *("cost", "cost_in_usd_ticks", "estimated_cost"),
 }
 
 OWN = {
@@ -104,7 +105,9 @@ def normalise(usage: Mapping[str, Any], fmt: str | None = None) -> dict[str, Dec
             continue
         if meter != name and usage.get(meter) is not None:
             continue  # sent under both names: ours counts
-        quantities[meter] = number(name, value)
+        quantity = number(name, value)
+        if meter == name or not quantities.get(meter):
+            quantities[meter] = quantity
     return quantities
 
 
@@ -129,9 +132,18 @@ class _Found:
     def first(self, meter: str, *paths: tuple[str, ...]) -> None:
         """The first number of these that is not 0, where nothing is told yet: one thing under several names."""
         for path in paths:
-            self.read.add(path[0])
-            if not self.quantities.get(meter):
+            told = self.quantities.get(meter)
+            if not told:
                 self.add(meter, *path)
+                if told is None and not self.quantities.get(meter):
+                    self.quantities.pop(meter, None)
+
+    def has(self, *path: str) -> bool:
+        """Whether there is an object at `path`."""
+        value: Any = self.usage
+        for step in path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return isinstance(value, Mapping)
 
     def modalities(self, pattern: str, key: str) -> None:
         """Gemini's lists of {modality, tokenCount}; a document is counted like an image, as its price list does."""
@@ -156,11 +168,11 @@ class _Found:
             if meter in OWN or _counts(value):
                 self.add(meter, name)
 
-    def unknown(self, key: str, *, known: Callable[[str], bool]) -> None:
-        """Numbers in an object of the provider's that are not `known`."""
+    def unknown(self, key: str, *, known: Container[str]) -> None:
+        """Numbers in an object of the provider's that are not among the `known`."""
         counts = self.usage.get(key)
         for name, value in counts.items() if isinstance(counts, Mapping) else ():
-            if not known(name) and _counts(value):
+            if name not in known and _counts(value):
                 self.add(name, key, name)
 
 
@@ -178,37 +190,37 @@ _SERVER_TOOLS = {"web_search_requests", "web_fetch_requests", "tool_search_reque
 def _openai(found: _Found) -> None:
     """Chat completions, responses, images, embeddings and realtime; LiteLLM and most compatible servers.
 
-    LiteLLM gives the numbers of other providers in this form, under names of its own and, some, in several places.
+    LiteLLM and LangChain give the numbers of other providers in this form, under names of their own, some of them in
+    several places.
     """
     whole_in = "prompt_tokens" if found.usage.get("prompt_tokens") is not None else "input_tokens"
     whole_out = "completion_tokens" if found.usage.get("completion_tokens") is not None else "output_tokens"
     found.add("input_tokens", whole_in)
     found.add("output_tokens", whole_out)
     found.first("web_searches", ("server_tool_use", "web_search_requests"))
-    found.unknown("server_tool_use", known=_SERVER_TOOLS.__contains__)
+    found.unknown("server_tool_use", known=_SERVER_TOOLS)
     for details in _INPUT_DETAILS:
-        found.add("cached_input_tokens", details, "cached_tokens")
-        found.first("cache_write_tokens", (details, "cache_write_tokens"), (details, "cache_creation_tokens"))
-        found.add("cache_write_5m_tokens", details, "cache_creation_token_details", "ephemeral_5m_input_tokens")
-        found.add("cache_write_1h_tokens", details, "cache_creation_token_details", "ephemeral_1h_input_tokens")
+        found.first("cached_input_tokens", (details, "cached_tokens"), (details, "cache_read"))
+        for written in ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"):
+            found.first("cache_write_tokens", (details, written))
+        if not found.has(details, "cache_creation"):
+            found.first("cache_write_tokens", (details, "cache_creation"))
+        for life in ("5m", "1h"):
+            name = f"ephemeral_{life}_input_tokens"
+            for lives in ("cache_creation_token_details", "cache_creation"):
+                found.first(f"cache_write_{life}_tokens", (details, lives, name))
+            found.first(f"cache_write_{life}_tokens", (details, name))
         found.first("web_searches", (details, "web_search_requests"))
         for modality in ("text", "audio", "image", "video"):
-            found.add(f"input_{modality}_tokens", details, f"{modality}_tokens")
+            found.first(f"input_{modality}_tokens", (details, f"{modality}_tokens"), (details, modality))
             found.add(f"cache_{modality}_read_tokens", details, "cached_tokens_details", f"{modality}_tokens")
-        found.unknown(details, known=_part_of_tokens)
     for details in _OUTPUT_DETAILS:
-        found.add("reasoning_tokens", details, "reasoning_tokens")
+        found.first("reasoning_tokens", (details, "reasoning_tokens"), (details, "reasoning"))
         for modality in ("text", "audio", "image", "video"):
-            found.add(f"output_{modality}_tokens", details, f"{modality}_tokens")
-        found.unknown(details, known=_part_of_tokens)
+            found.first(f"output_{modality}_tokens", (details, f"{modality}_tokens"), (details, modality))
     found.first("cached_input_tokens", ("cache_read_input_tokens",))  # Anthropic's, here inside prompt_tokens
     found.first("cache_write_tokens", ("cache_creation_input_tokens",))
     found.add("audio_input_seconds", "seconds")  # transcriptions billed by duration
-
-
-def _part_of_tokens(name: str) -> bool:
-    """Whether a detail is in a whole that is charged: all tokens are. Images, seconds and characters are not."""
-    return name.endswith("_tokens") or name in _SERVER_TOOLS
 
 
 _ANTHROPIC_INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -221,7 +233,7 @@ def _anthropic(found: _Found) -> None:
     _anthropic_turn(found, None)
     found.add("reasoning_tokens", "output_tokens_details", "thinking_tokens")
     found.add("web_searches", "server_tool_use", "web_search_requests")
-    found.unknown("server_tool_use", known=_SERVER_TOOLS.__contains__)
+    found.unknown("server_tool_use", known=_SERVER_TOOLS)
     found.read.add("iterations")
     turns = found.usage.get("iterations")
     for turn in turns if isinstance(turns, list) else []:

@@ -208,6 +208,27 @@ LITELLM_SEARCH = {
     "prompt_tokens_details": {"cached_tokens": 0, "web_search_requests": 2},
     "num_search_queries": 2,
 }
+# As LangChain gives them, whoever the provider is: ANTHROPIC above.
+LANGCHAIN = {
+    "input_tokens": 2260,
+    "output_tokens": 393,
+    "total_tokens": 2653,
+    "input_token_details": {
+        "audio": 0,
+        "cache_creation": 0,
+        "cache_read": 2051,
+        "ephemeral_5m_input_tokens": 100,
+        "ephemeral_1h_input_tokens": 88,
+    },
+    "output_token_details": {"audio": 0, "reasoning": 200},
+}
+LANGCHAIN_AUDIO = {
+    "input_tokens": 135,
+    "output_tokens": 120,
+    "total_tokens": 255,
+    "input_token_details": {"audio": 100, "cache_read": 0},
+    "output_token_details": {"audio": 90, "reasoning": 0},
+}
 
 COSTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("openai", MINI, OPENAI_CHAT, "0.06738"),  # (86 × 0.15 + 1920 × 0.075 + 300 × 0.6) ÷ 10⁶ = $0.0003369
@@ -239,6 +260,8 @@ COSTS: list[tuple[str, str, dict[str, Any], str]] = [
         "0.198",
     ),
     ("openai", SONNET, LITELLM, "1.49526"),  # as ANTHROPIC itself
+    ("openai", SONNET, LANGCHAIN, "1.49526"),
+    ("openai", AUDIO, LANGCHAIN_AUDIO, "2.3175"),  # as OPENAI_AUDIO_CHAT
     ("openai", OPUS, LITELLM_SEARCH, "6"),  # as ANTHROPIC_SEARCH itself: no search counts twice
     ("openai", OPUS, LITELLM_SEARCH | {"server_tool_use": {"web_search_requests": 2}}, "6"),
 ]
@@ -286,7 +309,6 @@ def test_the_events_own_variant_wins_over_what_the_object_says(api: Api) -> None
         ("gemini", FLASH, GEMINI | {"hologramTokenCount": 5}, "hologramTokenCount"),
         ("gemini", FLASH, GEMINI_IN_PYTHON | {"hologram_token_count": 5}, "hologram_token_count"),
         ("openai", OPUS, LITELLM | {"server_tool_use": {"code_runs": 1}}, "code_runs"),
-        ("openai", MINI, OPENAI_CHAT | {"prompt_tokens_details": {"image_count": 2}}, "image_count"),
     ],
 )
 def test_a_quantity_that_nobody_knows_is_not_dropped_but_waits_for_a_price(
@@ -301,7 +323,8 @@ def test_what_compatible_servers_add_for_information_is_not_billed(api: Api) -> 
     groq = {"queue_time": 0.04, "prompt_time": 0.001, "completion_time": 0.2, "total_time": 0.201}
     openrouter = {"cost": 0.0014, "is_byok": False, "cost_details": {"upstream_inference_cost": 19}}
     deepseek = {"prompt_cache_hit_tokens": 1920, "prompt_cache_miss_tokens": 86}
+    others = {"estimated_cost": 0.0003, "num_cached_tokens": 1920}
     answer = api.post(
-        "/api/v1/usage", {"event_id": "x", "model": MINI, "usage": OPENAI_CHAT | groq | openrouter | deepseek}
+        "/api/v1/usage", {"event_id": "x", "model": MINI, "usage": OPENAI_CHAT | groq | openrouter | deepseek | others}
     )
     assert (answer.json["unrated"], answer.json["credits"]) == ("", Decimal("0.06738"))

@@ -104,6 +104,11 @@ def test_what_no_price_covers_is_not_rated_again_every_minute(
         rated.clear()
         charge()
         assert rated == []
+        with monkeypatch.context() as later:
+            later.setattr(waiting, "LOOK_AGAIN", 0)
+            charge()  # as after an hour: all of it
+        assert rated == ["odd", "odd2"]
+        rated.clear()
         price_appears(input_tokens="1", output_tokens="2", unicorns="1")
         charge()
     assert rated == ["odd", "odd2"]

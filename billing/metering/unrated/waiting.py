@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from time import monotonic
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -17,7 +19,8 @@ from billing.pricing.book import prices_for
 CHUNK = 2_000  # events read at once
 PORTION = 200  # of one workspace, charged at once
 MOST_GROUPS = 100
-COMMITTED_WITHIN = timedelta(minutes=10)  # an event is, after the time it was recorded at
+COMMITTED_WITHIN = timedelta(minutes=10)  # an event may become visible so long after its recorded_at
+LOOK_AGAIN = 3_600  # seconds, whatever is known: a restored backup may have brought back what was charged
 
 _GROUPS = """
 SELECT provider, model, problem, meters, variant::text, count(*), count(DISTINCT workspace_id), min(occurred_at),
@@ -101,20 +104,29 @@ def of_group(sample: int) -> Iterator[tuple[int, list[int]]]:
         yield from ((workspace_id, pks[start : start + PORTION]) for start in range(0, len(pks), PORTION))
 
 
-_looked: tuple[object, datetime] | None = None  # the prices at which this process has looked, and until when
+class _Looked(NamedTuple):
+    prices: object
+    until: datetime
+    at: float  # of the monotonic clock
+
+
+_looked: _Looked | None = None  # by this process
 
 
 def looked_until(prices: object) -> datetime | None:
     """Until when this process has looked through all that waits at these `prices` (an edition of the book), so that
     what was recorded before need not be rated again each minute; None: not yet.
     """
-    return _looked[1] if _looked and _looked[0] is prices else None
+    if _looked is None or _looked.prices is not prices or monotonic() - _looked.at > LOOK_AGAIN:
+        return None
+    return _looked.until
 
 
 def has_looked(prices: object, at: datetime) -> None:
-    """At `at` this process began to look through all that waited, and what `prices` cover was charged."""
+    """At `at` this process began to look through what waited, and what `prices` cover was charged."""
     global _looked
-    _looked = prices, at - COMMITTED_WITHIN
+    since = _looked.at if _looked and looked_until(prices) else monotonic()
+    _looked = _Looked(prices, at - COMMITTED_WITHIN, since)
 
 
 def chargeable(*, since: datetime | None = None) -> Iterator[tuple[int, list[int]]]:

@@ -73,6 +73,19 @@ LITELLM_ANTHROPIC = {
 }
 
 
+QWEN = {
+    "prompt_tokens": 1621,
+    "completion_tokens": 40,
+    "total_tokens": 1661,
+    "prompt_tokens_details": {
+        "cached_tokens": 0,
+        "cache_creation_input_tokens": 1605,
+        "cache_creation": {"ephemeral_5m_input_tokens": 1605},
+        "cache_type": "ephemeral",
+    },
+}
+
+
 def nonzero(usage: dict[str, Decimal]) -> dict[str, int]:
     return {meter: int(quantity) for meter, quantity in usage.items() if quantity}
 
@@ -105,6 +118,10 @@ def nonzero(usage: dict[str, Decimal]) -> dict[str, int]:
         (
             LITELLM_ANTHROPIC,
             {"input_tokens": 2260, "cached_input_tokens": 2051, "cache_write_tokens": 188, "output_tokens": 393},
+        ),
+        (
+            QWEN,
+            {"input_tokens": 1621, "cache_write_tokens": 1605, "cache_write_5m_tokens": 1605, "output_tokens": 40},
         ),
     ],
 )
@@ -143,6 +160,14 @@ def test_geminis_thoughts_and_tool_prompts_are_added(fmt: str | None) -> None:
 def test_our_own_names_are_kept_and_so_are_unknown_ones() -> None:
     usage = normalise({"input_tokens": 5, "cached_input_tokens": "2", "unicorns": Decimal("1.5"), "total_tokens": 99})
     assert usage == {"input_tokens": 5, "cached_input_tokens": 2, "unicorns": Decimal("1.5")}
+
+
+@pytest.mark.parametrize("requests", [None, 0, 2])
+def test_one_thing_under_several_names_counts_once_whichever_says_it(requests: int | None) -> None:
+    usage = {"prompt_tokens": 8, "prompt_tokens_details": {"web_search_requests": requests}, "num_search_queries": 2}
+    assert normalise(usage)["web_searches"] == 2
+    assert normalise({"num_cached_tokens": 5, "cached_tokens": 0}) == {"cached_input_tokens": 5}
+    assert normalise({"num_cached_tokens": 0, "cached_tokens": 5}) == {"cached_input_tokens": 5}
 
 
 def test_simple_aliases_are_understood_without_a_format() -> None:

@@ -28,17 +28,25 @@ logger = logging.getLogger("purser_litellm")
 CHAT = frozenset({"acompletion", "atext_completion", "aresponses"})
 KNOWN = CHAT | {"aembedding"}
 
-# What a refusal of the portal's is answered with. Whatever is left is no customer's doing.
-ANSWERED = {400: 400, 402: 402, 403: 403, 404: 403, 422: 422}
-# Too many calls at once: not 429, upon which LiteLLM's router leaves the deployment alone for a while, for everybody.
-AT_ONCE = 409
+# What the portal's refusals are answered with: by status where that says it, else by code; 503 for what is no
+# customer's doing. Never 429, 401, 404 or 408, upon which LiteLLM's router leaves a deployment alone for a while.
+AS_IT_IS = frozenset({400, 402, 422})
+ANSWERED = {
+    "workspace_suspended": 403,
+    "not_found": 403,
+    "concurrency_exceeded": 409,
+    "too_many_holds": 409,
+    "payload_too_large": 413,
+}
 
 # The call id this task asked a hold for: LiteLLM makes some calls by others (responses by chat), with the same id.
 _asked_for: ContextVar[str] = ContextVar("asked_for", default="")
 
 
 class Refused(Exception):
-    """A call that is not made. LiteLLM's proxy answers with `status_code`, its router does not try it elsewhere."""
+    """A call that is not made. LiteLLM's proxy answers with `status_code`, its router does not try it again."""
+
+    num_retries = 0
 
     def __init__(self, status_code: int, message: str) -> None:
         super().__init__(message)
@@ -119,7 +127,7 @@ class PurserBilling(CustomLogger):
             held = await asyncio.to_thread(purser.authorize, model, **asked)
         except Problem as problem:
             logger.warning("no hold for a call to %s: %s", kwargs["model"], problem)
-            status = AT_ONCE if problem.code == "concurrency_exceeded" else ANSWERED.get(problem.status)
+            status = problem.status if problem.status in AS_IT_IS else ANSWERED.get(problem.code)
             if status:
                 raise Refused(status, problem.detail) from problem
             raise Refused(503, "Billing does not answer at the moment.") from problem
@@ -345,6 +353,7 @@ def _charge(purser: Purser, hold: str, model: str, usage: dict[str, Any], kwargs
     if kwargs.get("user"):
         told["end_user"] = str(kwargs["user"])[:200]
     event = hold or uuid.uuid4().hex  # settling takes the hold's id, too
+    usage = as_billed(model, usage)
     try:
         try:
             if hold:
@@ -356,6 +365,20 @@ def _charge(purser: Purser, hold: str, model: str, usage: dict[str, Any], kwargs
         purser.usage(model, usage, event_id=event, **told)
     except (Problem, Unreachable) as error:
         logger.error("not charged: %s, usage %s of %s: %s", event, usage, model, error)
+
+
+def as_billed(model: str, usage: dict[str, Any]) -> dict[str, Any]:
+    """LiteLLM counts each search of the web; Google bills most models of Gemini one for an answer, however many."""
+    details = usage.get("prompt_tokens_details") or {}
+    if model.partition("/")[0] not in ("gemini", "vertex_ai", "vertex_ai_beta") or not details.get(
+        "web_search_requests"
+    ):
+        return usage
+    try:
+        each = litellm.get_model_info(model).get("web_search_billing_unit") == "per_query"
+    except Exception:  # of no model that LiteLLM knows
+        each = False
+    return usage if each else usage | {"prompt_tokens_details": {**details, "web_search_requests": 1}}
 
 
 def _with_usage(kwargs: dict[str, Any], kind: str) -> dict[str, Any] | None:

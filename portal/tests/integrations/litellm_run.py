@@ -14,7 +14,7 @@ from typing import Any
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
-from purser_litellm import PurserBilling, Refused
+from purser_litellm import PurserBilling, Refused, as_billed
 
 CHAT, OTHER, SMALL = "openai/gpt-4o-mini", "openai/gpt-4o", "openai/text-embedding-3-small"
 STUB: dict[str, Any] = {"api_base": sys.argv[1], "api_key": "none", "max_retries": 0}
@@ -62,6 +62,19 @@ async def too_many_by(router: litellm.Router) -> None:
     await router.acompletion(model="small", messages=words("Hello"), metadata=BUSY)
 
 
+def searches() -> dict[str, int]:
+    """How many of five searches are charged."""
+    models = (
+        "gemini/gemini-2.5-flash",
+        "vertex_ai/gemini-2.5-flash",
+        "gemini/gemini-3-pro-preview",
+        "perplexity/sonar",
+    )
+    usage = {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 0, "web_search_requests": 5}}
+    billed = {model: as_billed(model, usage) for model in (*models, "gemini/of-tomorrow")}
+    return {model: found["prompt_tokens_details"]["web_search_requests"] for model, found in billed.items()}
+
+
 async def main() -> None:
     billing = PurserBilling.from_environment()
     litellm.callbacks = [billing]
@@ -95,7 +108,7 @@ async def main() -> None:
     )
     await call("not held", asyncio.to_thread(litellm.completion, model=CHAT, messages=words("Hello"), **mine))
     ended = await billing.finish()
-    print(json.dumps({"told": told, "ended": ended}))
+    print(json.dumps({"told": told, "ended": ended, "searches": searches()}))
 
 
 asyncio.run(main())

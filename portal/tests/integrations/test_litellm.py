@@ -87,6 +87,13 @@ def test_the_balance_falls_by_the_priced_calls_and_a_failed_call_leaves_no_hold(
     # Nothing that was refused reached the model: the router tried two of its three calls twice.
     assert stub.calls == len(CHARGED) + 1 + 2 + 2
     assert result["ended"]
+    assert result["searches"] == {
+        "gemini/gemini-2.5-flash": 1,
+        "vertex_ai/gemini-2.5-flash": 1,
+        "gemini/gemini-3-pro-preview": 5,
+        "perplexity/sonar": 5,
+        "gemini/of-tomorrow": 1,
+    }
 
     events = events_of(own, len(CHARGED))
     assert sorted(Decimal(event["credits"]) for event in events) == sorted(CHARGED.values())
