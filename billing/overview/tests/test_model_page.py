@@ -4,6 +4,7 @@ import shlex
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -75,7 +76,7 @@ def test_changes_that_are_decided_are_announced(alice_client: Client, northwind:
     markup_add(percent=Decimal(10), by="test", provider="openai", model="gpt-4o", effective_from=at)
     text = page(alice_client, northwind, "openai/gpt-4o", per="1m", **{"in": "usd"})
     assert "Prices will change" in text
-    assert f"{at:%-d %B %Y}" in text
+    assert f"{at.astimezone(ZoneInfo(northwind.time_zone)):%-d %B %Y}" in text
     assert "instead of $2.50" in text
     assert "dashed: already announced" in text
 
