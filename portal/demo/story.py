@@ -86,7 +86,9 @@ def main_story(
     for number in range(days + 1):
         day = start.date() + timedelta(days=number)
         end = min(datetime.combine(day + timedelta(days=1), time(), UTC), now)
-        _money(main, max(datetime.combine(day, time(0, 5), UTC), start), now=now, days_left=days - number)
+        morning = max(datetime.combine(day, time(0, 5), UTC), start)
+        if morning <= now:
+            _money(main, morning, now=now, days_left=days - number)
         events = day_events(day=day, progress=number / max(days, 1), pace=pace, rng=rng, until=end)
         events = [event for event in events if event.occurred_at and event.occurred_at >= start]
         for batch in batches(events, hourly=days - number < HOURLY_DAYS):
