@@ -15,7 +15,7 @@ from billing.foundation.site.services import site_update
 from billing.ledger.models import Operation, Transfer, Wallet
 from billing.ledger.tests.helpers import place
 from billing.ledger.verify import verify
-from billing.metering import counting, tasks
+from billing.metering import counting
 from billing.metering.allowances import allowance_open
 from billing.metering.errors import EventConflict
 from billing.metering.events import Source
@@ -28,7 +28,6 @@ from billing.metering.tasks import CHARGING
 from billing.metering.tests.conftest import HOUR, NOW, SERVICE, event, fund
 from billing.metering.tests.helpers import rewriting
 from billing.metering.tests.pricing import price_appears
-from billing.metering.unrated import waiting
 from billing.metering.unrated.charging import charge_waiting
 from billing.pricing.services import import_reading
 from billing.pricing.sources.rows import ModelRow, PriceRow, Reading, dims_of
@@ -80,54 +79,6 @@ def test_it_is_charged_once_however_often_the_job_runs(record: Record, workspace
     assert charge_waiting(workspace_id=workspace.pk, pks=[stored().pk]) == 0
     assert Wallet.objects.get().available == 100 * 10**9 - COST
     assert Operation.objects.filter(key__startswith="price:").count() == 1
-
-
-def test_what_no_price_covers_is_not_rated_again_every_minute(
-    record: Record, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fund(workspace)
-    price_appears()
-    rated: list[str] = []
-    real = waiting.missing
-    monkeypatch.setattr(waiting, "missing", lambda row, at: rated.append(row.event_id) or real(row, at))
-    monkeypatch.setattr(tasks, "tell_of_waiting", lambda _now: None)  # it rates samples
-    record(brain(usage={"unicorns": Decimal(1)}))
-    with clock.at(NOW + HOUR):
-        charge()
-        assert rated == ["odd"]
-        record(brain("odd2", usage={"unicorns": Decimal(1)}))
-        charge()
-    assert rated == ["odd", "odd2"]
-    with clock.at(NOW + 2 * HOUR):
-        charge()
-    with clock.at(NOW + 3 * HOUR):
-        rated.clear()
-        charge()
-        assert rated == []
-        with monkeypatch.context() as later:
-            later.setattr(waiting, "LOOK_AGAIN", 0)
-            charge()  # as after an hour: all of it
-        assert rated == ["odd", "odd2"]
-        rated.clear()
-        price_appears(input_tokens="1", output_tokens="2", unicorns="1")
-        charge()
-    assert rated == ["odd", "odd2"]
-    assert not UsageEvent.objects.exclude(problem="").exists()
-
-
-def test_what_could_not_be_charged_is_tried_again_with_the_same_prices(
-    record: Record, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fund(workspace)
-    record(brain())
-    price_appears()
-    with monkeypatch.context() as broken:
-        broken.setattr(tasks, "charge_waiting", lambda **_: 1 / 0)
-        (run,) = run_due(only=CHARGING)
-        assert "could not be" in run.error
-    with clock.at(NOW + HOUR):
-        charge()
-    assert stored().amount == COST
 
 
 def test_it_counts_in_the_hour_it_was_booked_in_and_the_request_once(record: Record, workspace: Workspace) -> None:
