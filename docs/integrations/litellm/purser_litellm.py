@@ -370,9 +370,8 @@ def _charge(purser: Purser, hold: str, model: str, usage: dict[str, Any], kwargs
 def as_billed(model: str, usage: dict[str, Any]) -> dict[str, Any]:
     """LiteLLM counts each search of the web; Google bills most models of Gemini one for an answer, however many."""
     details = usage.get("prompt_tokens_details") or {}
-    if model.partition("/")[0] not in ("gemini", "vertex_ai", "vertex_ai_beta") or not details.get(
-        "web_search_requests"
-    ):
+    of_google = model.partition("/")[0] in ("gemini", "vertex_ai", "vertex_ai_beta")
+    if not (of_google and details.get("web_search_requests")):
         return usage
     try:
         each = litellm.get_model_info(model).get("web_search_billing_unit") == "per_query"
