@@ -24,8 +24,9 @@ def charge_what_waited(*, now: datetime, limit: int) -> int:
     """
     look_again()
     prices = edition()
+    since = looked_until(prices)
     found, done, failures = 0, 0, []
-    for workspace_id, pks in chargeable(since=looked_until(prices)):
+    for workspace_id, pks in chargeable(since=since):
         found += len(pks)
         try:
             done += charge_waiting(workspace_id=workspace_id, pks=pks)
@@ -33,7 +34,7 @@ def charge_what_waited(*, now: datetime, limit: int) -> int:
             log.exception("events of workspace %s that have a price now could not be charged", workspace_id)
             failures.append(failure)
     if done == found:
-        has_looked(prices, now)
+        has_looked(prices, since=since, at=now)
     tell_of_waiting(now)
     if failures:
         raise ExceptionGroup(f"{done} events were charged, {len(failures)} portions could not be", failures)

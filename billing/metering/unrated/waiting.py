@@ -107,7 +107,7 @@ def of_group(sample: int) -> Iterator[tuple[int, list[int]]]:
 class _Looked(NamedTuple):
     prices: object
     until: datetime
-    at: float  # of the monotonic clock
+    all_at: float  # of the monotonic clock, when it looked through all of it
 
 
 _looked: _Looked | None = None  # by this process
@@ -117,16 +117,16 @@ def looked_until(prices: object) -> datetime | None:
     """Until when this process has looked through all that waits at these `prices` (an edition of the book), so that
     what was recorded before need not be rated again each minute; None: not yet.
     """
-    if _looked is None or _looked.prices is not prices or monotonic() - _looked.at > LOOK_AGAIN:
+    if _looked is None or _looked.prices is not prices or monotonic() - _looked.all_at > LOOK_AGAIN:
         return None
     return _looked.until
 
 
-def has_looked(prices: object, at: datetime) -> None:
-    """At `at` this process began to look through what waited, and what `prices` cover was charged."""
+def has_looked(prices: object, *, since: datetime | None, at: datetime) -> None:
+    """At `at` this process began to look through what waited `since` then, and what `prices` cover was charged."""
     global _looked
-    since = _looked.at if _looked and looked_until(prices) else monotonic()
-    _looked = _Looked(prices, at - COMMITTED_WITHIN, since)
+    all_at = _looked.all_at if _looked and since else monotonic()
+    _looked = _Looked(prices, at - COMMITTED_WITHIN, all_at)
 
 
 def chargeable(*, since: datetime | None = None) -> Iterator[tuple[int, list[int]]]:
